@@ -1,0 +1,38 @@
+"""What is minimised, as data: which likelihood, which weight on the KL term, and the parts of a loss."""
+
+import dataclasses
+import math
+from typing import Any, Literal, NamedTuple
+
+from foundation.errors import InputError
+
+
+class Loss(NamedTuple):
+    """The negative ELBO and its parts, in nats per image (summed over pixels and latents, mean over the batch)."""
+
+    loss: Any
+    """reconstruction + beta * kl"""
+    reconstruction: Any
+    """-E_q[log p(x|z)], estimated with one z per image"""
+    kl: Any
+    """KL(q(z|x) || p(z)), without beta"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """The objective of all three rungs: -E_q[log p(x|z)] + beta * KL(q(z|x) || N(0, I))."""
+
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    """p(x|z): Bernoulli(sigmoid(logits)), or Normal(sigmoid(logits), sigma^2) as in Kingma & Welling (2014), C.2."""
+    beta: float = 1.0
+    """Weight of the KL term (Higgins et al. 2017, eq. 4); 1 is the VAE."""
+    sigma: float = 0.2
+    """Standard deviation of a pixel under the Gaussian likelihood, on the scale where white is 1."""
+
+    def __post_init__(self) -> None:
+        if self.likelihood not in ("bernoulli", "gaussian"):
+            raise InputError(f"likelihood: expected bernoulli or gaussian, got {self.likelihood!r}")
+        if not (math.isfinite(self.beta) and self.beta >= 0):
+            raise InputError(f"beta: expected a finite number >= 0, got {self.beta!r}")
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise InputError(f"sigma: expected a finite number > 0, got {self.sigma!r}")

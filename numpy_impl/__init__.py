@@ -1,0 +1,1 @@
+"""Rung 1: the VAE in NumPy, its backward pass written by hand."""
