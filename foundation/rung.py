@@ -51,3 +51,25 @@ class Rung(Protocol):
 
     def parameters(self) -> Parameters:
         """A copy of every parameter, keyed as rung 3's `state_dict()`."""
+
+
+def check_batch(
+    architecture: Architecture, dtype: np.dtype, x: np.ndarray | None = None, eps: np.ndarray | None = None
+) -> None:
+    """Refuse images or latents of another dtype, shape or range than the rung was made for."""
+    count = None
+    for name, array, shape in (("x", x, architecture.image_shape), ("eps", eps, (architecture.latent_dim,))):
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype != dtype:
+            came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{name}: expected a NumPy array of {dtype} like the parameters, got {came}")
+        if array.shape[1:] != shape or len(array) == 0:
+            raise ValueError(f"{name}: expected shape (N, {', '.join(map(str, shape))}) with N >= 1, got {array.shape}")
+        if count not in (None, len(array)):
+            raise ValueError(f"{name}: expected a batch of {count} like x, got {len(array)}")
+        count = len(array)
+    if x is not None and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(f"x: expected values in [0, 1], got values from {x.min()} to {x.max()}")
+    if eps is not None and not np.isfinite(eps).all():
+        raise ValueError("eps: expected finite numbers, got NaN or infinity")

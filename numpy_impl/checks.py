@@ -1,0 +1,57 @@
+"""What the operations refuse, and how they say it: the argument, what was expected, what came."""
+
+import numbers
+
+import numpy as np
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def check_arrays(**arguments: tuple[np.ndarray | None, int | None]) -> None:
+    """Each argument is (array, dimensions): NumPy arrays of one dtype, float32 or float64; None is a left-out one."""
+    dtype = None
+    for name, (array, dimensions) in arguments.items():
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name}: expected a NumPy array, got {type(array).__name__}")
+        if array.dtype not in DTYPES:
+            raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}")
+        dtype = dtype or array.dtype
+        if array.dtype != dtype:
+            raise TypeError(f"{name}: expected {dtype} like the first argument, got {array.dtype}")
+        if dimensions is not None and array.ndim != dimensions:
+            raise ValueError(f"{name}: expected {dimensions} dimensions, got shape {array.shape}")
+
+
+def check_shape(name: str, array: np.ndarray | None, expected: tuple[int | None, ...]) -> None:
+    """`expected` has None where any size will do; an array that is None was left out."""
+    if array is None:
+        return
+    same = len(expected) == array.ndim and all(e in (None, s) for e, s in zip(expected, array.shape, strict=True))
+    if not same:
+        wanted = ", ".join("any" if size is None else str(size) for size in expected)
+        raise ValueError(f"{name}: expected shape ({wanted}), got {array.shape}")
+
+
+def check_sizes(name: str, image: tuple[int, ...], kernel: tuple[int, ...], padding: tuple[int, int]) -> None:
+    """A kernel must fit into the padded image."""
+    if any(n + 2 * p < k for n, p, k in zip(image, padding, kernel, strict=True)):
+        raise ValueError(f"{name}: an image of {image} with padding {padding} is smaller than the kernel {kernel}")
+
+
+def check_unit_interval(name: str, array: np.ndarray) -> None:
+    """A Bernoulli target is a probability; NaN is refused too."""
+    low, high = array.min(initial=0), array.max(initial=0)
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"{name}: expected values in [0, 1], got values from {low} to {high}")
+
+
+def pair(name: str, value: object, smallest: int) -> tuple[int, int]:
+    """An int or a pair of ints, as a pair of ints of at least `smallest`."""
+    values = value if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2 or not all(isinstance(v, numbers.Integral) and not isinstance(v, bool) for v in values):
+        raise TypeError(f"{name}: expected an integer or a pair of integers, got {value!r}")
+    if min(values) < smallest:
+        raise ValueError(f"{name}: expected at least {smallest}, got {value!r}")
+    return int(values[0]), int(values[1])

@@ -1,0 +1,113 @@
+r"""The convolution as one trilinear form, and its three partial derivatives.
+
+For images x (N, C, H, W), a kernel w (O, C, KH, KW) and outputs y (N, O, OH, OW), everything a convolution and a
+transposed convolution ever compute, forward and backward, hides in one sum over all indices:
+
+    T(x, w, y) = sum  x[n, c, s*p + i - pad, s*q + j - pad] * w[o, c, i, j] * y[n, o, p, q]
+
+T is linear in each of its three arguments, so leaving one out gives the gradient with respect to it:
+
+    leave out y: `correlate(x, w)`      the convolution                its shape is y's
+    leave out x: `spread(y, w)`         the transposed convolution     its shape is x's
+    leave out w: `correlate_weight(x, y)`  the gradient of the kernel  its shape is w's
+
+Arrays are NCHW to the caller and NHWC in memory (torch's channels_last), because then a patch of an image is
+KH runs of KW * C neighbouring numbers, and a matrix product over channels needs no transposition.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+from numpy.lib.stride_tricks import sliding_window_view
+
+from numpy_impl.memory import empty
+
+Pair = tuple[int, int]
+
+PART_BYTES = 1 << 21  # patches are made and multiplied in parts of this size, while they are in cache
+
+
+def correlate(
+    x: Float[np.ndarray, "N C H W"], w: Float[np.ndarray, "O C KH KW"], stride: Pair, padding: Pair
+) -> Float[np.ndarray, "N O OH OW"]:
+    """y[n, o, p, q] = sum over c, i, j of w[o, c, i, j] * x[n, c, s*p + i - pad, s*q + j - pad]."""
+    O, _, KH, KW = w.shape
+    OH, OW = ((size + 2 * p - k) // s + 1 for size, p, k, s in zip(x.shape[2:], padding, (KH, KW), stride, strict=True))
+    kernel = np.ascontiguousarray(w.transpose(2, 3, 1, 0)).reshape(-1, O)
+    y = empty((len(x), OH, OW, O), x.dtype)
+    for part, patches in _patches(x, (KH, KW), (OH, OW), stride, padding):
+        np.matmul(patches, kernel, out=y[part].reshape(-1, O))
+    return y.transpose(0, 3, 1, 2)
+
+
+def correlate_weight(
+    x: Float[np.ndarray, "N C H W"],
+    y: Float[np.ndarray, "N O OH OW"],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+) -> Float[np.ndarray, "O C KH KW"]:
+    """w[o, c, i, j] = sum over n, p, q of y[n, o, p, q] * x[n, c, s*p + i - pad, s*q + j - pad]."""
+    (_, C, _, _), (_, O, OH, OW) = x.shape, y.shape
+    y = y.transpose(0, 2, 3, 1)
+    w = np.zeros((kernel_size[0] * kernel_size[1] * C, O), x.dtype)
+    for part, patches in _patches(x, kernel_size, (OH, OW), stride, padding):
+        w += patches.T @ y[part].reshape(-1, O)
+    return w.reshape(*kernel_size, C, O).transpose(3, 2, 0, 1)
+
+
+def spread(
+    y: Float[np.ndarray, "N O OH OW"],
+    w: Float[np.ndarray, "O C KH KW"],
+    size: Pair,
+    stride: Pair,
+    padding: Pair,
+) -> Float[np.ndarray, "N C H W"]:
+    """x[n, c, s*p + i - pad, s*q + j - pad] += w[o, c, i, j] * y[n, o, p, q], for every n, o, p, q, i, j."""
+    (N, O, OH, OW), (_, C, KH, KW) = y.shape, w.shape
+    (H, W), (s, t), (top, left) = size, stride, padding
+    y = y.transpose(0, 2, 3, 1)
+    x = empty((N, H, W, C), y.dtype)
+    kernel = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
+    for part in _parts(N, OH * OW * (O + C) * y.itemsize):
+        sources = y[part].reshape(-1, O)
+        products = empty((len(sources), C), y.dtype)
+        canvas = empty((part.stop - part.start, H + 2 * top, W + 2 * left, C), y.dtype)
+        canvas.fill(0)
+        for i in range(KH):
+            for j in range(KW):
+                np.matmul(sources, kernel[i, j], out=products)
+                canvas[:, i : i + s * OH : s, j : j + t * OW : t] += products.reshape(-1, OH, OW, C)
+        x[part] = canvas[:, top : top + H, left : left + W]
+    return x.transpose(0, 3, 1, 2)
+
+
+def _patches(
+    x: np.ndarray, kernel_size: Pair, output_size: Pair, stride: Pair, padding: Pair
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Slices of the batch, each with its patches as a matrix: a row for each output pixel, KH * KW * C columns."""
+    (N, C, _, _), (KH, KW), (OH, OW) = x.shape, kernel_size, output_size
+    x = x.transpose(0, 2, 3, 1)
+    for part in _parts(N, OH * OW * KH * KW * C * x.itemsize):
+        windows = sliding_window_view(_pad(x[part], padding), kernel_size, axis=(1, 2))  # type: ignore[call-overload]
+        windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
+        patches = empty(windows.shape, x.dtype)
+        patches[...] = windows
+        yield part, patches.reshape(-1, KH * KW * C)
+
+
+def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:
+    (N, H, W, C), (top, left) = x.shape, padding
+    if top == left == 0:
+        return x
+    padded = empty((N, H + 2 * top, W + 2 * left, C), x.dtype)
+    padded[:, :top] = padded[:, top + H :] = 0
+    padded[:, :, :left] = padded[:, :, left + W :] = 0
+    padded[:, top : top + H, left : left + W] = x
+    return padded
+
+
+def _parts(N: int, bytes_per_image: int) -> Iterator[slice]:
+    count = max(1, PART_BYTES // max(1, bytes_per_image))
+    return (slice(start, min(start + count, N)) for start in range(0, N, count))
