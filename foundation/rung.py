@@ -1,6 +1,6 @@
 """What every rung offers to whoever trains it, compares it or draws it."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ class Pass(NamedTuple):
     gradients: Parameters
 
 
+@runtime_checkable
 class Rung(Protocol):
     """One VAE with its optimiser. NumPy arrays go in and come out, whatever computes in between.
 

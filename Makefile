@@ -1,0 +1,36 @@
+# Two commands, each with all of its own set-up in .venv:
+#   make climb   climb the ladder on the built-in data: parity, training, figures, report
+#   make test    the whole test suite, lint and import contract included
+# `make proofs` runs the longer proofs that `make test` leaves out.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# The tests run on every core; more threads inside each of them would only fight.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: climb test lint proofs clean
+
+climb: .venv/ready
+	$(BIN)/vae-ladder climb
+
+test: lint
+	$(ONE_THREAD) $(BIN)/pytest -n auto
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+proofs: .venv/ready
+	$(ONE_THREAD) $(BIN)/pytest -n auto -m slow
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "VAE Ladder needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[torch,test]'
+	@touch $@
