@@ -30,7 +30,7 @@ class Rung(Protocol):
     architecture: Architecture
 
     def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        """One Adam step on a batch; the loss before the step, as floats."""
+        """One Adam step on a batch; the loss before the step, as floats. No step where that loss is not finite."""
 
     def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
         """The loss of a batch as floats; no gradients, nothing changes."""

@@ -10,6 +10,7 @@ has each forward function's adjoint. Parameters are a dict of arrays under the n
 Source: Kingma & Welling (2014), Auto-Encoding Variational Bayes, arXiv:1312.6114.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -206,11 +207,12 @@ def encode_backward(
 
 
 def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents, objective: Objective) -> Loss:
-    """One step of the optimiser on a batch, in place; the loss before it."""
+    """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
     run = forward(parameters, x, eps)
-    gradients = backward(parameters, x, eps, run, objective)
-    optimizer.step(gradients)
-    return loss(run.decoding.logits, x, run.encoding.mu, run.encoding.logvar, objective)
+    parts = loss(run.decoding.logits, x, run.encoding.mu, run.encoding.logvar, objective)
+    if math.isfinite(parts.loss):
+        optimizer.step(backward(parameters, x, eps, run, objective))
+    return parts
 
 
 def sample(parameters: Parameters, z: Latents, size: tuple[int, int] = (28, 28)) -> Images:

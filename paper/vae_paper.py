@@ -125,12 +125,13 @@ def loss(logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Obj
 
 
 def train_step(model: VAE, optimizer: torch.optim.Optimizer, x: Images, eps: Latents, objective: Objective) -> Loss:
-    """One step of the optimiser on a batch, in place; the loss before it."""
+    """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
     run = model(x, eps)
     parts = loss(run.logits, x, run.mu, run.logvar, objective)
-    optimizer.zero_grad()
-    parts.loss.backward()
-    optimizer.step()
+    if math.isfinite(parts.loss):
+        optimizer.zero_grad()
+        parts.loss.backward()
+        optimizer.step()
     return parts
 
 

@@ -111,10 +111,11 @@ def backward(parameters: Parameters, loss: Loss) -> Parameters:
 
 
 def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents, objective: Objective) -> Loss:
-    """One step of the optimiser on a batch, in place; the loss before it."""
+    """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
     run = forward(parameters, x, eps)
     parts = loss(run.logits, x, run.mu, run.logvar, objective)
-    optimizer.step(backward(parameters, parts))
+    if math.isfinite(parts.loss):
+        optimizer.step(backward(parameters, parts))
     return parts
 
 

@@ -1,0 +1,76 @@
+"""Images to learn from: `load` gives one of the data sets below, or a folder of your own images."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from foundation.data.dataset import SPLITS, Dataset, check_images
+from foundation.data.folder import load_folder
+from foundation.data.glyphs import load_glyphs
+from foundation.data.mnist import load_mnist
+from foundation.data.shapes import load_shapes
+from foundation.errors import InputError
+
+__all__ = ["DATASETS", "DEFAULT_COUNTS", "SPLITS", "Dataset", "check_images", "load"]
+
+DATASETS = ("glyphs", "shapes", "mnist", "fashion-mnist", "kmnist")
+DEFAULT_COUNTS = {"train": 20_000, "test": 2_000}
+"""Images in the splits of those data sets that are drawn, `glyphs` and `shapes`."""
+
+
+def load(
+    name: str | Path,
+    split: str = "train",
+    *,
+    root: str | Path | None = None,
+    seed: int = 0,
+    count: int | None = None,
+    size: int = 28,
+) -> Dataset:
+    """Load one split of a data set: images float32 (N, 1, size, size) in [0, 1] and labels int64 (N,).
+
+    `name` is one of DATASETS or the path of a folder of images; `split` is `train` or `test`. `root` is where the
+    files of mnist, fashion-mnist and kmnist lie or are downloaded to, and for shapes the original dSprites file or
+    its folder. `seed` draws whatever is drawn: the images, a folder's test split, or which `count` images are kept of a
+    set that has more. `size` is for shapes and folders; the other sets are 28×28.
+
+    Raises `InputError` for whatever cannot be used, in one line that says what was expected.
+    """
+    root = None if root is None else Path(root).expanduser()
+    _check(name, split, root, seed, count, size)
+    drawn = count or DEFAULT_COUNTS[split]
+    if name == "glyphs":
+        return load_glyphs(split, seed=seed, count=drawn)
+    if name == "shapes":
+        return load_shapes(split, root=root, seed=seed, count=drawn, size=size)
+    if name in DATASETS:
+        dataset = load_mnist(name, split, root=root)
+    else:
+        dataset = load_folder(Path(name).expanduser(), split, seed=seed, size=size)
+    return dataset if count is None else _subset(dataset, count, seed)
+
+
+def _check(name: str | Path, split: str, root: Path | None, seed: int, count: int | None, size: int) -> None:
+    if name not in DATASETS and not (str(name) and Path(name).expanduser().is_dir()):
+        raise InputError(f"data: expected one of {', '.join(DATASETS)} or a folder of images, got {str(name)!r}")
+    if split not in SPLITS:
+        raise InputError(f"split: expected train or test, got {split!r}")
+    if root is not None and not root.exists():
+        raise InputError(f"data root: {root} does not exist")
+    if seed < 0:
+        raise InputError(f"seed: expected an integer of at least 0, got {seed}")
+    if count is not None and count < 1:
+        raise InputError(f"count: expected an integer of at least 1, got {count}")
+    if size < 1:
+        raise InputError(f"size: expected an integer of at least 1, got {size}")
+    if size != 28 and name in DATASETS and name != "shapes":
+        raise InputError(f"size: {name} is 28×28; only shapes and folders come in other sizes, got {size}")
+
+
+def _subset(dataset: Dataset, count: int, seed: int) -> Dataset:
+    """`count` images drawn without replacement, in the data set's own order."""
+    if count > len(dataset):
+        raise InputError(f"count: expected at most {len(dataset):,} for {dataset.name}/{dataset.split}, got {count:,}")
+    kept = np.sort(np.random.default_rng(seed).permutation(len(dataset))[:count])
+    return dataclasses.replace(dataset, images=dataset.images[kept], labels=dataset.labels[kept], seed=seed)

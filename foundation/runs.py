@@ -1,0 +1,176 @@
+"""What a run leaves behind: a folder with its configuration, its log, its weights and its pictures.
+
+    runs/2026-01-31_142501_climb/
+        config.json            what was asked for
+        metrics.jsonl          a line for each step and each epoch
+        weights.safetensors
+        figures/*.png
+        numpy_impl/ ...        sub-runs, each such a folder itself
+
+A folder is a run when it holds config.json, which is written first. Whatever ends the process, even kill -9,
+leaves files that are whole and a log of which at most the last line is torn.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from foundation.architecture import Architecture, Parameters
+from foundation.errors import InputError
+from foundation.files import cannot_write, to_json, write_json
+from foundation.weights import load_weights, save_weights
+
+STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d{6}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run folder; made by `create_run`, read by `open_run`."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def metrics_path(self) -> Path:
+        """Where `log` writes: one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def weights_path(self) -> Path:
+        """Where `save_weights` writes."""
+        return self.path / "weights.safetensors"
+
+    def figure_path(self, name: str) -> Path:
+        """Where the picture of that name belongs."""
+        return self.path / "figures" / f"{name}.png"
+
+    def log(self, **fields: Any) -> None:
+        """Append one line to the log. It reaches the system at once, in one piece: Ctrl-C loses nothing."""
+        line = to_json(fields).encode() + b"\n"
+        try:
+            with open(self.metrics_path, "ab") as file:
+                file.write(line)
+        except OSError as error:
+            raise cannot_write(self.metrics_path, error) from error
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Every line logged so far, without a last line that a killed process left torn.
+
+        Raises `InputError` for any other line that is not a JSON object.
+        """
+        if not self.metrics_path.is_file():
+            return []
+        *lines, rest = self.metrics_path.read_bytes().split(b"\n")
+        records = [_parse_object(line, f"{self.metrics_path}, line {i}") for i, line in enumerate(lines, 1)]
+        if rest:  # no line end: torn, or complete to the last brace
+            with contextlib.suppress(InputError):
+                records.append(_parse_object(rest, str(self.metrics_path)))
+        return records
+
+    def save_weights(self, parameters: Parameters, architecture: Architecture) -> None:
+        """Write the run's weights; see `foundation.weights.save_weights`."""
+        save_weights(self.weights_path, parameters, architecture)
+
+    def load_weights(self) -> tuple[Parameters, Architecture]:
+        """Read the run's weights; see `foundation.weights.load_weights`."""
+        return load_weights(self.weights_path)
+
+    def subrun(self, name: str, config: dict[str, Any]) -> "Run":
+        """Make a run inside this one, such as one rung of a climb. Raises `InputError` if the name is taken."""
+        path = self.path / _checked_name(name)
+        if not _make_folder(path):
+            raise InputError(f"{path}: there already, expected a new sub-run")
+        return _start(path, config)
+
+    def subruns(self) -> dict[str, "Run"]:
+        """The runs inside this one by name, in the order in which they were made."""
+        return {path.name: open_run(path) for path in _run_folders(self.path)}
+
+
+def create_run(out: str | Path, name: str, config: dict[str, Any]) -> Run:
+    """Make the folder `<out>/<date>_<time>_<name>` with its config.json, never one that is there already.
+
+    Raises `InputError` where `out` cannot be written.
+    """
+    path = Path(out) / f"{time.strftime(STAMP_FORMAT)}_{_checked_name(name)}"
+    candidates = itertools.chain([path], (path.with_name(f"{path.name}-{i}") for i in itertools.count(2)))
+    return _start(next(candidate for candidate in candidates if _make_folder(candidate)), config)
+
+
+def open_run(path: str | Path) -> Run:
+    """Read a run folder. Raises `InputError` when `path` is not one."""
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError(f"{path}: {'a file' if path.exists() else 'no such folder'}, expected a run folder")
+    if not _is_run(path):
+        raise InputError(f"{path}: not a run folder, it has no config.json")
+    config_path = path / "config.json"
+    return Run(path, _parse_object(config_path.read_bytes(), str(config_path)))
+
+
+def latest_run(out: str | Path) -> Run:
+    """The newest run in the folder `out`. Raises `InputError` when there is none."""
+    folders = _run_folders(Path(out))
+    if not folders:
+        raise InputError(f"{out}: no run in this folder; make one with `vae-ladder climb` or `vae-ladder train`")
+    return open_run(max(folders, key=_started))
+
+
+def _started(folder: Path) -> tuple[str, int]:
+    """Sort key of a run: when it was made, by its name or else by its files."""
+    written = (folder / "config.json").stat().st_mtime_ns
+    # The date in the name outlives a copy of the folder; the file's own date orders the runs of one second.
+    stamp = STAMP.match(folder.name)
+    return (stamp[0] if stamp else time.strftime(STAMP_FORMAT, time.localtime(written / 1e9))), written
+
+
+def _run_folders(parent: Path) -> list[Path]:
+    """The run folders directly inside `parent`, oldest first."""
+    if not parent.is_dir():
+        return []
+    return sorted(filter(_is_run, parent.iterdir()), key=lambda folder: (_started(folder)[1], folder.name))
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def _checked_name(name: str) -> str:
+    """A name that stays one folder, on every system."""
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise InputError(f"run name: expected letters, digits and any of . _ + -, got {name!r}")
+    return name
+
+
+def _make_folder(path: Path) -> bool:
+    """Make a folder and its parents; False if it is there already."""
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        if path.exists():
+            return False
+        raise cannot_write(path, error) from error
+    return True
+
+
+def _start(path: Path, config: dict[str, Any]) -> Run:
+    """Fill a new folder; the configuration is read back, so that a run looks the same now and later."""
+    write_json(path / "config.json", config)
+    return open_run(path)
+
+
+def _parse_object(text: bytes, source: str) -> dict[str, Any]:
+    """A JSON object, or `InputError` with its source."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{source}: damaged, expected a JSON object ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{source}: expected a JSON object, got {text[:40]!r}")
+    return value

@@ -1,0 +1,277 @@
+"""Run folders: made once, found again, readable whatever ended the process that wrote them."""
+
+import builtins
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foundation import runs
+from foundation.architecture import Architecture, initial_parameters
+from foundation.errors import InputError
+from foundation.runs import create_run, latest_run, open_run
+from foundation.training import TrainingOptions
+
+SMALL = Architecture(latent_dim=2, channels=(2, 3), hidden_dim=5, image_shape=(1, 4, 4))
+
+
+def one_line(caught: pytest.ExceptionInfo) -> str:
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_new_run_is_found_again(tmp_path: Path) -> None:
+    config = {"data": "glyphs", "root": tmp_path, "options": TrainingOptions(epochs=3)}
+    run = create_run(tmp_path / "deep" / "runs", "climb", config)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d{6}_climb", run.path.name)
+    stored = {"epochs": 3, "batch_size": 128, "learning_rate": 1e-3, "seed": 0}
+    assert run.config == {"data": "glyphs", "root": str(tmp_path), "options": stored}
+    assert json.loads((run.path / "config.json").read_text()) == run.config
+    assert open_run(run.path) == open_run(str(run.path)) == latest_run(tmp_path / "deep" / "runs") == run
+    assert run.metrics() == []
+
+
+def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs.time, "strftime", lambda *_: "2026-01-31_142501")
+    made = []
+    for i in range(12):
+        made.append(create_run(tmp_path, "climb", {"i": i}))
+        os.utime(made[-1].path / "config.json", ns=(i, i))
+    assert len({run.path for run in made}) == 12
+    assert [open_run(run.path).config["i"] for run in made] == list(range(12))
+    assert [run.path.name for run in made[:3]] == [
+        "2026-01-31_142501_climb",
+        "2026-01-31_142501_climb-2",
+        "2026-01-31_142501_climb-3",
+    ]
+    assert latest_run(tmp_path) == made[-1]  # not climb-9, which its name would sort last
+
+
+def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
+    script = "import sys; from foundation.runs import create_run; [create_run(sys.argv[1], 'r', {}) for _ in range(20)]"
+    workers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) for _ in range(2)]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    assert len(list(tmp_path.iterdir())) == 40
+
+
+def test_the_latest_run_goes_by_the_date_in_the_name(tmp_path: Path) -> None:
+    for name, age in {"2026-01-31_142501_b": 0, "2026-02-01_080000_a": 500, "2025-12-31_235959_z": 100}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        os.utime(tmp_path / name / "config.json", (time.time() - age,) * 2)
+    (tmp_path / "2027-01-01_000000_killed_before_config").mkdir()
+    (tmp_path / "2028-01-01_000000_notes.txt").write_text("")
+    assert latest_run(tmp_path).path.name == "2026-02-01_080000_a"
+
+
+def test_a_renamed_run_counts_by_its_files(tmp_path: Path) -> None:
+    for name, stamp in {"best": "2026-03-01", "zero": "2024-01-01"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+        os.utime(tmp_path / name / "config.json", (time.mktime(time.strptime(stamp, "%Y-%m-%d")),) * 2)
+    (tmp_path / "2026-02-01_080000_a").mkdir()
+    (tmp_path / "2026-02-01_080000_a" / "config.json").write_text("{}")
+    assert latest_run(tmp_path).path.name == "best"
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_no_run_at_all(tmp_path: Path, missing: bool) -> None:
+    out = tmp_path / "runs"
+    if not missing:
+        (out / "empty").mkdir(parents=True)
+    with pytest.raises(InputError, match="no run in this folder") as caught:
+        latest_run(out)
+    assert "vae-ladder" in one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "no config.json"),
+        ("", "damaged"),
+        ('{"data": "gly', "damaged"),
+        ("[1, 2]", "expected a JSON object"),
+        (b"\xff\xfe", "damaged"),
+    ],
+)
+def test_a_folder_that_is_no_run(tmp_path: Path, content: str | bytes | None, expected: str) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=expected) as caught:
+        open_run(tmp_path)
+    assert str(tmp_path) in one_line(caught)
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder, expected a run folder"):
+        open_run(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="a file, expected a run folder"):
+        open_run(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../up", "a/b", "a\\b", "-x", "a b", "a\nb"])
+@pytest.mark.parametrize("what", ["run", "subrun"])
+def test_names_that_would_leave_the_folder(tmp_path: Path, name: str, what: str) -> None:
+    run = create_run(tmp_path / "runs", "climb", {})
+    with pytest.raises(InputError, match="run name"):
+        create_run(tmp_path, name, {}) if what == "run" else run.subrun(name, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize("out", ["file", "file/runs", "file/deep/runs"])
+def test_a_file_where_the_folder_should_be(tmp_path: Path, out: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="cannot write") as caught:
+        create_run(tmp_path / out, "climb", {})
+    one_line(caught)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InputError, match=r"cannot write .*_climb: Permission denied"):
+        create_run(tmp_path, "climb", {})
+
+
+def test_the_log_comes_back(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.log(kind="step", step=1, loss=np.float32(543.5), train_loss=None)
+    run.log(kind="epoch", step=np.int64(2), loss=float("nan"), note="β\nγ")
+    assert run.metrics() == [
+        {"kind": "step", "step": 1, "loss": 543.5, "train_loss": None},
+        {"kind": "epoch", "step": 2, "loss": None, "note": "β\nγ"},
+    ]
+    assert run.metrics_path.read_bytes().count(b"\n") == 2
+
+
+def test_a_line_is_one_write_at_the_end_of_the_file(tmp_path: Path) -> None:
+    """Lines of two writers may interleave, but each line stays whole."""
+    script = (
+        "import sys; from foundation.runs import open_run; run = open_run(sys.argv[1])\n"
+        "for i in range(500): run.log(who=sys.argv[2], i=i, filling='x' * (i % 7 * 50))\n"
+    )
+    run = create_run(tmp_path, "train", {})
+    workers = [subprocess.Popen([sys.executable, "-c", script, str(run.path), who]) for who in "ab"]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    records = run.metrics()
+    for who in "ab":
+        assert [record["i"] for record in records if record["who"] == who] == list(range(500))
+
+
+def test_logging_costs_next_to_nothing(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    start = time.perf_counter()
+    for step in range(1000):
+        run.log(kind="step", step=step, epoch=1, loss=1.0, reconstruction=1.0, kl=0.0, beta=1.0, seconds=0.1)
+    assert time.perf_counter() - start < 1  # measured: 0.025 s; a step takes 25 s per thousand
+
+
+@pytest.mark.parametrize("torn", [b'{"step": 3, "lo', b"{", b'{"word": "\xce', b"\0\0\0"])
+def test_a_torn_last_line_is_left_out(tmp_path: Path, torn: bytes) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.log(step=1)
+    run.log(step=2)
+    with open(run.metrics_path, "ab") as file:
+        file.write(torn)
+    assert run.metrics() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_last_line_that_lacks_only_its_end_counts(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.metrics_path.write_bytes(b'{"step": 1}\n{"step": 2}')
+    assert run.metrics() == [{"step": 1}, {"step": 2}]
+
+
+@pytest.mark.parametrize("bad", [b'{"step": 2, "lo', b"[2]", b"", b"2"])
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path, bad: bytes) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.metrics_path.write_bytes(b'{"step": 1}\n' + bad + b'\n{"step": 3}\n')
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2") as caught:
+        run.metrics()
+    one_line(caught)
+
+
+def test_a_full_disk_while_logging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_run(tmp_path, "train", {})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(builtins, "open", full)
+    with pytest.raises(InputError, match=r"cannot write .*metrics\.jsonl: No space left on device"):
+        run.log(step=1)
+
+
+def test_weights_and_figures_have_their_place(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    parameters = initial_parameters(SMALL, np.random.default_rng(0))
+    with pytest.raises(InputError, match=r"weights\.safetensors: no such file"):
+        run.load_weights()
+    run.save_weights(parameters, SMALL)
+    found, architecture = run.load_weights()
+    assert architecture == SMALL
+    assert all(np.array_equal(found[name], parameters[name]) for name in parameters)
+    assert run.weights_path == run.path / "weights.safetensors"
+    assert run.figure_path("samples") == run.path / "figures" / "samples.png"
+
+
+def test_sub_runs_are_runs_in_the_order_of_their_making(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "climb", {"rungs": 3})
+    for i, name in enumerate(["numpy_impl", "pytorch_lowlevel", "paper"]):
+        run.subrun(name, {"rung": name}).log(step=i)
+        os.utime(run.path / name / "config.json", ns=(i, i))
+    (run.path / "figures").mkdir()
+    found = run.subruns()
+    assert list(found) == ["numpy_impl", "pytorch_lowlevel", "paper"]
+    assert found["paper"].config == {"rung": "paper"}
+    assert found["paper"].metrics() == [{"step": 2}]
+    assert found["paper"].subruns() == {}
+    assert latest_run(tmp_path) == run  # a sub-run is no run of its own
+    with pytest.raises(InputError, match="there already"):
+        run.subrun("paper", {})
+    assert run.subruns()["paper"].config == {"rung": "paper"}
+
+
+def test_a_run_can_be_moved(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "runs", "climb", {})
+    run.subrun("paper", {}).log(step=1)
+    shutil.move(run.path, tmp_path / "elsewhere")
+    assert open_run(tmp_path / "elsewhere").subruns()["paper"].metrics() == [{"step": 1}]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_kill_9_at_any_moment_leaves_what_was_finished(tmp_path: Path) -> None:
+    """A process writes as fast as it can; the last step it told us of must be in the log, and its weights whole."""
+    script = (
+        "import sys, numpy as np\n"
+        "from foundation.architecture import *; from foundation.runs import create_run\n"
+        "a = Architecture(latent_dim=2)\n"
+        "run = create_run(sys.argv[1], 'train', {})\n"
+        "for step in range(10**9):\n"
+        "    run.log(step=step, filling='x' * 1000)\n"
+        "    if step % 5 == 0: run.save_weights(initial_parameters(a, np.random.default_rng(0)), a)\n"
+        "    print(step, flush=True)\n"
+    )
+    for i in range(3):
+        out = tmp_path / str(i)
+        with subprocess.Popen([sys.executable, "-c", script, str(out)], stdout=subprocess.PIPE, text=True) as process:
+            told = [int(process.stdout.readline()) for _ in range(20 + 7 * i)]
+            process.kill()
+        run = latest_run(out)
+        steps = [record["step"] for record in run.metrics()]
+        assert steps == list(range(len(steps)))
+        assert steps[-1] >= told[-1]
+        assert run.load_weights()[1] == Architecture(latent_dim=2)
