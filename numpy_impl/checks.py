@@ -8,10 +8,10 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def check_arrays(**arguments: tuple[np.ndarray | None, int | None]) -> None:
-    """Each argument is (array, dimensions): NumPy arrays of one dtype, float32 or float64; None is a left-out one."""
+    """Each argument is (array, dimensions): NumPy arrays of one dtype, float32 or float64. `bias` alone may be None."""
     dtype = None
     for name, (array, dimensions) in arguments.items():
-        if array is None:
+        if array is None and name == "bias":
             continue
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{name}: expected a NumPy array, got {type(array).__name__}")

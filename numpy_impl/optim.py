@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from foundation.architecture import Parameters
+from numpy_impl.checks import check_shape
 
 PART = 1 << 16  # entries; an update makes about ten passes over each part, which stays in cache for them
 
@@ -20,6 +21,7 @@ class SGD:
 
     def step(self, gradients: Parameters) -> None:
         """One update of every parameter; the gradients stay as they are."""
+        check_gradients(gradients, self.parameters)
         for name, parameter in self.parameters.items():
             m = self.m[name]
             m *= self.momentum
@@ -51,18 +53,18 @@ class Adam:
 
     def step(self, gradients: Parameters) -> None:
         """One update of every parameter; the gradients stay as they are."""
+        check_gradients(gradients, self.parameters)
         self.t += 1
         for name, parameter in self.parameters.items():
-            arrays = (parameter, gradients[name], self.m[name], self.v[name])
-            flat = [array.reshape(-1) for array in arrays]
-            scratch = np.empty(min(PART, parameter.size), parameter.dtype)
-            for start in range(0, parameter.size, PART):
-                self._update(*(array[start : start + PART] for array in flat), scratch)
+            arrays = np.atleast_1d(parameter, gradients[name], self.m[name], self.v[name])
+            rows = max(1, PART // max(1, arrays[0][:1].size))
+            for start in range(0, len(arrays[0]), rows):
+                self._update(*(array[start : start + rows] for array in arrays))
 
-    def _update(self, parameter: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, scratch: np.ndarray) -> None:
-        (b1, b2), s = self.betas, scratch[: len(g)]
-        np.subtract(g, m, out=s)
-        s *= 1 - b1
+    def _update(self, parameter: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
+        b1, b2 = self.betas
+        s = (1 - b1) * g
+        m *= b1
         m += s
         np.multiply(g, g, out=s)
         s *= 1 - b2
@@ -74,3 +76,11 @@ class Adam:
         np.divide(m, s, out=s)
         s *= self.learning_rate / (1 - b1**self.t)
         parameter -= s
+
+
+def check_gradients(gradients: Parameters, parameters: Parameters) -> None:
+    """Refuse, before anything is touched, a gradient that is missing or has another shape than its parameter."""
+    for name, parameter in parameters.items():
+        if name not in gradients:
+            raise ValueError(f"gradients: {name!r} is missing")
+        check_shape(f"gradient of {name}", gradients[name], parameter.shape)
