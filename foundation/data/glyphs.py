@@ -36,7 +36,6 @@ FONTS = {
     "STIXGeneral, monospace": "\N{MATHEMATICAL MONOSPACE DIGIT ZERO}",
     "cmr10": "0",
     "cmb10": "0",
-    "cmti10": "0",
     "cmmi10": "0",
     "cmss10": "0",
     "cmtt10": "0",
