@@ -73,9 +73,7 @@ class Architecture:
         return shapes
 
 
-def initial_parameters(
-    architecture: Architecture, rng: np.random.Generator, dtype: type = np.float32
-) -> Parameters:
+def initial_parameters(architecture: Architecture, rng: np.random.Generator, dtype: type = np.float32) -> Parameters:
     r"""Draw the values that training starts from: U(-b, b) with b = 1 / sqrt(fan_in), as in torch's layers.
 
     torch counts fan_in as `weight[0].size` for every layer, transposed convolutions too; so do we. The draws

@@ -128,7 +128,7 @@ def train_step(model: VAE, optimizer: torch.optim.Optimizer, x: Images, eps: Lat
     """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
     run = model(x, eps)
     parts = loss(run.logits, x, run.mu, run.logvar, objective)
-    if math.isfinite(parts.loss):
+    if torch.isfinite(parts.loss):
         optimizer.zero_grad()
         parts.loss.backward()
         optimizer.step()

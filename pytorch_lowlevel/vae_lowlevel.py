@@ -114,7 +114,7 @@ def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents,
     """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
     run = forward(parameters, x, eps)
     parts = loss(run.logits, x, run.mu, run.logvar, objective)
-    if math.isfinite(parts.loss):
+    if torch.isfinite(parts.loss):
         optimizer.step(backward(parameters, parts))
     return parts
 

@@ -1,0 +1,252 @@
+"""The report: whole, self-contained, readable to every reader, and true to the run's files."""
+
+import itertools
+import json
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from foundation.errors import InputError
+from foundation.runs import create_run
+from ladder.report import write_report
+from ladder.report_html import power, table
+from ladder.report_text import PICTURES
+
+RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
+CONFIG = {
+    "command": "climb",
+    "data": "glyphs",
+    "train_images": 20_000,
+    "test_images": 2_000,
+    "architecture": {"latent_dim": 2},
+    "objective": {"likelihood": "bernoulli", "beta": 1.0},
+    "training": {"epochs": 2, "batch_size": 128, "seed": 7},
+    "versions": {"python": "3.12.1", "numpy": "2.1.0", "torch": None},
+}
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """A page's elements and visible text; fails on tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.words, self._open = "", []
+        self.feed(text)
+        self.close()
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open[-1:] != ["style"]:
+            self.words += data
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def check(what: str, pair: tuple[str, str], error: float | None = 2e-15, tolerance: float = 1e-10, **more) -> dict:
+    ok = error is not None and error <= tolerance
+    return {"what": what, "pair": list(pair), "max_relative_error": error, "tolerance": tolerance, "ok": ok} | more
+
+
+PAIRS = [("numpy_impl", "pytorch_lowlevel"), ("numpy_impl", "paper"), ("pytorch_lowlevel", "paper")]
+PARITY = {
+    "ok": True,
+    "steps": 100,
+    "checks": [
+        check(what, pair, error, tolerance)
+        for pair in PAIRS
+        for what, error, tolerance in [
+            ("forward pass: mu", 1.4e-15, 1e-10),
+            ("forward pass: logits", 3e-15, 1e-10),
+            ("gradients: encoder.conv1.weight", 0.0, 1e-10),
+            ("parameters after training: encoder.mu.bias", 3.1e-13, 1e-8),
+        ]
+    ],
+}
+
+
+def climb(tmp_path, rungs=RUNGS, parity=PARITY, last=(2, 2, 2), **config):
+    """The run folder of a climb; `last` says after which epoch each rung ended."""
+    run = create_run(tmp_path, "climb", CONFIG | {"rungs": list(rungs)} | config)
+    if parity is not None:
+        (run.path / "parity.json").write_text(json.dumps(parity))
+    for i, (name, epochs) in enumerate(zip(rungs, last, strict=False)):
+        part = run.subrun(name, run.config | {"rung": name})
+        for epoch in range(epochs + 1):
+            losses = {"loss": 160.5 - epoch, "reconstruction": 155.25 - epoch, "kl": 5.25}
+            part.log(kind="epoch", epoch=epoch, **losses, images_per_second=None, seconds=epoch * 4.0 * (i + 1))
+        for kind in PICTURES if epochs else ():
+            draw(part, kind)
+    draw(run, "learning_curves")
+    return run
+
+
+def draw(run, name: str) -> None:
+    path = run.figure_path(name)
+    path.parent.mkdir(exist_ok=True)
+    Image.new("L", (4, 4)).save(path)
+
+
+def read(run) -> Page:
+    return Page(write_report(run).read_text("utf-8"))
+
+
+def test_the_page_needs_nothing_but_itself(tmp_path):
+    run = climb(tmp_path)
+    path = write_report(run)
+    assert path == run.path / "report.html"
+    text = path.read_text("utf-8")
+    page = Page(text)
+    assert "http" not in text
+    assert "url(" not in text
+    assert "@import" not in text
+    assert not page.all("script") + page.all("link") + page.all("iframe")
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert not list(run.path.glob(".*"))
+
+
+def test_every_rung_shows_every_picture_with_a_text_alternative(tmp_path):
+    images = read(climb(tmp_path)).all("img")
+    assert len(images) == 3 * len(PICTURES) + 1
+    assert all(image["alt"] for image in images)
+    for name in RUNGS:
+        assert sum(f"by {name}" in image["alt"] for image in images) == len(PICTURES)
+
+
+def test_the_structure_is_one_for_screen_readers(tmp_path):
+    page = read(climb(tmp_path))
+    assert page.all("html")[0]["lang"] == "en"
+    assert [len(page.all(tag)) for tag in ("h1", "main", "header", "footer")] == [1, 1, 1, 1]
+    levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3")]
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    assert all("scope" in attributes for attributes in page.all("th"))
+
+
+def test_the_numbers_are_those_of_the_run(tmp_path):
+    words = read(climb(tmp_path)).words
+    assert "One VAE, built three times" in words
+    assert "3.1 × 10−13" in words
+    assert "every loss and parameter of 100 Adam steps" in words
+    assert "12 of 12 comparisons within tolerance" in words
+    assert "glyphs, 20,000 images; 2,000 to test" in words
+    assert "48 s, all rungs" in words
+    for number in ("158.50", "153.25", "5,000", "2,500", "1.00×", "0.50×", "0.33×"):
+        assert number in words
+    assert "Interrupted" not in words
+    assert "numpy 2.1.0" in words
+    assert "torch None" not in words
+
+
+@pytest.mark.parametrize(
+    ("rungs", "heading"), [(RUNGS[:1], "One VAE, on one rung"), (RUNGS[1:], "One VAE, built twice")]
+)
+def test_fewer_rungs_without_parity(tmp_path, rungs, heading):
+    page = read(climb(tmp_path, rungs, parity=None))
+    assert heading in page.words
+    assert "All 12 comparisons" not in page.words
+    assert ("158.5 nats" in page.words) == (len(rungs) == 1)
+    assert ("no proof here" in page.words) == (len(rungs) == 2)
+
+
+def test_a_single_run_has_a_report_too(tmp_path):
+    run = create_run(tmp_path, "train", CONFIG | {"rung": "paper"})
+    run.log(kind="epoch", epoch=2, loss=150.0, reconstruction=145.0, kl=5.0, images_per_second=1.0, seconds=2.0)
+    draw(run, "samples")
+    page = read(run)
+    assert "150.00" in page.words
+    assert len(page.all("img")) == 1
+
+
+def test_an_interrupted_climb_says_what_is_missing(tmp_path):
+    words = read(climb(tmp_path, last=(2, 1))).words
+    assert "Interrupted. paper did not finish an epoch; pytorch_lowlevel stopped after epoch 1 of 2." in words
+    assert "One VAE, built twice" in words
+
+
+@pytest.mark.parametrize("last", [(), (0,)])
+def test_a_climb_stopped_at_once(tmp_path, last):
+    page = read(climb(tmp_path, last=last, parity=None))
+    assert "numpy_impl did not finish an epoch" in page.words
+    assert "Results" not in page.words
+
+
+def test_a_mismatch_is_not_hidden(tmp_path):
+    wrong = check("gradients: encoder.fc.weight", PAIRS[0], 0.25)
+    nothing = check("gradients: encoder.fc.bias", PAIRS[1], None, note="NaN or infinity in paper")
+    page = read(climb(tmp_path, parity={"ok": False, "checks": [*PARITY["checks"], wrong, nothing]}))
+    assert "The rungs differ" in page.words
+    assert "First mismatch: gradients: encoder.fc.weight, between numpy_impl and pytorch_lowlevel" in page.words
+    assert "12 of 14 comparisons" in page.words
+    assert "2.5 × 10−1" in page.words
+    assert page.words.count("NaN or infinity in paper") == 2  # as the worst of its group, and in the full list
+    assert "3/5 ✗ differs" in page.words
+    assert page.words.count("✗ differs") == 3
+
+
+def test_each_group_names_its_worst_tensor(tmp_path):
+    page = read(climb(tmp_path))
+    summary = page.words[page.words.index("Compared") : page.words.index("All 12 comparisons")]
+    assert summary.count("logits") == 3
+    assert "mu" not in summary.replace("encoder.mu.bias", "").replace("numpy_impl", "")
+    assert "encoder.conv1.weight" not in summary  # equal to the last bit
+    assert len(page.all("table")) == 3
+
+
+def test_what_comes_from_the_run_is_escaped(tmp_path):
+    evil = "<script>alert(1)</script>"
+    parity = {"ok": False, "checks": [check(f"{evil}: {evil}", (evil, "paper"), None, note=evil)]}
+    run = climb(tmp_path, parity=parity, data=evil, versions={evil: evil}, objective={"likelihood": evil, "beta": 1.0})
+    assert not read(run).all("script")
+    assert evil not in (run.path / "report.html").read_text("utf-8")
+
+
+def test_a_folder_of_images_is_called_by_its_name(tmp_path):
+    words = read(climb(tmp_path, data="/somewhere/private/flowers")).words
+    assert "flowers, 20,000 images" in words
+    assert "private" not in words
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"checks": []}', '{"checks": [{}]}'])
+def test_a_parity_file_that_is_none_is_refused(tmp_path, content):
+    run = climb(tmp_path)
+    (run.path / "parity.json").write_text(content)
+    with pytest.raises(InputError, match=r"parity\.json"):
+        write_report(run)
+    assert not (run.path / "report.html").exists()
+
+
+def test_a_run_of_something_else_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"config\.json.*'data'"):
+        write_report(create_run(tmp_path, "other", {}))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1e-10, "10<sup>−10</sup>"),
+        (3.14e-13, "3.1 × 10<sup>−13</sup>"),
+        (0.25, "2.5 × 10<sup>−1</sup>"),
+        (9.99e-16, "10<sup>−15</sup>"),
+        (2e5, "2.0 × 10<sup>5</sup>"),
+    ],
+)
+def test_powers_of_ten(value, text):
+    assert power(value) == text
+
+
+def test_a_cell_on_a_phone_repeats_its_heading():
+    page = Page(table(["Rung", "A & B"], [["one", "1"]]))
+    assert page.all("td") == [{"data-label": "A & B"}]
