@@ -89,7 +89,7 @@ def initial_parameters(architecture: Architecture, rng: np.random.Generator, dty
 
 
 def check_parameters(architecture: Architecture, parameters: Parameters, source: str = "parameters") -> None:
-    """Raise `InputError` naming the first entry that is missing, unknown, misshapen or not finite."""
+    """Raise `InputError` naming the first entry that is missing, unknown, misshapen or not finite, or mixed dtypes."""
     shapes = architecture.parameter_shapes()
     for name in parameters.keys() - shapes.keys():
         raise InputError(f"{source}: unknown tensor {name!r} for {architecture}")
@@ -103,3 +103,6 @@ def check_parameters(architecture: Architecture, parameters: Parameters, source:
             )
         if not np.isfinite(parameters[name]).all():
             raise InputError(f"{source}: tensor {name!r} holds NaN or infinity")
+    dtypes = {value.dtype for value in parameters.values()}
+    if dtypes not in ({np.dtype(np.float32)}, {np.dtype(np.float64)}):
+        raise InputError(f"{source}: expected all float32 or all float64, got {', '.join(sorted(map(str, dtypes)))}")

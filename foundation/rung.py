@@ -55,13 +55,13 @@ class Rung(Protocol):
 
 
 def check_batch(
-    architecture: Architecture, dtype: np.dtype, x: np.ndarray | None = None, eps: np.ndarray | None = None
+    architecture: Architecture, dtype: np.dtype, *, x: np.ndarray | None = None, **latents: np.ndarray
 ) -> None:
-    """Refuse images or latents of another dtype, shape or range than the rung was made for."""
+    """Refuse images x, or latents such as eps or z, of another dtype, shape or range than the rung was made for."""
     count = None
-    for name, array, shape in (("x", x, architecture.image_shape), ("eps", eps, (architecture.latent_dim,))):
-        if array is None:
-            continue
+    images = {} if x is None else {"x": x}
+    for name, array in (images | latents).items():
+        shape = architecture.image_shape if name == "x" else (architecture.latent_dim,)
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{name}: expected a NumPy array of {dtype} like the parameters, got {came}")
@@ -72,5 +72,6 @@ def check_batch(
         count = len(array)
     if x is not None and not (x.min() >= 0 and x.max() <= 1):
         raise ValueError(f"x: expected values in [0, 1], got values from {x.min()} to {x.max()}")
-    if eps is not None and not np.isfinite(eps).all():
-        raise ValueError("eps: expected finite numbers, got NaN or infinity")
+    for name, array in latents.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")

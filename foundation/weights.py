@@ -24,7 +24,7 @@ def save_weights(path: str | Path, parameters: Parameters, architecture: Archite
     Raises `InputError` where they do not fit the architecture or hold NaN (so every saved file can be loaded),
     and where the file cannot be written.
     """
-    _check(architecture, parameters, source=f"weights for {path}")
+    check_parameters(architecture, parameters, source=f"weights for {path}")
     # safetensors writes an array's memory as it lies: a transposed or strided view must be laid out first.
     contiguous = {name: np.ascontiguousarray(value) for name, value in parameters.items()}
     metadata = {"architecture": json.dumps(dataclasses.asdict(architecture))}
@@ -48,7 +48,7 @@ def load_weights(path: str | Path, architecture: Architecture | None = None) -> 
         architecture = stored
     if architecture is None:
         raise InputError(f"{path}: holds no architecture in its metadata, as `save_weights` writes it")
-    _check(architecture, tensors, source=str(path))
+    check_parameters(architecture, tensors, source=str(path))
     return {name: tensors[name] for name in architecture.parameter_shapes()}, architecture
 
 
@@ -96,11 +96,3 @@ def _difference(found: Architecture, expected: Architecture) -> str:
         if shape != shapes[name]:
             return f"{line} (first tensor that differs: {name!r} has shape {shape}, expected {shapes[name]})"
     return line
-
-
-def _check(architecture: Architecture, parameters: Parameters, source: str) -> None:
-    """`check_parameters`, and one dtype throughout."""
-    check_parameters(architecture, parameters, source)
-    dtypes = {value.dtype for value in parameters.values()}
-    if dtypes not in ({np.dtype(np.float32)}, {np.dtype(np.float64)}):
-        raise InputError(f"{source}: expected all float32 or all float64, got {sorted(map(str, dtypes))}")

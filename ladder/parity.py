@@ -6,8 +6,9 @@ pass, tensor by tensor, then a short training, where the optimiser has its say a
 
 float64 makes this a proof. Two correct rungs add the same numbers in another order, and differ by about 1e-15 in
 one pass; a wrong formula differs by far more than the 1e-10 that is tolerated. In float32 rounding alone comes to
-1e-6, and Adam, which divides each gradient by its own size, lets that grow from step to step: the losses still
-agree along training, the parameters need not.
+1e-6, enough to put some unit on the other side of its ReLU, and Adam, which divides each gradient by its own size,
+lets that grow from step to step. After 100 steps the whole loss still agrees to about 1e-3, the far smaller KL and
+the parameters need not.
 
 Agreement is not correctness: a mistake that every rung shares passes here. The gradient check and the tests look
 for those.
@@ -32,7 +33,7 @@ FORWARD, LOSS, GRADIENTS = "forward pass", "loss parts", "gradients"
 LOSSES, PARAMETERS = "training losses", "trained parameters"
 TOLERANCES = {
     "float64": {FORWARD: 1e-10, LOSS: 1e-10, GRADIENTS: 1e-10, LOSSES: 1e-8, PARAMETERS: 1e-8},
-    "float32": {FORWARD: 1e-4, LOSS: 1e-4, GRADIENTS: 1e-4, LOSSES: 1e-4},
+    "float32": {FORWARD: 1e-4, LOSS: 1e-4, GRADIENTS: 1e-4, LOSSES: 2e-2},
 }
 
 Tensors = dict[str, np.ndarray | None]
@@ -167,7 +168,8 @@ def compare(
             losses.append(rung.step(x, eps, objective))
             on_step(name, step)
         if steps:
-            computed[name][LOSSES] = dict(zip(Loss._fields, np.array(losses, np.float64).T, strict=True))
+            parts = dict(zip(Loss._fields, np.array(losses, np.float64).T, strict=True))
+            computed[name][LOSSES] = parts if dtype == "float64" else {"loss": parts["loss"]}
             computed[name][PARAMETERS] = every_parameter(architecture, rung.parameters())
 
     checks = []

@@ -22,36 +22,36 @@ class NumpyRung:
         self._optimizer = Adam(self._parameters, learning_rate)
 
     def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        check_batch(self.architecture, self._dtype, x, eps)
+        check_batch(self.architecture, self._dtype, x=x, eps=eps)
         return Loss(*map(float, vae.train_step(self._parameters, self._optimizer, x, eps, objective)))
 
     def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        check_batch(self.architecture, self._dtype, x, eps)
+        check_batch(self.architecture, self._dtype, x=x, eps=eps)
         (mu, logvar, *_), _, (logits, *_) = vae.forward(self._parameters, x, eps)
         return Loss(*map(float, vae.loss(logits, x, mu, logvar, objective)))
 
     def differentiate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Pass:
-        check_batch(self.architecture, self._dtype, x, eps)
+        check_batch(self.architecture, self._dtype, x=x, eps=eps)
         forward = vae.forward(self._parameters, x, eps)
         (mu, logvar, *_), _, (logits, *_) = forward
         gradients = vae.backward(self._parameters, x, eps, forward, objective)
         return Pass(mu, logvar, logits, Loss(*map(float, vae.loss(logits, x, mu, logvar, objective))), gradients)
 
     def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        check_batch(self.architecture, self._dtype, x)
+        check_batch(self.architecture, self._dtype, x=x)
         mu, logvar, *_ = vae.encode(self._parameters, x)
         return mu, logvar
 
     def decode(self, z: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, eps=z)
+        check_batch(self.architecture, self._dtype, z=z)
         return vae.decode(self._parameters, z, self.architecture.image_shape[1:]).logits
 
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, x)
+        check_batch(self.architecture, self._dtype, x=x)
         return vae.reconstruct(self._parameters, x)
 
     def sample(self, z: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, eps=z)
+        check_batch(self.architecture, self._dtype, z=z)
         return vae.sample(self._parameters, z, self.architecture.image_shape[1:])
 
     def parameters(self) -> Parameters:

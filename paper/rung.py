@@ -27,16 +27,16 @@ class PaperRung:
         self._optimizer = torch.optim.Adam(self._model.parameters(), lr=learning_rate)
 
     def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        return _floats(vae.train_step(self._model, self._optimizer, *self._tensors(x, eps), objective))
+        return _floats(vae.train_step(self._model, self._optimizer, *self._tensors(x=x, eps=eps), objective))
 
     @torch.no_grad()
     def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        x, eps = self._tensors(x, eps)
+        x, eps = self._tensors(x=x, eps=eps)
         mu, logvar, _, logits = self._model(x, eps)
         return _floats(vae.loss(logits, x, mu, logvar, objective))
 
     def differentiate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Pass:
-        x, eps = self._tensors(x, eps)
+        x, eps = self._tensors(x=x, eps=eps)
         mu, logvar, _, logits = self._model(x, eps)
         loss = vae.loss(logits, x, mu, logvar, objective)
         names, values = zip(*self._model.named_parameters(), strict=True)
@@ -45,27 +45,28 @@ class PaperRung:
 
     @torch.no_grad()
     def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mu, logvar = self._model.encoder(*self._tensors(x))
+        mu, logvar = self._model.encoder(*self._tensors(x=x))
         return _array(mu), _array(logvar)
 
     @torch.no_grad()
     def decode(self, z: np.ndarray) -> np.ndarray:
-        return _array(self._model.decoder(*self._tensors(eps=z)))
+        return _array(self._model.decoder(*self._tensors(z=z)))
 
     @torch.no_grad()
     def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        return _array(vae.reconstruct(self._model, *self._tensors(x)))
+        return _array(vae.reconstruct(self._model, *self._tensors(x=x)))
 
     @torch.no_grad()
     def sample(self, z: np.ndarray) -> np.ndarray:
-        return _array(vae.sample(self._model, *self._tensors(eps=z)))
+        return _array(vae.sample(self._model, *self._tensors(z=z)))
 
     def parameters(self) -> Parameters:
         return {name: _array(value).copy() for name, value in self._model.state_dict().items()}
 
-    def _tensors(self, x: np.ndarray | None = None, eps: np.ndarray | None = None) -> list[torch.Tensor]:
-        check_batch(self.architecture, self._dtype, x, eps)
-        return [torch.tensor(array, device=self._device) for array in (x, eps) if array is not None]
+    def _tensors(self, **arrays: np.ndarray) -> list[torch.Tensor]:
+        check_batch(self.architecture, self._dtype, **arrays)
+        # torch takes no negative strides, such as those of x[..., ::-1].
+        return [torch.tensor(np.ascontiguousarray(array), device=self._device) for array in arrays.values()]
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
