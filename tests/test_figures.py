@@ -242,7 +242,7 @@ def every_figure() -> dict:
         "latent 2": lambda: latent_space(rng.normal(size=(200, 2)) * 9, labels, NAMES),
         "latent 9": lambda: latent_space(rng.normal(size=(200, 9)), labels, NAMES),
         "manifold": lambda: manifold(greys(400), quantiles),
-        "side by side": lambda: side_by_side(x[:10], *[{n: x[:10] for n in ("pytorch_lowlevel", "paper")}] * 2),
+        "side by side": lambda: side_by_side(x[:10], *[dict.fromkeys(("pytorch_lowlevel", "paper"), x[:10])] * 2),
         "curves": lambda: learning_curves({n: history() for n in ("numpy_impl", "pytorch_lowlevel", "paper")}),
         "curve": lambda: learning_curves({"pytorch_lowlevel": history(12)}),
     }
