@@ -161,7 +161,7 @@ def check_operations(seed: int = 0) -> list[Result]:
     normal = rng.standard_normal
     results = _check_layer(F.linear, F.linear_backward, normal((3, 7)), normal((5, 7)), normal(5))
 
-    # Both strides leave a last row of x that no window reaches; output_padding gives such a row back.
+    # Both strides leave a last row, of x or of its padding, that no window reaches; output_padding gives it back.
     x, weight = normal((3, 2, 11, 7)), normal((5, 2, 2, 3))
     for options in ({}, {"stride": 2, "padding": 1}, {"stride": (2, 3), "padding": (0, 1)}):
         results += _check_layer(F.conv2d, F.conv2d_backward, x, weight, normal(5), **options)

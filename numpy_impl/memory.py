@@ -24,24 +24,12 @@ class _Pool(threading.local):
         self.blocks: dict[int, list[np.ndarray]] = {}
 
 
+def _references(blocks: list[np.ndarray], i: int) -> int:
+    return sys.getrefcount(blocks[i])
+
+
+_UNSEEN = _references([np.empty(0, np.uint8)], 0)  # what a block counts that only its list refers to
 _pool = _Pool()
-
-
-def _idle(blocks: list[np.ndarray]) -> np.ndarray | None:
-    for block in blocks:
-        if sys.getrefcount(block) == _UNSEEN:
-            return block
-    return None
-
-
-def _references_of_an_unseen_block() -> int:
-    # What `_idle` counts for a block that only its list refers to; interpreters differ, so it is measured.
-    for block in [np.empty(0, np.uint8)]:
-        return sys.getrefcount(block)
-    raise AssertionError
-
-
-_UNSEEN = _references_of_an_unseen_block()
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
@@ -50,19 +38,20 @@ def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
     blocks = _pool.blocks.setdefault(nbytes, [])
-    block = _idle(blocks)
-    if block is None:
-        release(IDLE_LIMIT)
-        block = np.empty(nbytes, np.uint8)
-        _pool.blocks.setdefault(nbytes, []).append(block)
-    return block.view(dtype).reshape(shape)
+    for i in range(len(blocks)):
+        if _references(blocks, i) == _UNSEEN:
+            return blocks[i].view(dtype).reshape(shape)
+    release(IDLE_LIMIT)
+    _pool.blocks.setdefault(nbytes, []).append(np.empty(nbytes, np.uint8))
+    return _pool.blocks[nbytes][-1].view(dtype).reshape(shape)
 
 
 def release(limit: int = 0) -> None:
     """Give this thread's idle blocks back to the system if together they hold more than `limit` bytes."""
-    idle = {
-        nbytes: sum(sys.getrefcount(block) == _UNSEEN for block in blocks) for nbytes, blocks in _pool.blocks.items()
+    in_use = {
+        nbytes: [blocks[i] for i in range(len(blocks)) if _references(blocks, i) > _UNSEEN]
+        for nbytes, blocks in _pool.blocks.items()
     }
-    if sum(nbytes * count for nbytes, count in idle.items()) > limit:
-        for nbytes in idle:
-            _pool.blocks[nbytes] = [b for b in _pool.blocks[nbytes] if sys.getrefcount(b) > _UNSEEN]
+    idle = sum(nbytes * (len(blocks) - len(in_use[nbytes])) for nbytes, blocks in _pool.blocks.items())
+    if idle > limit:
+        _pool.blocks = {nbytes: blocks for nbytes, blocks in in_use.items() if blocks}
