@@ -16,8 +16,12 @@ from importlib.metadata import version
 
 import tyro
 
+from exercises.options import COMMANDS as EXERCISE_COMMANDS
 from foundation.errors import Diverged, InputError
-from ladder.options import COMMANDS, Climb, Figures, Gradcheck, Parity, Train
+from ladder.options import COMMANDS as LADDER_COMMANDS
+from ladder.options import Climb, Figures, Gradcheck, Parity, Train
+
+COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 
 MANUAL = """\
 usage: vae-ladder COMMAND [OPTIONS]
@@ -28,12 +32,16 @@ VAE Ladder: one variational autoencoder, built three times and proven equal.
   rung 3  paper             nn.Module models, as the papers write them
 
 commands:
-{commands}
+{ladder}
+
+exercises that check themselves:
+{exercises}
 
 examples:
   vae-ladder climb                     everything, on data that needs no download
   vae-ladder train --rung numpy_impl   the first rung alone
   vae-ladder figures                   draw the latest run again
+  vae-ladder start                     get the exercises; then vae-ladder watch
   vae-ladder climb --help              the options of a command, with more examples
 
 Every loss is a negative ELBO in nats per image. What a command writes lies in a new folder under runs/.
@@ -72,7 +80,7 @@ def _run_command(argv: list[str]) -> int:
     return 0 if options is None else _dispatch(options)
 
 
-def _dispatch(choices: Climb | Train | Figures | Parity | Gradcheck) -> int:
+def _dispatch(choices: object) -> int:
     # Imported here, so that help and bad options need neither NumPy nor torch.
     match choices:
         case Climb():
@@ -85,16 +93,21 @@ def _dispatch(choices: Climb | Train | Figures | Parity | Gradcheck) -> int:
             from ladder.checks import parity as command
         case Gradcheck():
             from ladder.checks import gradcheck as command
+        case _:
+            from exercises.commands import run_command as command
     return command(choices)
 
 
 def manual() -> str:
     """The page of `vae-ladder --help`."""
-    lines = [f"  {name:<11}{inspect.getdoc(options).splitlines()[0]}" for name, options in COMMANDS.items()]
-    return MANUAL.format(commands="\n".join(lines)).rstrip()
+
+    def lines(commands: dict[str, type]) -> str:
+        return "\n".join(f"  {name:<11}{inspect.getdoc(options).splitlines()[0]}" for name, options in commands.items())
+
+    return MANUAL.format(ladder=lines(LADDER_COMMANDS), exercises=lines(EXERCISE_COMMANDS)).rstrip()
 
 
-def parse(command: str, arguments: Sequence[str]) -> Climb | Train | Figures | Parity | Gradcheck | None:
+def parse(command: str, arguments: Sequence[str]) -> object | None:
     """The options of one command; None when its help page was asked for and printed.
 
     Raises:

@@ -6,8 +6,10 @@ import numpy as np
 
 from foundation.architecture import Parameters
 from numpy_impl.checks import check_shape
+from numpy_impl.memory import empty
+from numpy_impl.parallel import on_every_core
 
-PART = 1 << 16  # entries; an update makes about ten passes over each part, which stays in cache for them
+PART = 1 << 18  # entries; an update makes about ten passes over each part, which stays in cache for them
 
 
 class SGD:
@@ -55,15 +57,17 @@ class Adam:
         """One update of every parameter; the gradients stay as they are."""
         check_gradients(gradients, self.parameters)
         self.t += 1
-        for name, parameter in self.parameters.items():
-            arrays = np.atleast_1d(parameter, gradients[name], self.m[name], self.v[name])
-            rows = max(1, PART // max(1, arrays[0][:1].size))
-            for start in range(0, len(arrays[0]), rows):
-                self._update(*(array[start : start + rows] for array in arrays))
+        on_every_core(lambda name: self._step(name, gradients[name]), self.parameters)
+
+    def _step(self, name: str, gradient: np.ndarray) -> None:
+        arrays = np.atleast_1d(self.parameters[name], gradient, self.m[name], self.v[name])
+        rows = max(1, PART // max(1, arrays[0][:1].size))
+        for start in range(0, len(arrays[0]), rows):
+            self._update(*(array[start : start + rows] for array in arrays))
 
     def _update(self, parameter: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
         b1, b2 = self.betas
-        s = (1 - b1) * g
+        s = np.multiply(g, 1 - b1, out=empty(g.shape, g.dtype))
         m *= b1
         m += s
         np.multiply(g, g, out=s)

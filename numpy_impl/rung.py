@@ -32,10 +32,9 @@ class NumpyRung:
 
     def differentiate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Pass:
         check_batch(self.architecture, self._dtype, x=x, eps=eps)
-        forward = vae.forward(self._parameters, x, eps)
-        (mu, logvar, *_), _, (logits, *_) = forward
-        gradients = vae.backward(self._parameters, x, eps, forward, objective)
-        return Pass(mu, logvar, logits, Loss(*map(float, vae.loss(logits, x, mu, logvar, objective))), gradients)
+        (mu, logvar, *_), _, (logits, *_) = vae.forward(self._parameters, x, eps)
+        loss, gradients = vae.differentiate(self._parameters, x, eps, objective)
+        return Pass(mu, logvar, logits, Loss(*map(float, loss)), gradients)
 
     def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         check_batch(self.architecture, self._dtype, x=x)

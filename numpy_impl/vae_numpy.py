@@ -10,6 +10,7 @@ has each forward function's adjoint. Parameters are a dict of arrays under the n
 Source: Kingma & Welling (2014), Auto-Encoding Variational Bayes, arXiv:1312.6114.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ from numpy_impl.functional import (
     sigmoid_backward,
 )
 from numpy_impl.optim import Adam
+from numpy_impl.parallel import on_every_core, shares
 
 Images = Float[np.ndarray, "N C H W"]
 Latents = Float[np.ndarray, "N Z"]
@@ -206,12 +208,38 @@ def encode_backward(
     return g
 
 
+def differentiate(parameters: Parameters, x: Images, eps: Latents, objective: Objective) -> tuple[Loss, Parameters]:
+    """The loss of a batch and its gradient for every parameter; each core takes a share of the images.
+
+    The loss is a mean over images, so the batch's is the mean of the shares', weighted by their sizes.
+    """
+
+    def one_share(part: slice) -> tuple[Loss, Parameters]:
+        run = forward(parameters, x[part], eps[part])
+        parts = loss(run.decoding.logits, x[part], run.encoding.mu, run.encoding.logvar, objective)
+        return parts, backward(parameters, x[part], eps[part], run, objective)
+
+    parts = shares(len(x))
+    losses, gradients = zip(*on_every_core(one_share, parts), strict=True)
+    weights = [len(x[part]) / len(x) for part in parts]
+
+    def mean(name: str) -> np.ndarray:
+        terms = [gradient[name] for gradient in gradients]
+        for weight, term in zip(weights, terms, strict=True):
+            term *= weight
+        return functools.reduce(np.ndarray.__iadd__, terms)
+
+    if len(parts) == 1:
+        return losses[0], gradients[0]
+    mean_loss = Loss(*np.average(losses, axis=0, weights=weights).astype(x.dtype))
+    return mean_loss, dict(zip(parameters, on_every_core(mean, parameters), strict=True))
+
+
 def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents, objective: Objective) -> Loss:
     """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
-    run = forward(parameters, x, eps)
-    parts = loss(run.decoding.logits, x, run.encoding.mu, run.encoding.logvar, objective)
+    parts, gradients = differentiate(parameters, x, eps, objective)
     if math.isfinite(parts.loss):
-        optimizer.step(backward(parameters, x, eps, run, objective))
+        optimizer.step(gradients)
     return parts
 
 
