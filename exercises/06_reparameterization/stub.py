@@ -1,0 +1,31 @@
+"""Exercise 06: a draw that one can differentiate. Read exercises/06_reparameterization.md, then write the functions."""
+
+import numpy as np
+
+
+def reparameterize(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> np.ndarray:
+    """z, a draw from q(z|x) = Normal(mu, exp(logvar)), made from a draw eps from Normal(0, 1).
+
+    mu, logvar, eps: (N, Z) float64. Returns (N, Z).
+    """
+    raise NotImplementedError
+
+
+def reparameterize_backward(dz: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a loss that depends on z = reparameterize(mu, logvar, eps) says to mu and logvar.
+
+    dz: (N, Z) float64, the derivative of the loss with respect to z.
+    logvar, eps: (N, Z) float64, as they were when z was made.
+    Returns the tuple (dmu, dlogvar), both (N, Z): its derivatives with respect to mu and logvar.
+    """
+    raise NotImplementedError
+
+
+def latents(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray, training: bool) -> np.ndarray:
+    """What the decoder gets: a draw from q(z|x) in training, the mean of q(z|x) when a reconstruction is shown.
+
+    mu, logvar, eps: (N, Z) float64, as for `reparameterize`.
+    training: whether this is a step of training.
+    Returns z, (N, Z).
+    """
+    raise NotImplementedError

@@ -1,0 +1,243 @@
+"""Checkers that let mistakes through or reject what is right, each known by the functions it is wrong about."""
+
+import numpy as np
+
+from exercises.kit.exercise import Mistake
+
+from .checkers import (
+    TOLERANCE,
+    agree,
+    aliased,
+    broadcast,
+    checker,
+    entry_by_entry,
+    forward,
+    in_float32,
+    left_shifted,
+    loop_with_nan,
+    not_halved,
+    relative_to_largest,
+    same_shape,
+    within,
+)
+
+
+def _mistake(name, tell, **parts):
+    return Mistake(name, {"check_gradient": checker(**parts)}, tell)
+
+
+UPSTREAM = (
+    _mistake(
+        "dy of ones",
+        "With dy = 1 everywhere, ignoring dy, masking by its sign, or taking its rows in another order makes no "
+        "difference: nothing that happens to dy can show. Draw it from N(0, 1).",
+        upstream=lambda shape, rng: np.ones(shape),
+    ),
+    _mistake(
+        "dy is never negative",
+        "A mask on the sign of dy can only show where dy is negative. rng.standard_normal, not rng.random.",
+        upstream=lambda shape, rng: rng.uniform(0.1, 1, shape),
+    ),
+    _mistake(
+        "dy in one of the two only",
+        "f_backward was given a random dy, and the numeric gradient is that of sum(f(x)): compare with sum(dy * f(x)).",
+        weigh=lambda dy, slope: slope,
+    ),
+    _mistake(
+        "mean instead of sum",
+        "Only functions that give a single number are left: the gradient of mean(dy * f(x)) is smaller by the number "
+        "of entries of f(x). L is the sum.",
+        total=np.mean,
+    ),
+)
+
+STEPS = (
+    _mistake(
+        "forward differences",
+        "Straight functions pass, curved ones do not: (f(x + h) - f(x)) / h is off by h f''/2, far more than rounding. "
+        "With steps to both sides this error cancels, and h² is left.",
+        slope=forward,
+    ),
+    _mistake(
+        "divided by h, not 2h",
+        "Every gradient but that of a constant is twice too large: from x - h to x + h it is 2h.",
+        slope=not_halved,
+    ),
+    _mistake(
+        "h = 0.1",
+        "Straight functions and x² pass, others do not: the error grows with h², and a step of 0.1 crosses the kink of "
+        "ReLU at a distance of 0.05. Take h = 1e-5.",
+        h=0.1,
+    ),
+    _mistake(
+        "h = 0.01",
+        "Straight functions, ReLU and x² pass, others do not: the error is h² f'''/6, here 2e-5 of f'''. "
+        "Take h = 1e-5.",
+        h=0.01,
+    ),
+    _mistake(
+        "h is too small",
+        "Right gradients pass only at x near 0: elsewhere x + h is rounded to about 1e-16, and that "
+        "divided by h = 1e-12 is an error of 1e-4. Take h = 1e-5.",
+        h=1e-12,
+    ),
+    Mistake(
+        "float32",
+        {"check_gradient": in_float32},
+        "Right gradients pass only at x = 0: float32 has 7 digits, so x + 1e-5 keeps one or two of the step's. A "
+        "gradient check wants float64.",
+    ),
+    _mistake(
+        "f's result is not copied",
+        "The functions that return a view of x were rejected: their result for x + h changes when x does, so that "
+        "both results are one. Keep np.array(f(x)).",
+        slope=aliased,
+    ),
+    Mistake(
+        "x is left shifted",
+        {"check_gradient": left_shifted},
+        "Each entry stays at x - h, and the derivatives of the later ones are taken at another point: functions whose "
+        "entries act on each other are rejected. Work on a copy, and put the entry back from a saved value.",
+    ),
+)
+
+TOLERANCES = (
+    _mistake(
+        "absolute tolerance 0.01",
+        "A gradient of 0.001 may be wrong in every way and pass, and one of 10¹² cannot pass, since its rounding alone "
+        "is larger. Divide by the size of the gradient.",
+        agree=within(0.01),
+    ),
+    _mistake(
+        "absolute tolerance 1e-6",
+        "Good for gradients near 1; those of 10⁻⁸ pass whatever they are, and those of 10¹² cannot. Divide by the "
+        "size of the gradient.",
+        agree=within(1e-6),
+    ),
+    _mistake(
+        "relative tolerance too large",
+        "Gradients that are wrong by 1 in 10,000 slip through. Central differences in float64 are good for 1e-8 or so: "
+        "1e-6 leaves room enough.",
+        agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-3 * np.max(np.abs(numeric))),
+    ),
+    _mistake(
+        "relative tolerance too small",
+        "Right gradients are rejected, except near x = 0: rounding leaves about 1e-16 / h = 1e-11 of every difference, "
+        "so 1e-12 asks for more than there is. Take 1e-6.",
+        agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-12 * np.max(np.abs(numeric))),
+    ),
+    _mistake(
+        "scale never below 1",
+        "Dividing by max(1, |gradient|) is an absolute tolerance for all that is below 1: gradients of 10⁻⁸ "
+        "and 10⁻¹⁰ pass whatever they are. Divide by the largest entry itself.",
+        agree=same_shape(
+            lambda dx, numeric: np.max(np.abs(dx - numeric)) <= TOLERANCE * max(1, np.max(np.abs(numeric)))
+        ),
+    ),
+    _mistake(
+        "np.allclose with its own atol",
+        "np.allclose adds an absolute tolerance of 1e-8, so that gradients of 10⁻¹⁰ pass whatever they are. Give it "
+        "atol = rtol * max|numeric|.",
+        agree=same_shape(np.allclose),
+    ),
+    _mistake(
+        "each entry on its own scale",
+        "A slope of 10⁻⁸ beside slopes of 1 is measured only to the rounding of the whole, 1e-10: its own "
+        "relative error is large, and says nothing. Divide by the tensor's largest entry.",
+        agree=entry_by_entry(1e-300),
+    ),
+    _mistake(
+        "0/0 for entries that are 0",
+        "Where a gradient is 0, and rightly so, 0/0 is NaN, and ReLU is rejected. Compare differences with tolerance "
+        "times scale instead of dividing, with the scale of the largest entry.",
+        agree=entry_by_entry(0),
+    ),
+    _mistake(
+        "0/0 for a gradient of 0",
+        "A constant has the gradient 0, and so has its scale: 0/0 is NaN. "
+        "`error <= tolerance * scale` divides by nothing.",
+        agree=relative_to_largest,
+    ),
+)
+
+COMPARISONS = (
+    _mistake(
+        "only the sums are compared",
+        "Rows in another order, or the mean everywhere, have the right sum. Compare entry by entry.",
+        agree=same_shape(lambda dx, numeric: abs(dx.sum() - numeric.sum()) <= TOLERANCE * np.max(np.abs(numeric))),
+    ),
+    _mistake(
+        "only the sizes are compared",
+        "Two gradients of the same norm may point anywhere: take the norm of the difference, not the difference of "
+        "the norms.",
+        agree=same_shape(
+            lambda dx, numeric: abs(np.linalg.norm(dx) - np.linalg.norm(numeric)) <= TOLERANCE * np.linalg.norm(numeric)
+        ),
+    ),
+    _mistake(
+        "only the directions are compared",
+        "A cosine of 1 says that the gradients are proportional: every wrong factor slips through.",
+        agree=same_shape(
+            lambda dx, numeric: (
+                not numeric.any()
+                or np.sum(dx * numeric) >= (1 - 1e-10) * np.linalg.norm(dx) * np.linalg.norm(numeric) > 0
+            )
+        ),
+    ),
+    _mistake(
+        "only the first entry",
+        "All whose first entry is right slipped through. Every entry counts: np.ndindex(x.shape).",
+        agree=lambda dx, numeric: dx.shape == numeric.shape and agree(dx.ravel()[:1], numeric.ravel()[:1]),
+    ),
+    _mistake(
+        "only the first row",
+        "What is wrong in a later row slipped through. Every entry counts: np.ndindex(x.shape).",
+        agree=lambda dx, numeric: dx.shape == numeric.shape and agree(dx[:1], numeric[:1]),
+    ),
+    _mistake(
+        "one equal entry is enough",
+        "np.any where np.all is meant: a gradient with a single right entry is accepted.",
+        agree=same_shape(lambda dx, numeric: np.any(np.abs(dx - numeric) <= TOLERANCE * np.max(np.abs(numeric)))),
+    ),
+    _mistake(
+        "no absolute value of the difference",
+        "dx - numeric <= tolerance holds for all that is too small. Take np.abs of the difference.",
+        agree=same_shape(lambda dx, numeric: np.all(dx - numeric <= TOLERANCE * np.max(np.abs(numeric)))),
+    ),
+    _mistake(
+        "signs are not compared",
+        "|dx| against |numeric|: what has the wrong sign slipped through. Take the absolute value after subtracting.",
+        agree=same_shape(
+            lambda dx, numeric: np.all(np.abs(np.abs(dx) - np.abs(numeric)) <= TOLERANCE * np.max(np.abs(numeric)))
+        ),
+    ),
+    _mistake(
+        "NaN passes",
+        "NaN > tolerance is False, like every comparison with NaN, so a gradient that is NaN was accepted. Ask "
+        "`not (error <= tolerance)` instead.",
+        agree=loop_with_nan,
+    ),
+    _mistake(
+        "shapes are not compared",
+        "A gradient of shape (1, 7) was compared with one of (7,): NumPy broadcasts without a word, or stops with "
+        "a ValueError. Compare the shapes first, and answer False.",
+        agree=broadcast,
+    ),
+    Mistake(
+        "accepts everything",
+        {"check_gradient": lambda f, f_backward, x, rng: True},
+        "A checker that never says no has checked nothing. Is f_backward compared with itself?",
+    ),
+    Mistake(
+        "rejects everything",
+        {"check_gradient": lambda f, f_backward, x, rng: False},
+        "Even the gradient of a constant was rejected, which is 0 however it is measured.",
+    ),
+    _mistake(
+        "True and False exchanged",
+        "Right functions are rejected and wrong ones accepted: True is for a gradient that is right.",
+        agree=lambda dx, numeric: not agree(dx, numeric),
+    ),
+)
+
+MISTAKES = UPSTREAM + STEPS + TOLERANCES + COMPARISONS

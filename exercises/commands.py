@@ -1,0 +1,237 @@
+"""The commands about exercises. Each takes its options and returns the exit code: 0 done, 1 a check did not pass."""
+
+import contextlib
+from pathlib import Path
+
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from exercises import options
+from exercises.kit import answers as kit
+from exercises.kit.answers import Answers, open_answers, shown
+from exercises.kit.catalogue import Entry, catalogue, find
+from exercises.kit.grade import Grade, by_learner, check_writable, grade, learners_in, write_csv
+from exercises.kit.keys import open_keys
+from exercises.kit.run import Limits, run
+from exercises.kit.show import (
+    STYLES,
+    bar,
+    heading,
+    make_console,
+    say,
+    show_hint,
+    show_progress,
+    show_source,
+    show_verdict,
+)
+from exercises.kit.verdict import Verdict
+from exercises.kit.watch import NOTHING_LEFT, Watch
+from foundation.errors import InputError
+
+
+def start(choices: options.Start) -> int:
+    """`vae-ladder start`"""
+    console = make_console()
+    answers, done = kit.start(choices.to or kit.default_folder())
+    folder = shown(answers.folder)
+    if done.copied:
+        say(console, f"{len(done.copied)} stubs copied to {folder}")
+    if done.kept:
+        say(console, f"{len(done.kept)} answers that were there stay as they are")
+    for note in done.notes:
+        say(console, f"note: {note}", style="yellow")
+    following = answers.progress().next(catalogue())
+    if following is not None:
+        say(console, f"\nread   {shown(following.page)}\nwrite  {shown(answers.path(following))}")
+        say(console, f"then   vae-ladder check {following.number}{_answers_option(choices.to)}, or vae-ladder watch")
+    return 0
+
+
+def check(choices: options.Check) -> int:
+    """`vae-ladder check`"""
+    answers, limits = open_answers(choices.answers), Limits(choices.time_limit)
+    if choices.all:
+        if choices.exercise is not None or choices.probe is not None:
+            raise InputError("--all: expected neither an exercise nor --probe beside it")
+        return _check_all(answers, limits)
+    entry = _entry_or_next(choices.exercise, answers)
+    if entry is None:
+        return _nothing_left()
+    path = answers.existing(entry)
+    if choices.probe is not None:
+        return _check_probe(entry, path, limits, choices)
+    console, verdict = make_console(), run(entry, path, limits)
+    progress = answers.progress()
+    progress.remember(entry, path, verdict.outcome)
+    show_verdict(console, verdict, choices.traceback)
+    if note := kit.change_of(answers, progress, entry):
+        say(console, f"note: {note}", style="yellow")
+    say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")
+    return 0 if verdict.outcome == "PASS" else 1
+
+
+def _check_all(answers: Answers, limits: Limits) -> int:
+    console, progress, outcomes = make_console(), answers.progress(), []
+    for entry in catalogue():
+        path = answers.path(entry)
+        if not path.is_file():
+            heading(console, "MISSING", entry.name)
+            outcomes.append("MISSING")
+            continue
+        verdict = run(entry, path, limits)
+        progress.remember(entry, path, verdict.outcome)
+        about = verdict.mistake or (f"{verdict.came} instead of {verdict.expected}" if verdict.came else "")
+        heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
+        outcomes.append(verdict.outcome)
+    say(console, f"\n{bar(progress, catalogue())}")
+    return 0 if all(outcome == "PASS" for outcome in outcomes) else 1
+
+
+def _check_probe(entry: Entry, path: Path, limits: Limits, choices: options.Check) -> int:
+    count = len(entry.load().probes)
+    if not 1 <= choices.probe <= count:
+        raise InputError(f"probe: expected a number from 1 to {count} for {entry.name}, got {choices.probe}")
+    verdict = run(entry, path, limits, choices.probe)
+    show_verdict(make_console(), verdict, choices.traceback)
+    return 0 if verdict.outcome == "PASS" else 1
+
+
+def _what_now(entry: Entry, path: Path, answers: Answers, verdict: Verdict, option: str) -> str:
+    """The command or file that helps on."""
+    if verdict.outcome == "WRONG":
+        return f"vae-ladder hint {entry.number}{option}"
+    if verdict.outcome == "NOT WRITTEN YET":
+        return f"read {shown(entry.page)}, then write {shown(path)}"
+    following = answers.progress().next(catalogue())
+    passed = f"vae-ladder solution {entry.number}{option} shows how the rung does it; "
+    return passed + (f"next: {shown(following.page)}" if following else "the course is done")
+
+
+def watch(choices: options.Watch) -> int:
+    """`vae-ladder watch`"""
+    answers = open_answers(choices.answers)
+    entry = _entry_or_next(choices.exercise, answers)
+    if entry is None:
+        return _nothing_left()
+    with open_keys() as poll, contextlib.suppress(KeyboardInterrupt):  # the other way to say q
+        Watch(make_console(), answers, poll, entry).run()
+    return 0
+
+
+def progress(choices: options.ShowProgress) -> int:
+    """`vae-ladder progress`"""
+    console, answers = make_console(), open_answers(choices.answers)
+    remembered = answers.progress()
+    show_progress(console, remembered, catalogue())
+    notes = [kit.change_of(answers, remembered, entry) for entry in catalogue() if answers.path(entry).is_file()]
+    for note in filter(None, [*notes, *(kit.stray_note(answers, path) for path in answers.strays())]):
+        say(console, f"note: {note}", style="yellow")
+    return 0
+
+
+def hint(choices: options.Hint) -> int:
+    """`vae-ladder hint`"""
+    answers = open_answers(choices.answers)
+    entry = _entry_or_next(choices.exercise, answers)
+    if entry is None:
+        return _nothing_left()
+    number, text = answers.progress().next_hint(entry)
+    show_hint(make_console(), entry, number, text, last=number == 3)
+    return 0
+
+
+def solution(choices: options.Solution) -> int:
+    """`vae-ladder solution`"""
+    answers, entry = open_answers(choices.answers), find(choices.exercise)
+    remembered = answers.progress()
+    record = remembered.record(entry.name)
+    if not record.solved and not choices.give_up:
+        raise InputError(
+            f"{entry.name} has not passed yet: vae-ladder solution {entry.number} --give-up shows it anyway"
+        )
+    if not record.solved and not record.gave_up:
+        record.gave_up = True
+        remembered.save()
+    exercise = entry.load()
+    show_source(make_console(), list(dict.fromkeys([*exercise.solution.values(), *exercise.sources])))
+    return 0
+
+
+def reset(choices: options.Reset) -> int:
+    """`vae-ladder reset`"""
+    console, answers, entry = make_console(), open_answers(choices.answers), find(choices.exercise)
+    kept = kit.reset(answers, entry)
+    if kept is not None:
+        say(console, f"your answer is kept as {shown(kept)}")
+    say(console, f"{shown(answers.path(entry))} is the stub again")
+    return 0
+
+
+def grade_folders(choices: options.Grade) -> int:
+    """`vae-ladder grade`"""
+    console, limits = make_console(), Limits(choices.time_limit, choices.memory_limit)
+    names = choices.exercises.split(",") if choices.exercises else []
+    entries = sorted({find(name) for name in names}, key=lambda entry: entry.name) if names else catalogue()
+    learners = learners_in(choices.folders)
+    check_writable(choices.out)
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as shown_bar:
+        task = shown_bar.add_task("grading", total=len(learners) * len(entries))
+        grades = grade(learners, entries, limits, lambda graded: shown_bar.advance(task))
+    write_csv(choices.out, grades)
+    console.print(_grade_table(grades, entries))
+    say(console, "✓ pass   x wrong   ? not measured   · not written   - missing\n", style="dim")
+    for graded in grades:
+        if graded.verdict is not None and graded.state == "WRONG":
+            about = (
+                graded.verdict.mistake or f"not recognised: {graded.verdict.came} instead of {graded.verdict.expected}"
+            )
+            say(console, f"{graded.learner}  {graded.exercise}  {about}")
+    say(console, f"\nwritten to {choices.out}")
+    return 0
+
+
+def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
+    """Learners by exercises, one letter a cell."""
+    letters = {"PASS": "✓", "WRONG": "x", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "-"}
+    table = Table()
+    table.add_column("learner")
+    for entry in entries:
+        table.add_column(entry.number, justify="center")
+    table.add_column("passed", justify="right")
+    for learner, own in by_learner(grades):
+        cells = [Text(letters[graded.state], style=STYLES[graded.state]) for graded in own]
+        table.add_row(Text(learner), *cells, f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}")
+    return table
+
+
+def _entry_or_next(name: str | None, answers: Answers) -> Entry | None:
+    """The exercise that was named, or the next unsolved one; None where all have passed."""
+    return answers.progress().next(catalogue()) if name is None else find(name)
+
+
+def _nothing_left() -> int:
+    say(make_console(), NOTHING_LEFT, style="green")
+    return 0
+
+
+def _answers_option(folder: Path | None) -> str:
+    return "" if folder is None else f" --answers {folder}"
+
+
+COMMANDS = {
+    options.Start: start,
+    options.Check: check,
+    options.Watch: watch,
+    options.ShowProgress: progress,
+    options.Hint: hint,
+    options.Solution: solution,
+    options.Reset: reset,
+    options.Grade: grade_folders,
+}
+"""The function of each command, by the type of its options."""
+
+
+def run_command(choices: object) -> int:
+    """Run the command that these options belong to."""
+    return COMMANDS[type(choices)](choices)

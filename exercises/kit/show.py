@@ -1,0 +1,116 @@
+"""Verdicts, hints and lists on a terminal: few colours, nothing that somebody wants to copy broken over lines."""
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from exercises.kit.answers import shown
+from exercises.kit.catalogue import Entry
+from exercises.kit.progress import Progress
+from exercises.kit.verdict import Verdict
+
+STYLES = {"PASS": "green", "WRONG": "red", "NOT MEASURED": "yellow", "NOT WRITTEN YET": "yellow", "MISSING": "yellow"}
+BAR, LABEL_WIDTH = 30, 12
+PRINTED_LINES, PRINTED_COLUMNS = 20, 200
+"""Of what an answer prints, shown after the verdict; --probe shows all."""
+
+
+def make_console() -> Console:
+    """Standard output: as wide as the terminal, and 100 columns in a file."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 100
+    return console
+
+
+def say(console: Console, line: str, style: str | None = None) -> None:
+    """Print one line as it is: no markup, and no break inside it."""
+    console.print(line, style=style, markup=False, soft_wrap=True)
+
+
+def heading(console: Console, outcome: str, rest: str) -> None:
+    """The outcome in its colour, and what it is about."""
+    console.print(Text.assemble((outcome, f"bold {STYLES.get(outcome, 'default')}"), f"  {rest}"), soft_wrap=True)
+
+
+def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = False) -> None:
+    """Message first, then the place; the traceback only on request, the learner's prints last."""
+    rest = f"{verdict.exercise}, probe {verdict.probe} of {verdict.probes}: {verdict.about}"
+    heading(console, verdict.outcome, rest if verdict.probe else verdict.exercise)
+    for label, text in verdict.lines():
+        _labelled(console, label, short_place(text) if label == "where" else text)
+    if with_traceback:
+        say(console, f"\n{verdict.traceback.rstrip() or 'no traceback: nothing was raised'}", style="dim")
+    if lines := verdict.prints.splitlines():
+        more = f"\n… and {len(lines) - PRINTED_LINES} lines more" if len(lines) > PRINTED_LINES else ""
+        say(console, "\nwhat your code printed:", style="dim")
+        say(console, "\n".join(line[:PRINTED_COLUMNS] for line in lines[:PRINTED_LINES]) + more)
+
+
+def _labelled(console: Console, label: str, text: str) -> None:
+    """A label and its text, which keeps to its own column where it takes more than one line."""
+    room = max(console.width - LABEL_WIDTH, 20)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    style = {"mistake": "bold", "where": "cyan"}.get(label, "")
+    for number, line in enumerate(lines):
+        shown_label = f"  {'' if number else label}".ljust(LABEL_WIDTH)
+        console.print(Text.assemble((shown_label, "dim"), (line, style)), soft_wrap=True)
+
+
+def short_place(where: str) -> str:
+    """file:line with the file relative to the working directory where it lies below it."""
+    file, colon, line = where.rpartition(":")
+    if not (colon and line.isdigit() and Path(file).is_absolute()):
+        return where
+    return f"{shown(Path(file))}:{line}"
+
+
+def show_progress(console: Console, progress: Progress, entries: list[Entry]) -> None:
+    """The course with the state of every exercise."""
+    following = progress.next(entries)
+    states = [progress.state(entry) for entry in entries]
+    name_width, state_width = max(len(entry.name) for entry in entries), max(map(len, states))
+    for entry, state in zip(entries, states, strict=True):
+        start = f"{'→' if entry == following else ' '} {entry.name:<{name_width}}  "
+        state_text = (f"{state:<{state_width}}", STYLES.get(state, "dim"))
+        line = Text.assemble(start, state_text, f"  {entry.title}", (_help_taken(progress, entry), "dim"))
+        console.print(line, soft_wrap=True)
+    say(console, f"\n{bar(progress, entries)}")
+
+
+def _help_taken(progress: Progress, entry: Entry) -> str:
+    record = progress.record(entry.name)
+    hints = f"{record.hints} hint{'s' * (record.hints > 1)}" if record.hints else ""
+    taken = ", ".join(filter(None, [hints, "solution seen" if record.gave_up else ""]))
+    return f"  ({taken})" if taken else ""
+
+
+def bar(progress: Progress, entries: list[Entry]) -> str:
+    """How much of the course has passed, as one line."""
+    passed = sum(progress.state(entry) == "PASS" for entry in entries)
+    full = BAR * passed // max(len(entries), 1)
+    return f"[{'#' * full}{'-' * (BAR - full)}] {passed} of {len(entries)} passed"
+
+
+def show_hint(console: Console, entry: Entry, number: int, text: str, last: bool) -> None:
+    """One hint, and whether there is another."""
+    heading(console, f"hint {number} of 3", entry.name)
+    console.print(Text(text))
+    if not last:
+        say(console, "the next one: the same command again", style="dim")
+
+
+def show_source(console: Console, functions: list[Callable[..., Any]]) -> None:
+    """The source of each function under its file and line."""
+    for function in functions:
+        plain = inspect.unwrap(function)
+        lines, first = inspect.getsourcelines(plain)
+        say(console, f"{shown(Path(inspect.getsourcefile(plain)))}:{first}", style="cyan")
+        code = Syntax("", "python", theme="ansi_light", background_color="default").highlight("".join(lines))
+        console.print(code, soft_wrap=True)
