@@ -137,7 +137,9 @@ def relu_backward(dy: Float[np.ndarray, "*shape"], x: Float[np.ndarray, "*shape"
     """dy where x > 0, else 0. Since relu(x) > 0 exactly where x > 0, `relu`'s output serves as x just as well."""
     check_arrays(dy=(dy, None), x=(x, None))
     check_shape("dy", dy, x.shape)
-    return np.multiply(dy, x > 0, out=_empty_like(x))
+    dx = _empty_like(x)
+    dx[...] = dy  # first into x's memory order: two orders in one product are several times slower
+    return np.multiply(dx, x > 0, out=dx)
 
 
 def sigmoid(x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
