@@ -44,7 +44,8 @@ def start(choices: options.Start) -> int:
     following = answers.progress().next(catalogue())
     if following is not None:
         say(console, f"\nread   {shown(following.page)}\nwrite  {shown(answers.path(following))}")
-        say(console, f"then   vae-ladder check {following.number}{_answers_option(choices.to)}, or vae-ladder watch")
+        option = _answers_option(choices.to)
+        say(console, f"then   vae-ladder check {following.number}{option}, or vae-ladder watch{option}")
     return 0
 
 

@@ -121,7 +121,7 @@ def test_start_never_overwrites(here, capsys):
 def test_start_elsewhere_and_check_there(here, capsys):
     assert run_command(options.Start(to=Path("a/b"))) == 0
     out = capsys.readouterr().out
-    assert "--answers a/b" in out
+    assert "check 01 --answers a/b, or vae-ladder watch --answers a/b" in out
     Path("a/b/04_kl.py").write_text(RIGHT, encoding="utf-8")
     assert check(exercise="4", answers=Path("a/b")) == 0
     assert "solution 04 --answers a/b" in capsys.readouterr().out

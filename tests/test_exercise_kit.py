@@ -10,7 +10,7 @@ import pytest
 
 import exercises
 from exercises.kit import catalogue as catalogue_module
-from exercises.kit import compare, structure
+from exercises.kit import compare, structure, text
 from exercises.kit.catalogue import catalogue, content_hash, find
 from exercises.kit.confusion import confusion, table
 from exercises.kit.diagnose import HARD_CODED, UNKNOWN, diagnose, diagnose_probe
@@ -196,6 +196,38 @@ def test_another_exception_of_the_same_type_is_not_accused():
     assert "ValueError: something else" in verdict.came
 
 
+def test_a_mistake_is_named_by_its_values_though_an_argument_was_changed():
+    def adds_in_place(x, factor):
+        x += factor
+        return x
+
+    verdict = check(scale=adds_in_place)
+    assert verdict.mistake == "adds the factor"
+    assert verdict.problem.startswith("besides, x of scale was changed in place: make new ones")
+    assert check(scale=lambda x, factor: np.multiply(x, factor, out=x)).mistake == "multiplies in place"
+
+
+def test_a_mistake_that_shows_later_is_named_though_an_argument_was_changed_before():
+    def mean_in_place(x):
+        x /= x.size
+        return np.sum(x)
+
+    plain = call("total", "sum of zero", x=np.tile([-1.0, 0.0, 1.0], (5, 1)))
+    exercise = dataclasses.replace(TOY, probes=(plain, *TOY.probes))
+    verdict = diagnose("99_toy", exercise, TOY.solution | {"total": mean_in_place})
+    assert (verdict.probe, verdict.mistake) == (4, "mean")
+    assert "besides, x of total was changed in place" in verdict.problem
+
+
+def test_unknown_values_and_a_changed_argument_are_both_told():
+    def scale(x, factor):
+        x += 1
+        return 2 * factor * (x - 1)
+
+    verdict = check(scale=scale)
+    assert verdict.problem.startswith("every value is 2 × the expected one; besides, x of scale was changed")
+
+
 # Answers that do strange things
 
 
@@ -296,6 +328,97 @@ def test_a_probe_that_stumbles_over_a_result_blames_the_result():
     assert (verdict.came, verdict.expected) == ("None", "an array of shape (5, 3)")
 
 
+def test_an_exception_is_set_against_the_result_of_that_call():
+    def observe(answer, rng):
+        answer.total(rng.normal(size=SHAPE))
+        return {"scaled": answer.scale(rng.normal(size=SHAPE), 2.0)}
+
+    def raising(x, factor):
+        raise ValueError("lost")
+
+    exercise = dataclasses.replace(TOY, probes=(Probe("both", observe),), mistakes=())
+    verdict = diagnose("99_toy", exercise, TOY.solution | {"scale": raising})
+    assert (verdict.came, verdict.expected) == ("ValueError: lost", "an array of shape (5, 3)")
+
+
+def test_an_exception_in_a_late_call_asks_for_a_result():
+    def first_ones_only(x):
+        return np.sum(x) if len(x) < 15 else raising(x)
+
+    def raising(x):
+        raise ValueError("lost")
+
+    often = Probe("often", lambda answer, rng: sum(answer.total(np.ones((n, 3))) for n in range(20)))
+    exercise = dataclasses.replace(TOY, probes=(often,), mistakes=())
+    verdict = diagnose("99_toy", exercise, TOY.solution | {"total": first_ones_only})
+    assert (verdict.came, verdict.expected) == ("ValueError: lost", "a result")
+    assert verdict.called == "total(x=full((15, 3), 1)) and 15 more"
+
+
+def test_an_exception_of_the_probe_asks_for_no_particular_value():
+    probe = Probe("a look-up", lambda answer, rng: {"sum": {3.0: 1}[float(answer.total(np.ones(3)))]})
+    exercise = dataclasses.replace(TOY, probes=(probe,), mistakes=())
+    verdict = diagnose("99_toy", exercise, TOY.solution | {"total": np.mean})
+    assert (verdict.came, verdict.expected) == ("KeyError: 1.0", "no exception")
+
+
+def test_an_exception_in_a_given_helper_is_the_callers(tmp_path, monkeypatch):
+    def _given(x):
+        raise ValueError("shapes")
+
+    def _mine(x):
+        return _given(x)
+
+    def total(x):
+        return _mine(x)
+
+    monkeypatch.setattr(catalogue_module, "COURSE", tmp_path)
+    (tmp_path / "99_toy").mkdir()
+    (tmp_path / "99_toy" / "stub.py").write_text("def _given(x):\n    pass\n", encoding="utf-8")
+    assert check(total=total).where.endswith(f":{_mine.__code__.co_firstlineno + 1}")
+    (tmp_path / "99_toy" / "stub.py").write_text("", encoding="utf-8")
+    assert check(total=total).where.endswith(f":{_given.__code__.co_firstlineno + 1}")
+
+
+def dictionary(**entries):
+    """An exercise whose one function returns this."""
+    return dataclasses.replace(
+        TOY, solution={"make": lambda: entries}, probes=(call("make -> first"),), mistakes=(), alternatives=()
+    )
+
+
+def test_missing_and_unknown_keys_are_named():
+    exercise = dictionary(**dict.fromkeys("abcdef", 1.0))
+    verdict = diagnose("99_toy", exercise, {"make": lambda: dict.fromkeys("bcdefg", 1.0)})
+    assert verdict.came == "a dict, missing: 'a'; unknown: 'g'"
+    assert verdict.expected == "a dict of 6 with 'a', 'b', 'c' and 3 more"
+    verdict = diagnose("99_toy", exercise, {"make": dict})
+    assert verdict.came == "a dict, missing: 'a', 'b', 'c' and 3 more"
+
+
+def test_text_is_shown_whole_and_speaks_for_itself():
+    verdict = diagnose("99_toy", dictionary(said="x" * 100), {"make": lambda: {"said": "y" * 1999}})
+    assert verdict.came == f"said = '{'y' * 1999}'"
+    assert verdict.note == ""
+    verdict = diagnose("99_toy", dictionary(said="x" * 100), {"make": lambda: {"said": "y" * 9999}})
+    assert verdict.came == f"said = '{'y' * 2000}' …"
+
+
+def test_truth_values_and_whole_numbers_are_asked_for_by_name():
+    for right, said in ((np.ones(3, bool), "True or False"), (np.ones(3, int), "a whole number")):
+        verdict = diagnose("99_toy", dictionary(a=right), {"make": lambda: {"a": np.ones(3)}})
+        assert verdict.problem == f"every entry should be {said}"
+
+
+def test_a_named_mistake_needs_no_structure():
+    transposed = Mistake("transposed", wrong_scale(lambda x, factor: factor * x.T), "Axes.")
+    exercise = dataclasses.replace(TOY, mistakes=(transposed,))
+    verdict = diagnose("99_toy", exercise, TOY.solution | transposed.functions)
+    assert (verdict.mistake, verdict.problem) == ("transposed", "")
+    other = diagnose("99_toy", TOY, TOY.solution | transposed.functions)
+    assert (other.mistake, other.problem) == ("", "it is the transpose")
+
+
 def test_exit_is_an_exception():
     def leave(x):
         raise SystemExit(3)
@@ -378,6 +501,8 @@ def test_shape_is_told_before_values():
 
 
 X = np.random.default_rng(0).standard_normal((5, 7))
+WAVE = np.arange(-3.0, 4.0)
+"""Reversed, it is minus itself."""
 
 
 @pytest.mark.parametrize(
@@ -392,12 +517,28 @@ X = np.random.default_rng(0).standard_normal((5, 7))
         (np.where(np.arange(5)[:, None] == 3, 0, X), X, "only index 3 of axis 0"),
         (np.pad(X[1:-1, 1:-1], 1), X, "only the border"),
         (X + np.eye(5, 7) * 1e-3, X, "the worst of 5 wrong"),
+        (X + (X[2, 4] == X), X, "the only wrong entry (of 35) is [2, 4]"),
+        (-WAVE, WAVE, "every value is minus"),
+        (-X, X, "every value is minus"),
         (X[None].transpose(1, 2, 0), X[None], "its axes come in the order (1, 2, 0)"),
     ],
 )
 def test_structure_is_seen(came, expected, said):
     found = compare.first_difference(came, expected, 1e-9)
     assert said in structure.explain(found, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        (np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])),
+        (np.array([2.0, 3.0, 4.0, 9.0]), np.array([1.0, 2.0, 3.0, 4.0])),
+        (np.pad(X[1:4, 1:2], 1), X[:5, :3]),
+    ],
+)
+def test_no_structure_is_seen_in_a_few_numbers(came, expected):
+    found = compare.first_difference(came, expected, 1e-9)
+    assert structure.explain(found, 1e-9).startswith("the worst of")
 
 
 @pytest.mark.parametrize(
@@ -416,6 +557,11 @@ def test_one_factor_or_offset_for_all(came, said):
     assert structure.common_factor([(came + 1e-3 * X**2, X)]) == ""
 
 
+@pytest.mark.parametrize("value", ["abc", True, None, np.array(["a", "b"])])
+def test_what_is_no_number_has_no_factor(value):
+    assert structure.common_factor([(value, value), (1.0, 2.0), (3.0, 4.0), (3.0, 5.0)]) == ""
+
+
 def test_one_number_has_no_factor():
     assert structure.common_factor([(3.0, 6.0)]) == ""
     assert structure.common_factor([(3.0, 6.0), (1.0, 2.0), (4.0, 8.0)]) == "every value is 1/2 of the expected one"
@@ -428,6 +574,42 @@ def test_identical_sees_every_bit():
 
 
 # Arguments, names, texts
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (np.array([[2, 0], [np.sqrt(2), np.sqrt(2)], [0, 2]]), "[[2 0] [1.414 1.414] [0 2]]"),
+        (np.array([[0, 0, 0], [10, 20, 30]]), "[[0 0 0] [10 20 30]]"),
+        (np.zeros(3), "[0 0 0]"),
+        (np.zeros((5, 3)), "zeros((5, 3))"),
+        (np.full((5, 3), 2.0), "full((5, 3), 2)"),
+        (np.array(3.0), "3"),
+    ],
+)
+def test_small_arrays_are_written_out(value, shown):
+    assert text.describe(value) == shown
+
+
+LATER = np.arange(15.0).reshape(SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("came", "expected", "place"),
+    [
+        (LATER + np.eye(5, 3)[::-1] * 1e-7, LATER, "[2, 2]"),
+        (np.where(LATER == 7, np.nan, LATER), LATER, "[2, 1]"),
+        (np.where(LATER > 5, np.inf, LATER), np.where(LATER > 6, np.inf, LATER), "[2, 0]"),
+        (LATER != 7, LATER > -1, "[2, 1]"),
+        (np.full(SHAPE, 1 + 1e-8), np.ones(SHAPE), "[0, 0]"),
+        (np.array([1 + 1e-8, 2.0]), np.array([1.0, 2.0]), "[0]"),
+    ],
+)
+def test_arrays_that_differ_never_look_alike(came, expected, place):
+    one, other = text.apart(came, expected)
+    assert one != other
+    assert place in one or came.dtype == bool
+    assert "at" in one or came.dtype == bool
 
 
 def test_arguments_are_drawn_again_for_every_seed():

@@ -38,7 +38,7 @@ FORMULA = (
     _wrong(
         "exp(logvar/2) for the variance",
         lambda mu, logvar: -(1 + logvar - mu**2 - np.exp(logvar / 2)) / 2,
-        "{came} instead of {expected}: exp(logvar/2) is σ; the formula has σ². (For σ > 1 the result turns negative.)",
+        "{came} instead of {expected}: exp(logvar/2) is σ; the formula has σ². (At σ = 2 this is even negative.)",
     ),
     _wrong(
         "logvar² for the variance",

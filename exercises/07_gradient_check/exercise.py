@@ -38,13 +38,13 @@ def score(answer, rng):
     caught = len(WRONG) - len(slipped) - len(stopped)
     lines = [
         f"{caught}/{len(WRONG)} wrong functions rejected",
-        *_named("slipped through", slipped),
-        *_named("stopped with an exception instead of False", stopped),
+        *_named("Slipped through", slipped),
+        *_named("Stopped with an exception instead of False", stopped),
         f"{len(RIGHT) - len(refused)}/{len(RIGHT)} right functions accepted",
-        *_named("rejected although right", refused),
-        *(f"look here: {clue}" for clue in clues(slipped, stopped, refused)),
+        *_named("Rejected although right", refused),
+        *(f"Look here: {clue}" for clue in clues(slipped, stopped, refused)),
     ]
-    return dict.fromkeys(lines, True)  # as keys, since a verdict shows those whole
+    return ". ".join(lines)
 
 
 def _named(label, names):

@@ -141,7 +141,7 @@ hints = Hints(
     "output; the next pixel stamps `stride` further on, and where stamps overlap they add up. Start from a canvas of "
     "zeros that has room for all stamps. Padding is what is cut off its four sides in the end.",
     formula="Rows of the canvas: (H - 1) stride + KH + output_padding; padding takes two times `padding` away. "
-    "canvas[n, o, stride p + i, stride q + j] += x[n, c, p, q] weight[c, o, i, j], for all n, c, o, p, q, i, j. "
+    "canvas[n, o, stride h + i, stride w + j] += x[n, c, h, w] weight[c, o, i, j], for all n, c, o, h, w, i, j. "
     "The convolution rounds down when it divides by the stride, so `stride` sizes give the same result.",
     line="For one entry (i, j) of the kernel, all pixels at once: canvas[:, :, i : i + ... : stride, j : ... : stride] "
     '+= np.einsum("nchw,co->nohw", x, ...). Cut, then add bias[:, None, None].',

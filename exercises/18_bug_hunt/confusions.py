@@ -136,7 +136,7 @@ def shown(n: int, label: str) -> str:
     if label == DIAGNOSES[n - 1](None):
         return f"the bug of VAE {n}"
     if label not in BUGS:
-        return f"not one of BUGS: {label[:36]}"
+        return f"not one of BUGS: {label}"
     return label if label in CONFUSED[n] else ELSEWHERE
 
 

@@ -50,6 +50,11 @@ class Entry:
         """Import the exercise."""
         return importlib.import_module(f"exercises.{self.name}.exercise").exercise
 
+    def given(self) -> set[str]:
+        """The names of the helpers that the stub gives to the learner."""
+        text = self.stub.read_text(encoding="utf-8") if self.stub.is_file() else ""
+        return set(re.findall(r"^def (_\w+)", text, re.MULTILINE))
+
     def stub_hash(self) -> str:
         """Changes when the stub does."""
         return content_hash(self.stub)

@@ -94,7 +94,7 @@ def _dtypes_agree(came: Any, expected: Any) -> bool:
 def _not_finite(value: Any) -> np.ndarray:
     """The infinities and NaNs at their places, zero elsewhere."""
     value = np.asarray(value)
-    return np.where(np.isfinite(value), 0.0, value)
+    return np.where(np.isfinite(value), 0.0, value) if value.dtype.kind in "fc" else np.zeros(value.shape)
 
 
 def wrong_entries(came: Any, expected: Any, tolerance: float) -> np.ndarray:
@@ -104,7 +104,7 @@ def wrong_entries(came: Any, expected: Any, tolerance: float) -> np.ndarray:
     entry that is simply wrong does not hide behind a large one.
     """
     came, expected = np.asarray(came), np.asarray(expected)
-    if expected.dtype.kind in "biu" or expected.size == 0:
+    if expected.dtype.kind not in "fc" or expected.size == 0:
         return came != expected
     finite = np.isfinite(expected) & np.isfinite(came)
     size = np.abs(np.where(finite, expected, 0))

@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from exercises.kit.catalogue import Entry
 from exercises.kit.compare import Difference
 from exercises.kit.exercise import Exercise, Functions, Mistake
-from exercises.kit.look import Look, look_at, look_at_all
+from exercises.kit.look import Look, look_at, look_at_all, stored_observation
 from exercises.kit.mistakes import recognise
 from exercises.kit.observe import ABSENT, Call, measurable
 from exercises.kit.structure import common_factor, explain
-from exercises.kit.text import apart, describe, kind_of, path_text, place_of, signature_of
+from exercises.kit.text import apart, describe, keys_apart, kind_of, path_text, place_of, signature_of
 from exercises.kit.traces import frames_of, function_that_raised, place_of_error
 from exercises.kit.verdict import Verdict
 
 SEED = 0
 """The seed of the numbers in messages: the same for everybody."""
+NEW_ARRAY = "make new ones: no `+=`, no `out=`, no `x[...] =` on an argument"
 HARD_CODED = "right with the numbers of the first run, wrong with fresh ones: is a number written into the code?"
 UNKNOWN = "this mistake is not one that the exercise knows by name"
 
@@ -28,9 +30,8 @@ def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[i
     seeds = seeds or (SEED, 1 + secrets.randbelow(2**32))
     for seed in seeds:
         looks = look_at_all(exercise, functions, seed)
-        wrong = [look for look in looks if look.fails() and not look.not_written()]
-        if wrong:
-            verdict = _wrong(name, exercise, functions, looks, wrong)
+        if any(look.wrong() for look in looks):
+            verdict = _wrong(name, exercise, functions, looks)
             hard_coded = seed != seeds[0] and not verdict.mistake
             return dataclasses.replace(verdict, note=HARD_CODED) if hard_coded else verdict
         if any(look.not_written() for look in looks):
@@ -54,9 +55,9 @@ def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: 
     if look.not_written():
         return Verdict(name, "NOT WRITTEN YET", **found)
     if look.fails():
-        return dataclasses.replace(_wrong(name, exercise, functions, [look], [look]), mistake="", tell="", note="")
+        return dataclasses.replace(_wrong(name, exercise, functions, [look]), mistake="", tell="", note="")
     call = look.seen.calls[-1] if look.seen.calls else None
-    called = _called(call, len(look.seen.calls)) if call else ""
+    called = _called(call, look.seen.count) if call else ""
     came, expected = describe(look.seen.value), describe(look.expected.value)
     return Verdict(name, "PASS", called=called, came=came, expected=expected, **found)
 
@@ -76,29 +77,31 @@ def _not_written(name: str, exercise: Exercise, looks: list[Look]) -> Verdict:
     return Verdict(name, "NOT WRITTEN YET", probes=len(exercise.probes), note="; ".join(notes))
 
 
-def _wrong(name: str, exercise: Exercise, functions: Functions, looks: list[Look], wrong: list[Look]) -> Verdict:
+def _wrong(name: str, exercise: Exercise, functions: Functions, looks: list[Look]) -> Verdict:
     """The verdict about the first probe that fails, with all that the others add to it."""
-    first = wrong[0]
-    mistake = recognise(exercise, looks, wrong)
+    first, mistake = recognise(exercise, looks)
     call, came, expected, problem = _what_is_wrong(first)
     if mistake is None:
-        problem = "; ".join(filter(None, [_factor(first, wrong), problem]))
-    elif first.difference is not None and first.difference.kind == "value":
+        problem = _factor(first, looks) or problem
+    elif first.difference is not None and first.difference.kind in ("shape", "value"):
         problem = ""  # its name says it better
+    explained = stored_observation(exercise, first.index, first.seed[0], mistake).mutated
+    if first.difference is not None and (besides := first.seen.mutated - explained):
+        problem = "; ".join(filter(None, [problem, f"besides, {_mutation(besides)}: {NEW_ARRAY}"]))
     return Verdict(
         name,
         "WRONG",
         probe=first.index + 1,
         probes=len(exercise.probes),
         about=first.probe.name,
-        called=_called(call, len(first.seen.calls)) if call else first.probe.name,
+        called=_called(call, first.seen.count) if call else first.probe.name,
         came=came,
         expected=expected,
         problem=problem,
         mistake=mistake.name if mistake else "",
         tell=_tell(mistake, first, came, expected) if mistake else "",
         note=UNKNOWN if mistake is None and _by_value(first) else "",
-        where=_place(first, call, functions),
+        where=_place(first, call, functions, Entry(name).given()),
         traceback=frames_of(first.seen.error, functions) if first.seen.error else "",
     )
 
@@ -111,19 +114,20 @@ def _tell(mistake: Mistake, look: Look, came: str, expected: str) -> str:
 
 
 def _by_value(look: Look) -> bool:
-    """Whether it is the numbers that are wrong, of which the exercise knows some by name."""
-    return (
-        look.difference is not None and look.difference.kind in ("shape", "finite", "value") and not look.seen.unstable
-    )
+    """Whether it is the numbers that are wrong, of which the exercise knows some by name; a text speaks for itself."""
+    found = look.difference
+    if found is None or look.seen.unstable or isinstance(found.expected, str):
+        return False
+    return found.kind in ("shape", "finite", "value")
 
 
 def _called(call: Call, count: int) -> str:
     return signature_of(call) + (f" and {count - 1} more" if count > 1 else "")
 
 
-def _place(look: Look, call: Call | None, functions: Functions) -> str:
+def _place(look: Look, call: Call | None, functions: Functions, given: set[str]) -> str:
     """file:line of the exception in the learner's code, or of the function that was called."""
-    place = place_of_error(look.seen.error, functions) if look.seen.error else ""
+    place = place_of_error(look.seen.error, functions, given) if look.seen.error else ""
     return place or (place_of(functions[call.function]) if call and call.function in functions else "")
 
 
@@ -136,7 +140,11 @@ def _what_is_wrong(look: Look) -> tuple[Call | None, str, str, str]:
         if not seen.raised_in and (unfit := look.unfit_result()):
             return unfit[0], *_difference(unfit[1], look)
         text = f"{type(seen.error).__name__}: {' '.join(str(seen.error).split())}".removesuffix(": ")
-        return call, text, kind_of(look.expected.value), "the call ended with an exception"
+        if not seen.raised_in:
+            return call, text, "no exception", "the check stumbled over what the answer returned"
+        awaited = look.awaited()
+        expected = "a result" if awaited is None else kind_of(awaited)
+        return call, text, expected, "the call ended with an exception"
     return call, *(_side_effect(look) if found is None or seen.unstable else _difference(found, look))
 
 
@@ -146,11 +154,16 @@ def _difference(found: Difference, look: Look) -> tuple[str, str, str]:
     problem = explain(found, look.probe.tolerance)
     if found.kind in ("type", "shape"):
         came, expected = kind_of(found.came), kind_of(found.expected)
+        if isinstance(found.came, dict) and isinstance(found.expected, dict):
+            came = keys_apart(found.came, found.expected)
         problem = problem or _advice(found.came)
     elif found.kind == "dtype":
         expected = str(np.asarray(found.expected).dtype)
         came = f"{kind_of(found.came)}, {np.asarray(found.came).dtype}"
-        problem = f"the arguments are {expected}, and so should the result be"
+        entry = {"b": "True or False", "i": "a whole number"}.get(np.asarray(found.expected).dtype.kind)
+        problem = (
+            f"every entry should be {entry}" if entry else f"the arguments are {expected}, and so should the result be"
+        )
     elif found.kind == "finite":
         problem = "the result holds NaN or infinity"
     label = path_text(found.path, look.probe.parts)
@@ -163,10 +176,13 @@ def _side_effect(look: Look) -> tuple[str, str, str]:
         problem = "a second call with the same arguments gives something else: draw no random numbers, keep no state"
         return f"{describe(look.seen.value)}, then something else", describe(look.expected.value), problem
     if look.seen.mutated:
-        names = ", ".join(sorted(look.seen.mutated))
-        return f"{names} was changed in place", "arguments as they were", "make a new array instead of `+=` or `out=`"
+        return _mutation(look.seen.mutated), "arguments as they were", NEW_ARRAY
     came = f"a result of {look.overwritten} that a later call overwrites"
     return came, "a new array from each call", "the function returns the same array every time"
+
+
+def _mutation(arguments: set[str]) -> str:
+    return f"{', '.join(sorted(arguments))} {'was' if len(arguments) == 1 else 'were'} changed in place"
 
 
 def _advice(came: Any) -> str:
@@ -175,15 +191,15 @@ def _advice(came: Any) -> str:
     return "return an array, or a tuple where several results are asked for" if isinstance(came, list) else ""
 
 
-def _factor(first: Look, wrong: list[Look]) -> str:
+def _factor(first: Look, looks: list[Look]) -> str:
     """One factor or offset for every value of the first wrong tensor, here and in the probes like this one."""
     if first.difference is None or first.difference.kind != "value" or first.seen.unstable:
         return ""
     pairs = []
-    for look in wrong:
+    for look in looks:
         found = look.difference
-        if found is None or found.kind != "value" or isinstance(found.expected, bool | np.bool_ | str):
+        if found is None or found.kind != "value":
             continue
         if look.seen.functions == first.seen.functions and found.path == first.difference.path:
             pairs.append((found.came, found.expected))
-    return common_factor(pairs) if pairs else ""
+    return common_factor(pairs)

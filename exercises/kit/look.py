@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any
 
 from exercises.kit.compare import Difference, first_difference
 from exercises.kit.exercise import Exercise, Functions, Mistake, Probe
@@ -29,6 +30,19 @@ class Look:
     def not_written(self) -> bool:
         """Whether it stopped at a function that still raises NotImplementedError, or does not exist."""
         return isinstance(self.seen.error, NotImplementedError)
+
+    def wrong(self) -> bool:
+        """Whether it fails, and not because something is still to be written."""
+        return self.fails() and not self.not_written()
+
+    def awaited(self) -> Any:
+        """What the solution returned from the call that ended with an exception in the answer, or None."""
+        awaited = self.expected.results[len(self.seen.results) :][:1]
+        return next((result for call, _, result in awaited if call.function == self.seen.raised_in), None)
+
+    def without_mutation(self) -> "Look":
+        """The same look by values alone, as if no argument had been changed."""
+        return dataclasses.replace(self, seen=dataclasses.replace(self.seen, mutated=set()))
 
     def unfit_result(self) -> tuple[Call, Difference] | None:
         """The first call that got the solution's arguments and returned something of another type or shape."""

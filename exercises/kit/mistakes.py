@@ -6,11 +6,27 @@ from exercises.kit.look import Look, is_unstable, stored_observation
 from exercises.kit.observe import Observation, signatures_of
 
 
-def recognise(exercise: Exercise, looks: list[Look], wrong: list[Look]) -> Mistake | None:
+def recognise(exercise: Exercise, looks: list[Look]) -> tuple[Look, Mistake | None]:
+    """The failing probe to show, and the stored mistake that explains it, if there is one.
+
+    `looks` are all probes put to the answer. Where arguments were changed in place and no mistake explains that, too,
+    the values alone are looked at.
+    """
+    wrong = [look for look in looks if look.wrong()]
+    mistake = _explanation(exercise, looks, wrong)
+    if mistake is None and any(look.seen.mutated for look in wrong):
+        values = [look.without_mutation() for look in looks]
+        wrong_values = [look for look in values if look.wrong()]
+        mistake = _explanation(exercise, values, wrong_values) if wrong_values else None
+        if mistake is not None:
+            return next(look for look in wrong if look.index == wrong_values[0].index), mistake
+    return wrong[0], mistake
+
+
+def _explanation(exercise: Exercise, looks: list[Look], wrong: list[Look]) -> Mistake | None:
     """The one stored mistake that explains the first failing probe, or None where there is none or more than one.
 
-    `looks` are all probes put to the answer, `wrong` those that fail. Of two that fit, one that also explains
-    everything that the other explains, and more, is the right one.
+    Of two that fit, one that also explains everything that the other explains, and more, is the right one.
     """
     explained = {}
     for mistake in exercise.mistakes:

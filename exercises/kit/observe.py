@@ -37,6 +37,8 @@ class Observation:
     """The function whose call the exception came from; nothing where it came from the probe."""
     calls: list[Call] = dataclasses.field(default_factory=list)
     """The calls of a probe, of many the last few."""
+    count: int = 0
+    """How many calls there were."""
     functions: set[str] = dataclasses.field(default_factory=set)
     """The names of all functions that were called."""
     mutated: set[str] = dataclasses.field(default_factory=set)
@@ -71,6 +73,7 @@ class Answer:
     def _call(self, name: str, bound: inspect.BoundArguments) -> Any:
         seen, before = self._seen, dict(bound.arguments)
         seen.functions.add(name)
+        seen.count += 1
         seen.calls = [*seen.calls[-KEPT_CALLS:], Call(name, before)]
         for argument, value in before.items():
             bound.arguments[argument] = snapshot(value)

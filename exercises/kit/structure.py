@@ -11,12 +11,16 @@ from exercises.kit.text import apart, number
 
 ENOUGH = 3
 """Numbers that must agree on a factor or an offset before it is reported."""
+TELLING = 6
+"""Different numbers that must lie as they would, before a turned axis or a pattern is reported."""
 
 
 def common_factor(pairs: list[tuple[Any, Any]]) -> str:
     """One sentence where all numbers of all (came, expected) pairs differ by one factor or one offset, or nothing."""
-    came = np.concatenate([np.ravel(np.asarray(one, float)) for one, _ in pairs])
-    expected = np.concatenate([np.ravel(np.asarray(other, float)) for _, other in pairs])
+    came, expected = (np.concatenate([np.ravel(one) for one in side]) for side in zip(*pairs, strict=True))
+    if came.dtype.kind not in "iuf" or expected.dtype.kind not in "iuf":
+        return ""
+    came, expected = came.astype(float), expected.astype(float)
     if not (np.isfinite(came).all() and np.isfinite(expected).all()) or len(came) == 0:
         return ""
     scale = np.abs(expected).max()
@@ -40,11 +44,15 @@ def _factor(ratio: float) -> str:
 
 
 def turned(came: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
-    """One sentence where the array is right but its axes are exchanged, reversed or shifted, or nothing."""
+    """One sentence where an array is right but for its sign or for axes exchanged, reversed or shifted, or nothing."""
 
     def fits(candidate: np.ndarray) -> bool:
         return candidate.shape == came.shape and not wrong_entries(came, candidate, tolerance).any()
 
+    if came.shape == expected.shape and not _telling(expected):
+        return ""
+    if expected.dtype.kind in "if" and fits(-expected):
+        return "every value is minus the expected one"
     axes = range(expected.ndim)
     for order in itertools.permutations(axes):
         if order != tuple(axes) and fits(expected.transpose(order)):
@@ -59,10 +67,18 @@ def turned(came: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
             kept = list(moved)
             moved[axis], kept[axis] = (slice(1, None), slice(None, -1))[:: 1 if shift > 0 else -1]
             overlap = expected[tuple(kept)]
-            telling = came.shape == expected.shape and overlap.size >= ENOUGH and len(np.unique(overlap)) > 1
-            if telling and not wrong_entries(came[tuple(moved)], overlap, tolerance).any():
+            if (
+                came.shape == expected.shape
+                and _telling(overlap)
+                and not wrong_entries(came[tuple(moved)], overlap, tolerance).any()
+            ):
                 return f"it is shifted by {shift:+d} along axis {axis}"
     return ""
+
+
+def _telling(x: np.ndarray) -> bool:
+    """Whether an array holds enough different numbers for its order to be no accident."""
+    return len(np.unique(x)) >= TELLING
 
 
 def where_wrong(came: np.ndarray, expected: np.ndarray, tolerance: float) -> str:
@@ -71,19 +87,22 @@ def where_wrong(came: np.ndarray, expected: np.ndarray, tolerance: float) -> str
     off = np.where(wrong, np.abs(came.astype(float) - expected.astype(float)), -1.0)
     worst = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
     one, other = apart(came[worst], expected[worst])
+    if wrong.sum() == 1:
+        return f"the only wrong entry (of {wrong.size}) is {list(worst)}: {one} instead of {other}"
     entry = f"the worst of {wrong.sum()} wrong entries (of {wrong.size}) is {list(worst)}: {one} instead of {other}"
     return "; ".join(filter(None, [_pattern(wrong), entry]))
 
 
 def _pattern(wrong: np.ndarray) -> str:
-    if wrong.all() or wrong.size <= ENOUGH:
+    if wrong.all() or wrong.size < TELLING:
         return ""
     for axis in range(wrong.ndim):
         others = tuple(a for a in range(wrong.ndim) if a != axis)
         rows = np.flatnonzero(wrong.any(others))
         if len(rows) == 1 and wrong.shape[axis] > 2:
             return f"only index {rows[0]} of axis {axis} is wrong"
-    if wrong.ndim >= 2 and min(wrong.shape[-2:]) > 2 and not wrong[..., 1:-1, 1:-1].any():
+    inside = wrong[..., 1:-1, 1:-1] if wrong.ndim >= 2 else wrong
+    if inside.size >= TELLING and not inside.any():
         return "only the border is wrong"
     return ""
 

@@ -1,7 +1,7 @@
 """Values, calls and places as a learner reads them: short, and never two different numbers that look alike."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from exercises.kit.observe import Call
 
 SMALL = 6
 """Arrays with at most so many entries are written out."""
+FEW = 3
+"""Of the keys of a dict, so many are named."""
+LONGEST = 2000
+"""Characters of a string that are shown."""
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -29,7 +33,9 @@ def apart(came: Any, expected: Any) -> tuple[str, str]:
                 return one, other
     one, other = describe(came), describe(expected)
     if one == other and isinstance(came, np.ndarray) and came.shape == np.shape(expected) and came.ndim:
-        index = tuple(map(int, np.unravel_index(np.abs(came - 1.0 * expected).argmax(), came.shape)))
+        with np.errstate(invalid="ignore"):  # infinity minus itself, where both have it
+            off = np.where(came == expected, 0, np.abs(came - 1.0 * expected))
+        index = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
         one, other = (f"{text} at {list(index)}" for text in apart(came[index], expected[index]))
     return one, other
 
@@ -43,7 +49,7 @@ def describe(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _array(value)
     if isinstance(value, dict):
-        if len(value) > 3:
+        if len(value) > FEW:
             return f"a dict of {len(value)}: {next(iter(value))}, …"
         return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in value.items()) + "}"
     if isinstance(value, tuple | list):
@@ -51,7 +57,9 @@ def describe(value: Any) -> str:
         return f"({inner})" if isinstance(value, tuple) else f"the list [{inner}]"
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
-    return repr(value[:60]) if isinstance(value, str) else f"an object of type {type(value).__name__}"
+    if isinstance(value, str):
+        return repr(value) if len(value) <= LONGEST else f"{value[:LONGEST]!r} …"
+    return f"an object of type {type(value).__name__}"
 
 
 def _is_number(value: Any) -> bool:
@@ -63,10 +71,10 @@ def _is_number(value: Any) -> bool:
 def _array(x: np.ndarray) -> str:
     if x.size == 0 or x.dtype.kind not in "biuf":
         return f"array {x.shape} of {x.dtype}"
-    if x.size > 1 and (x == x.flat[0]).all():
-        return f"full({x.shape}, {number(x.flat[0])})" if x.flat[0] else f"zeros({x.shape})"
     if x.size <= SMALL:
-        return "[" + " ".join(_array(row) if row.ndim else number(row) for row in x) + "]" if x.ndim else number(x)
+        return "[" + " ".join(_array(row) if row.ndim else number(row) for row in x) + "]"
+    if (x == x.flat[0]).all():
+        return f"full({x.shape}, {number(x.flat[0])})" if x.flat[0] else f"zeros({x.shape})"
     return f"array {x.shape} [" + " ".join(number(value, 3) for value in x.flat[:3]) + " …]"
 
 
@@ -86,8 +94,22 @@ def kind_of(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
     if isinstance(value, dict):
-        return f"a dict with {', '.join(map(repr, value)) or 'nothing'}"
+        return f"a dict {f'of {len(value)} ' * (len(value) > FEW)}with {_names(value)}"
     return "None" if value is None else f"an object of type {type(value).__name__}"
+
+
+def keys_apart(came: dict[Any, Any], expected: dict[Any, Any]) -> str:
+    """Which keys are too few or too many: "a dict, missing: 'fc.bias'; unknown: 'fc.b'"."""
+    missing = [key for key in expected if key not in came]
+    unknown = [key for key in came if key not in expected]
+    parts = [f"{label}: {_names(keys)}" for label, keys in (("missing", missing), ("unknown", unknown)) if keys]
+    return f"a dict, {'; '.join(parts)}"
+
+
+def _names(keys: Collection[Any]) -> str:
+    """The first few keys."""
+    shown = ", ".join(repr(key) for key in list(keys)[:FEW]) or "nothing"
+    return shown + (f" and {len(keys) - FEW} more" if len(keys) > FEW else "")
 
 
 def path_text(path: tuple[Any, ...], parts: tuple[str, ...] = ()) -> str:

@@ -12,11 +12,16 @@ def frames_of(error: BaseException, functions: Functions) -> str:
     return "".join(traceback.format_exception(type(error), error, _from_the_answer_on(error, functions)))
 
 
-def place_of_error(error: BaseException, functions: Functions) -> str:
-    """file:line of the learner's innermost line, or nothing where the exception came before it."""
+def place_of_error(error: BaseException, functions: Functions, given: set[str]) -> str:
+    """file:line of the learner's innermost line, or nothing where the exception came before it.
+
+    What happens in a helper that was `given` is told by the line that called it.
+    """
     files, found = _files(functions), ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename in files:
+            if frame.f_code.co_name in given:
+                break
             found = place(frame.f_code.co_filename, line)
     return found
 
