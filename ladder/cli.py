@@ -19,7 +19,7 @@ import tyro
 from exercises.options import COMMANDS as EXERCISE_COMMANDS
 from foundation.errors import Diverged, InputError
 from ladder.options import COMMANDS as LADDER_COMMANDS
-from ladder.options import Climb, Figures, Gradcheck, Parity, Train
+from ladder.options import Bench, Climb, Figures, Gradcheck, Parity, Train
 
 COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 
@@ -93,6 +93,8 @@ def _dispatch(choices: object) -> int:
             from ladder.checks import parity as command
         case Gradcheck():
             from ladder.checks import gradcheck as command
+        case Bench():
+            from ladder.bench.command import bench as command
         case _:
             from exercises.commands import run_command as command
     return command(choices)

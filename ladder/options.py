@@ -139,4 +139,32 @@ class Gradcheck:
     """
 
 
-COMMANDS = {"climb": Climb, "train": Train, "figures": Figures, "parity": Parity, "gradcheck": Gradcheck}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Measure how fast the rungs are, and how near to what the machine can do.
+
+    Training step and forward pass of every rung at several batch sizes, on one thread and on all; the operations of
+    the NumPy step against torch's; an epoch of rung 3; peak memory; and the floor that the machine's own rates set.
+    What is compared takes turns within one process, so trust the ratios more than the times. A few minutes.
+
+    Examples:
+      vae-ladder bench --quick
+      vae-ladder bench --json bench.json --figure bench.png
+    """
+
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Fewer batch sizes and shorter measurements: half a minute."""
+    json: Annotated[Path | None, _optional("FILE", "print only")] = None
+    """Also write every number as JSON."""
+    figure: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("runs/bench.png")
+    """Where the picture goes."""
+
+
+COMMANDS = {
+    "climb": Climb,
+    "train": Train,
+    "figures": Figures,
+    "parity": Parity,
+    "gradcheck": Gradcheck,
+    "bench": Bench,
+}

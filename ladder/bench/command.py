@@ -1,0 +1,78 @@
+"""`vae-ladder bench`: how fast the rungs are, against one another and against what the machine can do at best."""
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+
+from foundation.architecture import Architecture
+from foundation.errors import InputError
+from foundation.files import write_json
+from ladder.bench.figure import bench_figure
+from ladder.bench.floor import measure_machine
+from ladder.bench.memory import can_measure_memory, measure_memory
+from ladder.bench.parts import measure_parts
+from ladder.bench.passes import measure_epoch, measure_passes
+from ladder.bench.results import Results, count
+from ladder.bench.tables import tables
+from ladder.bench.timing import Patience
+from ladder.options import Bench
+from ladder.progress import make_console, say, step_display
+from ladder.rungs import available_rungs
+from ladder.style import save
+from numpy_impl.parallel import CORES
+
+BATCH_SIZES = (1, 8, 32, 128, 512)
+QUICK_BATCH_SIZES, QUICK_ON_ONE_THREAD = (1, 32, 128), (128,)
+PARTS_BATCH, MEMORY_BATCH = 128, 512
+
+
+def bench(choices: Bench) -> int:
+    """Measure, print, write. The exit code is 0: a slow rung is no error."""
+    for path in (choices.json, choices.figure):
+        if path is not None and path.is_dir():
+            raise InputError(f"{path}: expected a file to write, got a folder")
+    console = make_console()
+    with step_display(console, "measuring") as now:
+        results = measure(choices.quick, now)
+    for table in tables(results):
+        console.print(table)
+    if choices.json is not None:
+        write_json(choices.json, results.to_json())
+        say(console, f"written to {choices.json}")
+    say(console, f"figure: {save(bench_figure(results), choices.figure)}")
+    return 0
+
+
+def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None) -> Results:
+    """Everything, of all rungs that can run here; `now` hears what is being measured."""
+    architecture, rungs = Architecture(), available_rungs()
+    patience, short = (Patience(3, 0.05), Patience(2, 0.02)) if quick else (Patience(6, 0.15), Patience(6, 0.05))
+    # All threads first: the figures that a reader looks for are those, and a machine is coolest at the start.
+    thread_counts = list(dict.fromkeys((CORES, 1)))
+    passes = []
+    now("the machine")
+    machines = [measure_machine(threads, patience) for threads in thread_counts]
+    for threads in thread_counts:
+        for batch_size in batch_sizes(quick, threads):
+            now(f"steps and forward passes, batch {batch_size}, {count(threads)}")
+            passes += measure_passes(architecture, rungs, batch_size, threads, patience)
+    now("the parts of a step")
+    parts = measure_parts(architecture, PARTS_BATCH, short)
+    now("an epoch")
+    epoch = measure_epoch(architecture, CORES, patience)
+    now("memory")
+    memory = {rung: measure_memory(rung, MEMORY_BATCH) for rung in rungs} if can_measure_memory() else {}
+    return Results(architecture, software(), machines, passes, parts, PARTS_BATCH, epoch, memory, MEMORY_BATCH)
+
+
+def batch_sizes(quick: bool, threads: int) -> tuple[int, ...]:
+    """What to measure on so many threads."""
+    if not quick:
+        return BATCH_SIZES
+    return QUICK_ON_ONE_THREAD if threads == 1 < CORES else QUICK_BATCH_SIZES
+
+
+def software() -> dict[str, str]:
+    """Versions of what computes."""
+    libraries = ("numpy", "torch") if len(available_rungs()) > 1 else ("numpy",)
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
