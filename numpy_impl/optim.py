@@ -9,7 +9,9 @@ from numpy_impl.checks import check_shape
 from numpy_impl.memory import empty
 from numpy_impl.parallel import on_every_core
 
-PART = 1 << 18  # entries; an update makes about ten passes over each part, which stays in cache for them
+# Entries updated at a time: few enough to stay in cache for an update's twelve passes, and so many that the threads,
+# which take Python's lock between two passes, seldom wait for it.
+PART = 1 << 18
 
 
 class SGD:

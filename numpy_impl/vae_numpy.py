@@ -6,7 +6,8 @@ r"""Rung 1: the variational autoencoder in NumPy, forward and backward by hand.
     loss            reconstruction + beta * KL    the negative ELBO, nats per image
 
 The functions stand in the order of the other rungs' main files; where those let autograd differentiate, this one
-has each forward function's adjoint. Parameters are a dict of arrays under the names of rung 3's `state_dict()`.
+has each forward function's adjoint, and `differentiate`, which puts every core to work. Parameters are a dict of
+arrays under the names of rung 3's `state_dict()`.
 Source: Kingma & Welling (2014), Auto-Encoding Variational Bayes, arXiv:1312.6114.
 """
 
@@ -214,14 +215,16 @@ def differentiate(parameters: Parameters, x: Images, eps: Latents, objective: Ob
     The loss is a mean over images, so the batch's is the mean of the shares', weighted by their sizes.
     """
 
-    def one_share(part: slice) -> tuple[Loss, Parameters]:
-        run = forward(parameters, x[part], eps[part])
-        parts = loss(run.decoding.logits, x[part], run.encoding.mu, run.encoding.logvar, objective)
-        return parts, backward(parameters, x[part], eps[part], run, objective)
+    def of_share(share: slice) -> tuple[Loss, Parameters]:
+        run = forward(parameters, x[share], eps[share])
+        parts = loss(run.decoding.logits, x[share], run.encoding.mu, run.encoding.logvar, objective)
+        return parts, backward(parameters, x[share], eps[share], run, objective)
 
-    parts = shares(len(x))
-    losses, gradients = zip(*on_every_core(one_share, parts), strict=True)
-    weights = [len(x[part]) / len(x) for part in parts]
+    batch = shares(len(x))
+    losses, gradients = zip(*on_every_core(of_share, batch), strict=True)
+    if len(batch) == 1:
+        return losses[0], gradients[0]
+    weights = [len(x[share]) / len(x) for share in batch]
 
     def mean(name: str) -> np.ndarray:
         terms = [gradient[name] for gradient in gradients]
@@ -229,8 +232,6 @@ def differentiate(parameters: Parameters, x: Images, eps: Latents, objective: Ob
             term *= weight
         return functools.reduce(np.ndarray.__iadd__, terms)
 
-    if len(parts) == 1:
-        return losses[0], gradients[0]
     mean_loss = Loss(*np.average(losses, axis=0, weights=weights).astype(x.dtype))
     return mean_loss, dict(zip(parameters, on_every_core(mean, parameters), strict=True))
 
