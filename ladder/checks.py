@@ -3,13 +3,13 @@
 import sys
 
 from foundation.architecture import Architecture
+from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
 from foundation.objective import Objective
 from ladder.gradcheck import gradcheck_table
 from ladder.options import Gradcheck, Parity
 from ladder.parity import ParityReport, compare
-from ladder.progress import make_console, say, step_display
 from ladder.rungs import INSTALL_TORCH, RUNGS, available_rungs, split_rungs
 from numpy_impl.gradcheck import check_operations, check_vae
 

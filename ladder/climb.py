@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from foundation.console import make_console, say, step_display
 from foundation.data import Dataset, load
 from foundation.errors import InputError
 from foundation.files import write_json
@@ -13,7 +14,7 @@ from foundation.training import EpochRecord
 from ladder.checks import verdict
 from ladder.options import Climb, Figures
 from ladder.parity import compare
-from ladder.progress import make_console, result_table, say, step_display, training_display
+from ladder.progress import result_table, training_display
 from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs
 from ladder.train import Setting, describe, prepare, train_rung, what_is_kept
 

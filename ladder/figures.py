@@ -4,26 +4,24 @@ Chance has no part: the same weights and test images give the same files, byte f
 """
 
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 
 from foundation.data import Dataset
 from foundation.errors import InputError
+from foundation.figures.charts import latent_space, learning_curves
+from foundation.figures.choices import between, class_names, one_of_each, prior_draws, quantile_grid
+from foundation.figures.galleries import interpolation, manifold, reconstructions, samples, side_by_side
+from foundation.figures.style import save
 from foundation.rung import Rung
 from foundation.runs import Run
-from ladder.charts import latent_space, learning_curves
-from ladder.galleries import interpolation, manifold, reconstructions, samples, side_by_side
 from ladder.rungs import RUNGS, make_rung
-from ladder.style import save
 
 TILES = 20
 """Test images to reconstruct."""
 PAIRS, STEPS = 5, 7
 """Interpolations, and the points decoded on each."""
-SAMPLES, SEED = 100, 0
-"""Draws from the prior; the seed is the same for every run and rung, so that their samples can be compared."""
 ABREAST = 10
 """Test images, and samples, on which the rungs are shown one under the other."""
 GRID = 20
@@ -116,40 +114,3 @@ def epochs(run: Run) -> list[dict]:
 def encode(rung: Rung, images: Float[np.ndarray, "N C H W"]) -> Float[np.ndarray, "N Z"]:
     """mu of all images, a batch at a time."""
     return np.concatenate([rung.encode(images[i : i + BATCH])[0] for i in range(0, len(images), BATCH)])
-
-
-def one_of_each(labels: Int64[np.ndarray, " N"], count: int) -> Int64[np.ndarray, " count"]:
-    """Where to find `count` images, or all if there are fewer: the first of each class, then the second, and so on."""
-    order = np.argsort(labels, kind="stable")
-    _, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
-    turn = np.empty(len(labels), dtype=np.int64)
-    turn[order] = np.arange(len(labels)) - first.repeat(sizes)
-    return np.lexsort((labels, turn))[:count]
-
-
-def class_names(test: Dataset, chosen: np.ndarray) -> list[str] | None:
-    """The chosen images' classes by name; None where there is only one, so nothing to tell."""
-    return [test.classes[i] for i in test.labels[chosen]] if len(test.classes) > 1 else None
-
-
-def prior_draws(latent_dim: int) -> Float[np.ndarray, "SAMPLES Z"]:
-    """Draws from N(0, I), always the same ones."""
-    return np.random.default_rng(SEED).standard_normal((SAMPLES, latent_dim))
-
-
-def between(
-    start: Float[np.ndarray, "P Z"], end: Float[np.ndarray, "P Z"], steps: int
-) -> Float[np.ndarray, "P steps Z"]:
-    """Evenly spaced points on the line from each start to its end, both included."""
-    t = np.linspace(0, 1, steps, dtype=start.dtype)[:, None]
-    return (1 - t) * start[:, None] + t * end[:, None]
-
-
-def quantile_grid(n: int) -> tuple[Float[np.ndarray, "n*n 2"], Float[np.ndarray, " n"]]:
-    """z on an n×n grid in reading order (z2 falls from row to row), and the n values along each axis.
-
-    The values are N(0, 1)'s quantiles of (i + 0.5) / n: each tile stands for the same probability under the prior.
-    """
-    quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
-    z1, z2 = np.meshgrid(quantiles, quantiles[::-1])
-    return np.stack([z1.ravel(), z2.ravel()], axis=1), quantiles

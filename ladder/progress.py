@@ -4,26 +4,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from foundation.training import EpochRecord, StepRecord, TrainingOptions
 
 Show = Callable[[StepRecord | EpochRecord], None]
 """Takes what training yields, record by record."""
-
-
-def make_console() -> Console:
-    """Standard output: as wide as the terminal, and 100 columns in a file."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 100
-    return console
-
-
-def say(console: Console, line: str, style: str | None = None) -> None:
-    """Print one line as it is: no markup, and no break inside a path that somebody wants to copy."""
-    console.print(line, style=style, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -66,18 +53,6 @@ def _print_epoch(console: Console, name: str, epochs: int, record: StepRecord | 
     parts = f"(reconstruction {record.reconstruction:.1f} + KL {record.kl:.1f})"
     speed = f"  {record.images_per_second:,.0f} images/s" if record.epoch else "  before training"
     console.print(f"{name:<16}  epoch {record.epoch:>2}/{epochs}  test {record.loss:.2f} {parts}{speed}")
-
-
-@contextlib.contextmanager
-def step_display(console: Console, what: str) -> Iterator[Callable[[str], None]]:
-    """Yields a function that says what is being worked on now; a file sees nothing of it."""
-    if not console.is_terminal:
-        yield lambda now: None
-        return
-    columns = [SpinnerColumn(), TextColumn("{task.description}")]
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(what)
-        yield lambda now: progress.update(task, description=f"{what}: {now}")
 
 
 def result_table(results: dict[str, EpochRecord], images: int) -> Table:

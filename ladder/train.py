@@ -11,13 +11,14 @@ import numpy as np
 from rich.console import Console
 
 from foundation.architecture import Architecture, Parameters, initial_parameters
+from foundation.console import make_console, say, step_display
 from foundation.data import DATASETS, Dataset, load
 from foundation.objective import Objective
 from foundation.runs import Run, create_run
 from foundation.training import EpochRecord, TrainingOptions, train
 from foundation.weights import load_weights
 from ladder.options import Train, TrainingChoices
-from ladder.progress import Show, make_console, result_table, say, step_display, training_display
+from ladder.progress import Show, result_table, training_display
 from ladder.rungs import check_rungs, make_rung
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from foundation.architecture import Architecture
+from foundation.figures.style import save
 from ladder import cli
 from ladder.bench import command as bench
 from ladder.bench import memory
@@ -24,7 +25,6 @@ from ladder.bench.results import PLAIN, PartTime, PassTime, Results
 from ladder.bench.tables import tables
 from ladder.bench.timing import Patience, Time, on_threads, take_turns
 from ladder.rungs import RUNGS, available_rungs
-from ladder.style import save
 from numpy_impl import parallel
 
 BRIEF = Patience(rounds=1, seconds=1e-4)

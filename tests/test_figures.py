@@ -15,11 +15,12 @@ from PIL import Image
 from foundation.architecture import Architecture, initial_parameters
 from foundation.data import Dataset
 from foundation.errors import InputError
+from foundation.figures.charts import _apart, _plane, latent_space, learning_curves
+from foundation.figures.choices import between, one_of_each, prior_draws, quantile_grid
+from foundation.figures.galleries import interpolation, manifold, mosaic, reconstructions, samples, side_by_side
+from foundation.figures.style import save
 from foundation.runs import create_run
-from ladder.charts import _apart, _plane, latent_space, learning_curves
-from ladder.figures import between, draw_curves, draw_run, draw_rung, one_of_each, parts, prior_draws, quantile_grid
-from ladder.galleries import interpolation, manifold, mosaic, reconstructions, samples, side_by_side
-from ladder.style import save
+from ladder.figures import draw_curves, draw_run, draw_rung, parts
 from numpy_impl.rung import NumpyRung
 
 SMALL = {"channels": (2, 3), "hidden_dim": 8, "image_shape": (1, 8, 8)}

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 from foundation.architecture import Architecture
+from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
+from foundation.figures.style import save
 from foundation.files import write_json
 from ladder.bench.figure import bench_figure
 from ladder.bench.floor import measure_machine
@@ -16,9 +18,7 @@ from ladder.bench.results import Results, count
 from ladder.bench.tables import tables
 from ladder.bench.timing import Patience
 from ladder.options import Bench
-from ladder.progress import make_console, say, step_display
 from ladder.rungs import available_rungs
-from ladder.style import save
 from numpy_impl.parallel import CORES
 
 BATCH_SIZES = (1, 8, 32, 128, 512)

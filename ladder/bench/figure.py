@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from foundation.figures.style import INK, MUTED, book_style, new_figure
 from ladder.bench.results import NAMES, PartTime, Results, count
 from ladder.rungs import RUNGS
-from ladder.style import INK, MUTED, book_style, new_figure
 
 COLOURS = dict(zip(RUNGS, ("#56b4e9", "#d55e00", "#00513c"), strict=True))
 PALER = dict(zip(RUNGS, ("#b4dcf4", "#eeb38c", "#8caaa0"), strict=True))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ladder.style import DPI, INK, MUTED, RULE, WIDTH, book_style, new_figure, pixel_axes
+from foundation.figures.style import DPI, INK, MUTED, RULE, WIDTH, book_style, new_figure, pixel_axes
 
 COLUMNS = 10
 GAP = 6

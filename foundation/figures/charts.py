@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
-from ladder.style import (
+from foundation.figures.style import (
     CLASS_COLOURS,
     CLASS_MARKERS,
     CURVES,

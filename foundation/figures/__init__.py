@@ -1,0 +1,1 @@
+"""Figures for a book: one look (`style`), pictures made of pictures (`galleries`), plots of numbers (`charts`)."""

@@ -1,0 +1,48 @@
+"""What to draw: which test images, and which points of the latent space. Chance has no part in it."""
+
+from statistics import NormalDist
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from foundation.data import Dataset
+
+SAMPLES, SEED = 100, 0
+"""Draws from the prior; the seed is the same for every run and model, so that their samples can be compared."""
+
+
+def one_of_each(labels: Int64[np.ndarray, " N"], count: int) -> Int64[np.ndarray, " count"]:
+    """Where to find `count` images, or all if there are fewer: the first of each class, then the second, and so on."""
+    order = np.argsort(labels, kind="stable")
+    _, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    turn = np.empty(len(labels), dtype=np.int64)
+    turn[order] = np.arange(len(labels)) - first.repeat(sizes)
+    return np.lexsort((labels, turn))[:count]
+
+
+def class_names(test: Dataset, chosen: np.ndarray) -> list[str] | None:
+    """The chosen images' classes by name; None where there is only one, so nothing to tell."""
+    return [test.classes[i] for i in test.labels[chosen]] if len(test.classes) > 1 else None
+
+
+def prior_draws(latent_dim: int) -> Float[np.ndarray, "S Z"]:
+    """Draws from N(0, I), always the same ones."""
+    return np.random.default_rng(SEED).standard_normal((SAMPLES, latent_dim))
+
+
+def between(
+    start: Float[np.ndarray, "P Z"], end: Float[np.ndarray, "P Z"], steps: int
+) -> Float[np.ndarray, "P steps Z"]:
+    """Evenly spaced points on the line from each start to its end, both included."""
+    t = np.linspace(0, 1, steps, dtype=start.dtype)[:, None]
+    return (1 - t) * start[:, None] + t * end[:, None]
+
+
+def quantile_grid(n: int) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, " n"]]:
+    """z on an n×n grid in reading order (z2 falls from row to row), and the n values along each axis.
+
+    The values are N(0, 1)'s quantiles of (i + 0.5) / n: each tile stands for the same probability under the prior.
+    """
+    quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / n) for i in range(n)])
+    z1, z2 = np.meshgrid(quantiles, quantiles[::-1])
+    return np.stack([z1.ravel(), z2.ravel()], axis=1), quantiles
