@@ -1,9 +1,9 @@
-"""The links of the exercises' pages: where each leads, and line numbers that follow the code.
+"""The links of all pages: where each leads, and line numbers that follow the code.
 
     python -m exercises.kit.links
 
 A link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) leads to the line that defines what the link is
-called. When the code has moved, the command above writes the new numbers into the pages.
+called; `Adam.step` is a method. When the code has moved, the command above writes the new numbers into the pages.
 """
 
 import re
@@ -13,7 +13,12 @@ from typing import NamedTuple
 from exercises.kit.catalogue import COURSE
 from foundation.files import write_text
 
-LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+CHECKOUT = COURSE.parent
+TARGET = r"(?P<target>[^)#\s\"]*)(?:#(?P<anchor>[^)\s\"]*))?"
+LINK = re.compile(rf"\[(?P<text>[^\]]*)\]\({TARGET}\)|<(?P<tag>a|img)\b[^>]*?\b(?:href|src)=\"{TARGET.replace('P<', 'P<html_')}\"")
+NOT_TEXT = re.compile(r"^(`{3,})[^\n]*\n.*?^\1|^\$\$$.*?^\$\$$", re.MULTILINE | re.DOTALL)
+"""Fenced blocks and formulas, where brackets are no links."""
+HEADING = re.compile(r"^#+ +(.*?) *#*$", re.MULTILINE)
 
 
 class Link(NamedTuple):
@@ -25,45 +30,8 @@ class Link(NamedTuple):
     match: re.Match[str]
 
 
-def links_of(page: Path) -> list[Link]:
-    """All links of a page except those to the web."""
-    found = []
-    for match in LINK.finditer(page.read_text(encoding="utf-8")):
-        target = match["target"]
-        if "://" not in target:
-            found.append(Link(match["text"].strip("`"), (page.parent / target).resolve(), match["anchor"] or "", match))
-    return found
-
-
-def problem_of(link: Link) -> str:
-    """What is wrong with a link, or nothing."""
-    if not link.path.exists():
-        return f"{link.match[0]} leads nowhere"
-    if link.anchor.startswith("L") and link.anchor != f"L{line_of(link)}":
-        return f"{link.match[0]} should lead to line {line_of(link)}: run python -m exercises.kit.links"
-    return ""
-
-
-def line_of(link: Link) -> int | None:
-    """The line that defines the function, class or constant of the link's text, or None."""
-    definition = re.compile(rf"\s*(?:def|class) {re.escape(link.text)}\b|{re.escape(link.text)}\b.*=")
-    lines = link.path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if definition.match(line)), None)
-
-
-def renumber(page: Path) -> int:
-    """Write the right line numbers into a page; how many were wrong."""
-    text, changed = page.read_text(encoding="utf-8"), 0
-    for link in reversed(links_of(page)):
-        line = line_of(link) if link.anchor.startswith("L") and link.path.exists() else None
-        if line is not None and link.anchor != f"L{line}":
-            start, end = link.match.span("anchor")
-            text, changed = f"{text[:start]}L{line}{text[end:]}", changed + 1
-    if changed:
-        write_text(page, text)
-    return changed
-
-
-if __name__ == "__main__":
-    for page in sorted(COURSE.glob("*.md")):
-        print(f"{page.name}: {renumber(page)} links renumbered")
+def pages() -> list[Path]:
+    """Every page that the project has: beside its folders, and in each of them."""
+    found = (page for pattern in ("*.md", "*/*.md") for page in CHECKOUT.glob(pattern))
+    own = (page for page in found if not page.relative_to(CHECKOUT).parts[0].startswith("."))
+    return sorted(page for page in own if page.parts[len(CHECKOUT.parts)] not in ("runs", "my_answers"))

@@ -1,0 +1,73 @@
+"""What stands between images and latents: the ladder's convolutions, or linear layers of any widths.
+
+An encoder maps x to mu and logvar, a decoder z to the parameters of p(x|z) ("outputs", an image's shape; logits for a
+Bernoulli). Both may be given a condition, which stands beside their input.
+"""
+
+import itertools
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from foundation.architecture import Architecture
+from paper import vae_paper
+from paper.options import VAEOptions
+
+Images = Float[Tensor, "N C H W"]
+Latents = Float[Tensor, "N Z"]
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+
+def make_encoder(options: VAEOptions, input_shape: tuple[int, int, int], condition_dim: int = 0) -> nn.Module:
+    """x (N, *input_shape) -> mu, logvar, each (N, Z); an mlp takes a condition (N, condition_dim) as well."""
+    if options.network == "conv":
+        return vae_paper.Encoder(_architecture(options, input_shape, options.latent_dim))
+    return MLPEncoder(options, input_shape, condition_dim)
+
+
+def make_decoder(options: VAEOptions, image_shape: tuple[int, int, int], condition_dim: int = 0) -> nn.Module:
+    """z (N, Z + condition_dim) -> outputs (N, *image_shape); the caller puts the condition behind z."""
+    if options.network == "conv":
+        return vae_paper.Decoder(_architecture(options, image_shape, options.latent_dim + condition_dim))
+    return MLPDecoder(options, image_shape, condition_dim)
+
+
+def _architecture(options: VAEOptions, image_shape: tuple[int, int, int], latent_dim: int) -> Architecture:
+    return Architecture(latent_dim, options.channels, options.hidden_dims[0], image_shape)
+
+
+def hidden_layers(sizes: tuple[int, ...], activation: str) -> list[nn.Module]:
+    """Linear layers from the first size to the last, each followed by the activation."""
+    return [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), ACTIVATIONS[activation]())]
+
+
+class MLPEncoder(nn.Module):
+    """Kingma & Welling (2014), appendix C.2, with any number of hidden layers."""
+
+    def __init__(self, options: VAEOptions, input_shape: tuple[int, int, int], condition_dim: int = 0) -> None:
+        super().__init__()
+        sizes = (math.prod(input_shape) + condition_dim, *options.hidden_dims)
+        self.hidden = nn.Sequential(*hidden_layers(sizes, options.activation))
+        self.mu = nn.Linear(sizes[-1], options.latent_dim)
+        self.logvar = nn.Linear(sizes[-1], options.latent_dim)
+
+    def forward(self, x: Images, condition: Float[Tensor, "N K"] | None = None) -> tuple[Latents, Latents]:
+        pixels = x.flatten(1)
+        h = self.hidden(pixels if condition is None else torch.cat([pixels, condition], dim=1))
+        return self.mu(h), self.logvar(h)
+
+
+class MLPDecoder(nn.Module):
+    """The encoder's widths in reverse, ending in one output a pixel (appendix C.1)."""
+
+    def __init__(self, options: VAEOptions, image_shape: tuple[int, int, int], condition_dim: int = 0) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        sizes = (options.latent_dim + condition_dim, *reversed(options.hidden_dims))
+        self.hidden = nn.Sequential(*hidden_layers(sizes, options.activation))
+        self.outputs = nn.Linear(sizes[-1], math.prod(image_shape))
+
+    def forward(self, z: Latents) -> Images:
+        return self.outputs(self.hidden(z)).unflatten(1, self.image_shape)
