@@ -25,7 +25,7 @@ from numpy_impl.memory import empty
 
 Pair = tuple[int, int]
 
-PART_BYTES = 1 << 21  # patches are made and multiplied in parts of this size, while they are in cache
+PART_BYTES = 1 << 20  # patches are made and multiplied in parts of this size, while they are in cache
 
 
 def correlate(
@@ -57,6 +57,24 @@ def correlate_weight(
     return w.reshape(*kernel_size, C, O).transpose(3, 2, 0, 1)
 
 
+def correlate_twice(
+    x: Float[np.ndarray, "N C H W"],
+    w: Float[np.ndarray, "O C KH KW"],
+    y: Float[np.ndarray, "N O OH OW"],
+    stride: Pair,
+    padding: Pair,
+) -> tuple[Float[np.ndarray, "N O OH OW"], Float[np.ndarray, "O C KH KW"]]:
+    """`correlate(x, w)` and `correlate_weight(x, y)` from the same patches, which are made only once."""
+    (O, C, KH, KW), (_, _, OH, OW) = w.shape, y.shape
+    y = y.transpose(0, 2, 3, 1)
+    kernel = np.ascontiguousarray(w.transpose(2, 3, 1, 0)).reshape(-1, O)
+    correlated, weight = empty((len(x), OH, OW, O), x.dtype), np.zeros(kernel.shape, x.dtype)
+    for part, patches in _patches(x, (KH, KW), (OH, OW), stride, padding):
+        np.matmul(patches, kernel, out=correlated[part].reshape(-1, O))
+        weight += patches.T @ y[part].reshape(-1, O)
+    return correlated.transpose(0, 3, 1, 2), weight.reshape(KH, KW, C, O).transpose(3, 2, 0, 1)
+
+
 def spread(
     y: Float[np.ndarray, "N O OH OW"],
     w: Float[np.ndarray, "O C KH KW"],
@@ -66,21 +84,31 @@ def spread(
 ) -> Float[np.ndarray, "N C H W"]:
     """x[n, c, s*p + i - pad, s*q + j - pad] += w[o, c, i, j] * y[n, o, p, q], for every n, o, p, q, i, j."""
     (N, O, OH, OW), (_, C, KH, KW) = y.shape, w.shape
-    (H, W), (s, t), (top, left) = size, stride, padding
+    H, W = size
     y = y.transpose(0, 2, 3, 1)
     x = empty((N, H, W, C), y.dtype)
     kernel = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
-    for part in _parts(N, OH * OW * (O + C) * y.itemsize):
-        sources = y[part].reshape(-1, O)
-        products = empty((len(sources), C), y.dtype)
-        canvas = empty((part.stop - part.start, H + 2 * top, W + 2 * left, C), y.dtype)
-        canvas.fill(0)
+    for part in _parts(N, OH * OW * C * y.itemsize):
+        sources, target = y[part].reshape(-1, O), x[part]
+        products = empty((part.stop - part.start, OH, OW, C), y.dtype)
+        target.fill(0)
         for i in range(KH):
+            p, row = _inside(i - padding[0], stride[0], H, OH)
             for j in range(KW):
-                np.matmul(sources, kernel[i, j], out=products)
-                canvas[:, i : i + s * OH : s, j : j + t * OW : t] += products.reshape(-1, OH, OW, C)
-        x[part] = canvas[:, top : top + H, left : left + W]
+                q, column = _inside(j - padding[1], stride[1], W, OW)
+                np.matmul(sources, kernel[i, j], out=products.reshape(-1, C))
+                target[:, row, column] += products[:, p, q]
     return x.transpose(0, 3, 1, 2)
+
+
+def channels_last(x: Float[np.ndarray, "N C H W"]) -> Float[np.ndarray, "N C H W"]:
+    """The same images, NHWC in memory: x itself where it is so already."""
+    if x.transpose(0, 2, 3, 1).flags.c_contiguous:
+        return x
+    N, C, H, W = x.shape
+    y = empty((N, H, W, C), x.dtype).transpose(0, 3, 1, 2)
+    y[...] = x
+    return y
 
 
 def _patches(
@@ -92,7 +120,11 @@ def _patches(
     for part in _parts(N, OH * OW * KH * KW * C * x.itemsize):
         windows = sliding_window_view(_pad(x[part], padding), kernel_size, axis=(1, 2))  # type: ignore[call-overload]
         windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
-        patches = empty(windows.shape, x.dtype)
+        # Copied along the longest run of neighbours: the columns of a patch, or the patches of a row of outputs.
+        if KW * C > OW:
+            patches = empty(windows.shape, x.dtype)
+        else:
+            patches = empty((KH, KW, C, part.stop - part.start, OH, OW), x.dtype).transpose(3, 4, 5, 0, 1, 2)
         patches[...] = windows
         yield part, patches.reshape(-1, KH * KW * C)
 
@@ -102,10 +134,17 @@ def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:
     if top == left == 0:
         return x
     padded = empty((N, H + 2 * top, W + 2 * left, C), x.dtype)
-    padded[:, :top] = padded[:, top + H :] = 0
-    padded[:, :, :left] = padded[:, :, left + W :] = 0
+    padded.fill(0)
     padded[:, top : top + H, left : left + W] = x
     return padded
+
+
+def _inside(offset: int, stride: int, size: int, count: int) -> tuple[slice, slice]:
+    """Those p among `count` for which stride * p + offset is a row of an image of `size` rows, and these rows."""
+    first = max(0, -(offset // stride))
+    stop = max(first, min(count, (size - 1 - offset) // stride + 1))
+    start = stride * first + offset
+    return slice(first, stop), slice(start, start + stride * (stop - first), stride)
 
 
 def _parts(N: int, bytes_per_image: int) -> Iterator[slice]:

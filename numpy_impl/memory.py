@@ -46,6 +46,15 @@ def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
     return _pool.blocks[nbytes][-1].view(dtype).reshape(shape)
 
 
+def contiguous(x: np.ndarray) -> np.ndarray:
+    """`np.ascontiguousarray`, from recycled memory."""
+    if x.flags.c_contiguous:
+        return x
+    y = empty(x.shape, x.dtype)
+    y[...] = x
+    return y
+
+
 def release(limit: int = 0) -> None:
     """Give this thread's idle blocks back to the system if together they hold more than `limit` bytes."""
     in_use = {

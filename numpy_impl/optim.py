@@ -9,9 +9,9 @@ from numpy_impl.checks import check_shape
 from numpy_impl.memory import empty
 from numpy_impl.parallel import on_every_core
 
-# Entries updated at a time: few enough to stay in cache for an update's twelve passes, and so many that the threads,
-# which take Python's lock between two passes, seldom wait for it.
-PART = 1 << 18
+# Entries updated at a time. Fewer would stay in a nearer cache for an update's eleven passes, but between two passes a
+# thread takes Python's lock, and waiting for one another over short passes costs two threads more than the cache gains.
+PART = 1 << 20
 
 
 class SGD:
@@ -59,16 +59,18 @@ class Adam:
         """One update of every parameter; the gradients stay as they are."""
         check_gradients(gradients, self.parameters)
         self.t += 1
-        on_every_core(lambda name: self._step(name, gradients[name]), self.parameters)
+        parts = [part for name in self.parameters for part in self._parts(name, gradients[name])]
+        on_every_core(lambda part: self._update(*part), parts)
 
-    def _step(self, name: str, gradient: np.ndarray) -> None:
+    def _parts(self, name: str, gradient: np.ndarray) -> list[list[np.ndarray]]:
+        """Parameter, gradient, m and v of that name, cut alike into pieces of whole rows."""
         arrays = np.atleast_1d(self.parameters[name], gradient, self.m[name], self.v[name])
         rows = max(1, PART // max(1, arrays[0][:1].size))
-        for start in range(0, len(arrays[0]), rows):
-            self._update(*(array[start : start + rows] for array in arrays))
+        return [[array[start : start + rows] for array in arrays] for start in range(0, len(arrays[0]), rows)]
 
     def _update(self, parameter: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
         b1, b2 = self.betas
+        c1, c2 = 1 - b1**self.t, math.sqrt(1 - b2**self.t)  # m^ / (sqrt(v^) + eps) = c2/c1 * m / (sqrt(v) + c2 * eps)
         s = np.multiply(g, 1 - b1, out=empty(g.shape, g.dtype))
         m *= b1
         m += s
@@ -77,10 +79,9 @@ class Adam:
         v *= b2
         v += s
         np.sqrt(v, out=s)
-        s /= math.sqrt(1 - b2**self.t)
-        s += self.eps
+        s += c2 * self.eps
         np.divide(m, s, out=s)
-        s *= self.learning_rate / (1 - b1**self.t)
+        s *= self.learning_rate * (c2 / c1)
         parameter -= s
 
 

@@ -10,7 +10,7 @@ import functools
 import itertools
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-SMALLEST_SHARE = 32  # images; a share's gradients are as large as the model, whatever its size
+SMALLEST_SHARE = 16  # images; a share's gradients are as large as the model, whatever its size
 
 
 def count_cores() -> int:
@@ -39,17 +39,35 @@ def shares(N: int) -> list[slice]:
 
 
 def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """[f(task) for task in tasks], the tasks at the same time, each with BLAS on one thread."""
+    """[f(task) for task in tasks], as many at the same time as there are cores, each with BLAS on one thread.
+
+    A single task runs as it would without this function: its products may take every core.
+    """
     tasks = list(tasks)
     if CORES == 1 or len(tasks) == 1:
         return [f(task) for task in tasks]
+    results: dict[int, Result] = {}
+    waiting = iter(enumerate(tasks))
+
+    def work() -> None:
+        # Whoever is free takes the next task: handing over each one by itself would cost as much as a short task.
+        for number, task in waiting:
+            results[number] = f(task)
+
     with _blas().limit(limits=1):
-        return list(_threads().map(f, tasks))
+        helpers = [_threads().submit(work) for _ in range(min(CORES, len(tasks)) - 1)]
+        try:
+            work()
+        finally:
+            wait(helpers)
+        for helper in helpers:
+            helper.result()
+    return [results[number] for number in range(len(tasks))]
 
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(CORES, thread_name_prefix="numpy_impl")
+    return ThreadPoolExecutor(max(1, CORES - 1), thread_name_prefix="numpy_impl")
 
 
 @functools.cache

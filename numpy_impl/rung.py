@@ -27,8 +27,7 @@ class NumpyRung:
 
     def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
         check_batch(self.architecture, self._dtype, x=x, eps=eps)
-        (mu, logvar, *_), _, (logits, *_) = vae.forward(self._parameters, x, eps)
-        return Loss(*map(float, vae.loss(logits, x, mu, logvar, objective)))
+        return Loss(*map(float, vae.evaluate(self._parameters, x, eps, objective)))
 
     def differentiate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Pass:
         check_batch(self.architecture, self._dtype, x=x, eps=eps)

@@ -13,6 +13,7 @@ Source: Kingma & Welling (2014), Auto-Encoding Variational Bayes, arXiv:1312.611
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ from numpy_impl.functional import (
     sigmoid,
     sigmoid_backward,
 )
+from numpy_impl.memory import contiguous
 from numpy_impl.optim import Adam
 from numpy_impl.parallel import on_every_core, shares
 
@@ -86,9 +88,9 @@ def layer(parameters: Parameters, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def encode(parameters: Parameters, x: Images) -> Encoding:
     """Mean and log-variance of q(z|x) = Normal(mu, exp(logvar)), diagonal (appendix C.2)."""
-    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN))
-    h2 = relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN))
-    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")))
+    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN), inplace=True)
+    h2 = contiguous(relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN), inplace=True))
+    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")), inplace=True)
     mu = linear(h3, *layer(parameters, "encoder.mu"))
     logvar = linear(h3, *layer(parameters, "encoder.logvar"))
     return Encoding(mu, logvar, h1, h2, h3)
@@ -102,9 +104,9 @@ def reparameterize(mu: Latents, logvar: Latents, eps: Latents) -> Latents:
 def decode(parameters: Parameters, z: Latents, size: tuple[int, int] = (28, 28)) -> Decoding:
     """Logits of p(x|z) for images of `size` (height, width); x_hat = sigmoid(logits) (appendix C.1)."""
     height, width = size
-    h4 = relu(linear(z, *layer(parameters, "decoder.fc1")))
-    h5 = relu(linear(h4, *layer(parameters, "decoder.fc2"))).reshape(len(z), -1, height // 4, width // 4)
-    h6 = relu(conv_transpose2d(h5, *layer(parameters, "decoder.conv_transpose1"), **UP))
+    h4 = relu(linear(z, *layer(parameters, "decoder.fc1")), inplace=True)
+    h5 = relu(linear(h4, *layer(parameters, "decoder.fc2")), inplace=True).reshape(len(z), -1, height // 4, width // 4)
+    h6 = relu(conv_transpose2d(h5, *layer(parameters, "decoder.conv_transpose1"), **UP), inplace=True)
     logits = conv_transpose2d(h6, *layer(parameters, "decoder.conv_transpose2"), **UP)
     return Decoding(logits, h4, h5, h6)
 
@@ -135,10 +137,12 @@ def loss(logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Obj
     return Loss(reconstruction + objective.beta * kl, reconstruction, kl)
 
 
-def backward(parameters: Parameters, x: Images, eps: Latents, forward: Forward, objective: Objective) -> Parameters:
-    """The gradient of the loss for every parameter: `forward` and `loss`, read upside down."""
+def backward(
+    parameters: Parameters, x: Images, eps: Latents, forward: Forward, objective: Objective, dy: float = 1.0
+) -> Parameters:
+    """dy times the gradient of the loss for every parameter: `forward` and `loss`, read upside down."""
     encoding, z, decoding = forward
-    dlogits, dmu, dlogvar = loss_backward(decoding.logits, x, encoding.mu, encoding.logvar, objective)
+    dlogits, dmu, dlogvar = loss_backward(decoding.logits, x, encoding.mu, encoding.logvar, objective, dy)
     dz, decoder = decode_backward(dlogits, parameters, z, decoding)
     dmu_through_z, dlogvar_through_z = reparameterize_backward(dz, encoding.logvar, eps)
     encoder = encode_backward(dmu + dmu_through_z, dlogvar + dlogvar_through_z, parameters, x, encoding)
@@ -147,11 +151,11 @@ def backward(parameters: Parameters, x: Images, eps: Latents, forward: Forward, 
 
 
 def loss_backward(
-    logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective
+    logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective, dy: float = 1.0
 ) -> tuple[Images, Latents, Latents]:
     """dlogits from the reconstruction; dmu = mu and dlogvar = (exp(logvar) - 1) / 2 from the KL; all over N."""
-    dkl = mu.dtype.type(objective.beta / len(x))
-    dlogits = reconstruction_loss_backward(1 / len(x), logits, x, objective)
+    dkl = mu.dtype.type(dy * objective.beta / len(x))
+    dlogits = reconstruction_loss_backward(dy / len(x), logits, x, objective)
     return dlogits, dkl * mu, dkl * (np.exp(logvar) - 1) / 2
 
 
@@ -172,13 +176,13 @@ def decode_backward(
         dlogits, h6, p["decoder.conv_transpose2.weight"], **UP
     )
     dh5, g["decoder.conv_transpose1.weight"], g["decoder.conv_transpose1.bias"] = conv_transpose2d_backward(
-        relu_backward(dh6, h6), h5, p["decoder.conv_transpose1.weight"], **UP
+        relu_backward(dh6, h6, inplace=True), h5, p["decoder.conv_transpose1.weight"], **UP
     )
     dh4, g["decoder.fc2.weight"], g["decoder.fc2.bias"] = linear_backward(
-        relu_backward(dh5, h5).reshape(len(z), -1), h4, p["decoder.fc2.weight"]
+        relu_backward(dh5, h5, inplace=True).reshape(len(z), -1), h4, p["decoder.fc2.weight"]
     )
     dz, g["decoder.fc1.weight"], g["decoder.fc1.bias"] = linear_backward(
-        relu_backward(dh4, h4), z, p["decoder.fc1.weight"]
+        relu_backward(dh4, h4, inplace=True), z, p["decoder.fc1.weight"]
     )
     return dz, g
 
@@ -198,13 +202,13 @@ def encode_backward(
         dlogvar, h3, p["encoder.logvar.weight"]
     )
     dh2, g["encoder.fc.weight"], g["encoder.fc.bias"] = linear_backward(
-        relu_backward(dh3_of_mu + dh3_of_logvar, h3), h2.reshape(len(x), -1), p["encoder.fc.weight"]
+        relu_backward(dh3_of_mu + dh3_of_logvar, h3, inplace=True), h2.reshape(len(x), -1), p["encoder.fc.weight"]
     )
     dh1, g["encoder.conv2.weight"], g["encoder.conv2.bias"] = conv2d_backward(
-        relu_backward(dh2.reshape(h2.shape), h2), h1, p["encoder.conv2.weight"], **DOWN
+        relu_backward(dh2.reshape(h2.shape), h2, inplace=True), h1, p["encoder.conv2.weight"], **DOWN
     )
     g["encoder.conv1.weight"], g["encoder.conv1.bias"] = conv2d_parameters_backward(
-        relu_backward(dh1, h1), x, p["encoder.conv1.weight"], **DOWN
+        relu_backward(dh1, h1, inplace=True), x, p["encoder.conv1.weight"], **DOWN
     )
     return g
 
@@ -218,22 +222,38 @@ def differentiate(parameters: Parameters, x: Images, eps: Latents, objective: Ob
     def of_share(share: slice) -> tuple[Loss, Parameters]:
         run = forward(parameters, x[share], eps[share])
         parts = loss(run.decoding.logits, x[share], run.encoding.mu, run.encoding.logvar, objective)
-        return parts, backward(parameters, x[share], eps[share], run, objective)
+        weight = len(x[share]) / len(x)
+        return parts, backward(parameters, x[share], eps[share], run, objective, weight)
 
     batch = shares(len(x))
     losses, gradients = zip(*on_every_core(of_share, batch), strict=True)
     if len(batch) == 1:
         return losses[0], gradients[0]
-    weights = [len(x[share]) / len(x) for share in batch]
 
-    def mean(name: str) -> np.ndarray:
-        terms = [gradient[name] for gradient in gradients]
-        for weight, term in zip(weights, terms, strict=True):
-            term *= weight
-        return functools.reduce(np.ndarray.__iadd__, terms)
+    def add(name: str) -> np.ndarray:
+        first, *others = (gradient[name] for gradient in gradients)
+        return functools.reduce(np.ndarray.__iadd__, others, first)
 
-    mean_loss = Loss(*np.average(losses, axis=0, weights=weights).astype(x.dtype))
-    return mean_loss, dict(zip(parameters, on_every_core(mean, parameters), strict=True))
+    return mean_loss(losses, batch), dict(zip(parameters, on_every_core(add, parameters), strict=True))
+
+
+def evaluate(parameters: Parameters, x: Images, eps: Latents, objective: Objective) -> Loss:
+    """The loss of a batch without gradients; each core takes a share of the images."""
+
+    def of_share(share: slice) -> Loss:
+        run = forward(parameters, x[share], eps[share])
+        return loss(run.decoding.logits, x[share], run.encoding.mu, run.encoding.logvar, objective)
+
+    batch = shares(len(x))
+    return mean_loss(on_every_core(of_share, batch), batch)
+
+
+def mean_loss(losses: Sequence[Loss], batch: Sequence[slice]) -> Loss:
+    """The loss of a batch from those of its shares."""
+    if len(losses) == 1:
+        return losses[0]
+    weights = [share.stop - share.start for share in batch]
+    return Loss(*np.average(losses, axis=0, weights=weights).astype(losses[0].loss.dtype))
 
 
 def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents, objective: Objective) -> Loss:

@@ -16,7 +16,8 @@ from foundation.architecture import Architecture
 from foundation.figures.style import save
 from ladder import cli
 from ladder.bench import command as bench
-from ladder.bench import memory
+from ladder.bench import compiled, elsewhere, memory
+from ladder.bench.elsewhere import LAYER
 from ladder.bench.figure import bench_figure
 from ladder.bench.floor import Cost, Machine, activations, forward_cost, measure_machine, multiplications, step_cost
 from ladder.bench.parts import measure_parts
@@ -34,7 +35,7 @@ def exactly(seconds):
     return Time(seconds, seconds, seconds)
 
 
-def made_up(rungs=RUNGS, batch_sizes=(1, 128), threads=(2, 1)):
+def made_up(rungs=RUNGS, batch_sizes=(1, 128), threads=(2, 1), beside=True):
     """Rung r takes r times as long as rung 1, everything else is 1 ms or a round number."""
     speeds = {name: 1e-3 * (i + 1) for i, name in enumerate(rungs)} | ({PLAIN: 4e-3} if "paper" in rungs else {})
     passes = [
@@ -62,6 +63,8 @@ def made_up(rungs=RUNGS, batch_sizes=(1, 128), threads=(2, 1)):
         epoch=epoch,
         memory={name: 100_000_000 * (i + 1) for i, name in enumerate(rungs)},
         memory_batch=512,
+        convolution={"numpy_impl": exactly(0.01), "numpy-ml": exactly(0.125)} if beside else {},
+        compiled={"paper": exactly(0.04), "paper compiled": exactly(0.03)} if beside else "there is no C++ compiler",
     )
 
 
@@ -207,6 +210,53 @@ def test_batches_of_the_plain_loop():
     assert losses[-1] < losses[0]
 
 
+def test_the_careful_loop_learns_from_every_image(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from ladder.bench.epoch import careful_loop
+    from paper import vae_paper
+
+    seen, train_step = [], vae_paper.train_step
+    spy = lambda model, optimizer, x, *more: seen.append(x) or train_step(model, optimizer, x, *more)  # noqa: E731
+    monkeypatch.setattr(vae_paper, "train_step", spy)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+    step = careful_loop(Architecture(latent_dim=2), images, batch_size=3)
+    losses = [step().loss.item() for _ in range(20)]
+    assert [len(x) for x in seen[:4]] == [3, 2, 3, 2]
+    scaled = (torch.cat(seen[:2])[:, 0] * 255).round().byte().numpy().tolist()
+    assert sorted(scaled) == sorted(images.tolist())
+    assert losses[-1] < losses[0]
+
+
+def test_without_numpy_ml_there_is_no_convolution_to_compare(monkeypatch):
+    monkeypatch.setattr(elsewhere.importlib.util, "find_spec", lambda name: None)
+    assert elsewhere.measure_convolution(BRIEF) == {}
+
+
+def test_numpy_ml_computes_the_same_convolution():
+    pytest.importorskip("scipy")
+    if elsewhere.importlib.util.find_spec("numpy_ml") is None:
+        pytest.skip("numpy-ml is not installed")
+    rng = np.random.default_rng(0)
+    x, dy, weight = (rng.standard_normal(shape, np.float32) for shape in ((2, 6, 6, 3), (2, 3, 3, 5), (5, 3, 3, 3)))
+    y, dx, dweight = elsewhere.ours(x, weight, dy)
+    their_y, their_dx, their_dweight = elsewhere.layer_of_numpy_ml(weight)(x, dy)
+    np.testing.assert_allclose(y.transpose(0, 2, 3, 1), their_y, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dx.transpose(0, 2, 3, 1), their_dx, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dweight.transpose(2, 3, 1, 0), their_dweight, rtol=1e-4, atol=1e-4)
+
+
+def test_why_nothing_was_compiled(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
+    assert compiled.measure_compiled(1) == "there is no C++ compiler"
+    monkeypatch.setattr(compiled.shutil, "which", lambda name: "g++")
+    monkeypatch.setattr(compiled, "LONGEST", 0.01)
+    assert compiled.measure_compiled(1) == "it took more than 0.01 seconds"
+    failed = subprocess.CompletedProcess([], 1, stdout="", stderr="Traceback\nRuntimeError: no\n")
+    monkeypatch.setattr(compiled.subprocess, "run", lambda *arguments, **options: failed)
+    assert compiled.measure_compiled(1) == "RuntimeError: no"
+
+
 @pytest.mark.skipif(not memory.can_measure_memory(), reason="this system does not tell a process its peak")
 def test_memory_sees_a_large_array():
     code = "from ladder.bench.memory import peak; b = peak(); bytearray(b'x') * 200_000_000; print(peak() - b)"
@@ -232,11 +282,15 @@ def test_ratios():
     assert ratio(results, where, "paper", "floor") == pytest.approx(3 * 0.128 / floor)
     assert ratio(results, where.replace("1 thread", "2 threads"), "paper", "floor") == pytest.approx(6 * 0.128 / floor)
     assert ratio(results, "epoch of 60,000 images", "paper", PLAIN) == 0.5
+    assert ratio(results, LAYER, "numpy-ml", "numpy_impl") == pytest.approx(12.5)
+    assert ratio(results, "step compiled, batch 128", "paper compiled", "paper") == pytest.approx(0.75)
     assert ratio(results, "peak memory, batch 512", "numpy_impl", "pytorch_lowlevel") == 0.5
 
 
 def test_without_torch_only_the_floor_is_left_to_compare_with():
-    assert {(r.numerator, r.denominator) for r in made_up(RUNGS[:1]).ratios()} == {("numpy_impl", "floor")}
+    assert {(r.numerator, r.denominator) for r in made_up(RUNGS[:1], beside=False).ratios()} == {
+        ("numpy_impl", "floor")
+    }
 
 
 def test_json_round_trip():
@@ -261,6 +315,16 @@ def test_tables_fit_into_a_hundred_columns(rungs, sizes):
     if rungs == RUNGS:
         assert "2.00 ± 0%" in page  # rung 2 at batch 1
         assert "rung 1" in page
+    assert "12.5" in page
+
+
+def test_what_was_not_measured_says_why():
+    console = Console(width=100, record=True, file=io.StringIO())
+    for table in tables(made_up(beside=False)):
+        console.print(table)
+    page = console.export_text()
+    assert "numpy-ml: not installed" in page
+    assert "torch.compile: not measured, there is no C++ compiler" in page
 
 
 @pytest.mark.parametrize("rungs", [RUNGS, RUNGS[:1]])

@@ -135,6 +135,27 @@ def test_results_do_not_depend_on_the_calls_before():
         np.testing.assert_array_equal(F.conv2d(x, weight, stride=2, padding=1), first)
 
 
+@pytest.mark.parametrize("order", ["NCHW", "NHWC"])
+def test_relu_in_place_is_relu_and_takes_no_other_array(order):
+    rng = np.random.default_rng(2)
+    x, dy = rng.standard_normal((2, 3, 5, 4, 6))
+    if order == "NHWC":
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    expected, gradient = F.relu(x), F.relu_backward(dy, x)
+    np.testing.assert_array_equal(gradient, np.where(x > 0, dy, 0))
+    np.testing.assert_array_equal(F.relu_backward(dy.copy(), x, inplace=True), gradient)
+    result = F.relu(x, inplace=True)
+    assert result is x
+    np.testing.assert_array_equal(result, expected)
+    same_order = np.copy(x, order="K")
+    assert F.relu_backward(same_order, x, inplace=True) is same_order
+
+
+def test_relu_keeps_nan_and_infinity():
+    x = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-300])
+    np.testing.assert_array_equal(F.relu(x), [np.nan, np.inf, 0, 0, 1e-300])
+
+
 def leaves(value):
     """Every array in nested tuples and dicts."""
     if isinstance(value, np.ndarray):

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from foundation.architecture import Architecture, initial_parameters
 from foundation.objective import Objective
@@ -79,21 +81,46 @@ def test_training_on_several_cores_repeats_itself_to_the_last_bit(cores, dtype):
     assert {value.dtype for value in first.values()} == {np.dtype(dtype)}
 
 
-def test_results_come_in_order_and_from_other_threads(cores):
-    cores(2)
-    meeting = threading.Barrier(2, timeout=30)  # passed only if two tasks run at the same time
+def test_results_come_in_order_and_from_the_caller_and_its_helpers(cores):
+    cores(3)
+    meeting = threading.Barrier(3, timeout=30)  # passed only if three tasks run at the same time
 
     def task(number):
         meeting.wait()
-        return number, threading.current_thread() is threading.main_thread()
+        return number, threading.current_thread()
 
-    assert parallel.on_every_core(task, range(4)) == [(number, False) for number in range(4)]
+    numbers, threads = zip(*parallel.on_every_core(task, range(6)), strict=True)
+    assert numbers == tuple(range(6))
+    assert len(set(threads)) == 3
+    assert threading.current_thread() in threads
 
 
-def test_an_exception_reaches_the_caller(cores):
+def test_each_of_several_tasks_has_blas_on_one_thread(cores):
+    def task(_):
+        return {library["num_threads"] for library in parallel._blas().info()}
+
     cores(2)
+    with threadpool_limits(2, user_api="blas"):
+        assert parallel.on_every_core(task, range(3)) == [{1}] * 3
+        assert parallel.on_every_core(task, range(1)) == [{2}]
+
+
+@pytest.mark.parametrize("divisors", [[1, 0], [0, 1], [0, 0], [0]])
+def test_an_exception_reaches_the_caller_when_all_is_quiet(cores, divisors):
+    cores(2)
+    running = set()
+
+    def task(divisor):
+        running.add(threading.get_ident())
+        try:
+            time.sleep(0.01 * divisor)
+            return 1 / divisor
+        finally:
+            running.discard(threading.get_ident())
+
     with pytest.raises(ZeroDivisionError):
-        parallel.on_every_core(lambda divisor: 1 / divisor, [1, 0])
+        parallel.on_every_core(task, divisors)
+    assert not running
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("1", 1), ("0", None), ("many", None), ("1000000", None)])

@@ -9,11 +9,14 @@ from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
 from foundation.figures.style import save
 from foundation.files import write_json
+from ladder.bench.compiled import measure_compiled
+from ladder.bench.elsewhere import measure_convolution
+from ladder.bench.epoch import measure_epoch
 from ladder.bench.figure import bench_figure
 from ladder.bench.floor import measure_machine
 from ladder.bench.memory import can_measure_memory, measure_memory
 from ladder.bench.parts import measure_parts
-from ladder.bench.passes import measure_epoch, measure_passes
+from ladder.bench.passes import measure_passes
 from ladder.bench.results import Results, count
 from ladder.bench.tables import tables
 from ladder.bench.timing import Patience
@@ -24,6 +27,7 @@ from numpy_impl.parallel import CORES
 BATCH_SIZES = (1, 8, 32, 128, 512)
 QUICK_BATCH_SIZES, QUICK_ON_ONE_THREAD = (1, 32, 128), (128,)
 PARTS_BATCH, MEMORY_BATCH = 128, 512
+NOT_COMPILED = "compiling takes longer than --quick"
 
 
 def bench(choices: Bench) -> int:
@@ -60,9 +64,25 @@ def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None)
     parts = measure_parts(architecture, PARTS_BATCH, short)
     now("an epoch")
     epoch = measure_epoch(architecture, CORES, patience)
+    now("a convolution of numpy-ml's")
+    convolution = measure_convolution(short)
+    now("rung 3 compiled")
+    compiled = NOT_COMPILED if quick else measure_compiled(CORES)
     now("memory")
     memory = {rung: measure_memory(rung, MEMORY_BATCH) for rung in rungs} if can_measure_memory() else {}
-    return Results(architecture, software(), machines, passes, parts, PARTS_BATCH, epoch, memory, MEMORY_BATCH)
+    return Results(
+        architecture,
+        software(),
+        machines,
+        passes,
+        parts,
+        PARTS_BATCH,
+        epoch,
+        memory,
+        MEMORY_BATCH,
+        convolution,
+        compiled,
+    )
 
 
 def batch_sizes(quick: bool, threads: int) -> tuple[int, ...]:

@@ -1,18 +1,14 @@
-"""Whole passes: training step and forward pass of every rung, and what an epoch of rung 3 takes."""
+"""Whole passes: training step and forward pass of every rung."""
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from foundation.architecture import Architecture, initial_parameters
 from foundation.objective import Objective
-from foundation.training import draw_batches
 from ladder.bench.results import PLAIN, PassTime
-from ladder.bench.timing import Patience, Task, Time, on_threads, take_turns
-from ladder.rungs import make_rung, torch_is_installed
-
-EPOCH_IMAGES, EPOCH_BATCH = 60_000, 128
+from ladder.bench.timing import Patience, Task, on_threads, take_turns
+from ladder.rungs import make_rung
 
 
 def measure_passes(
@@ -39,27 +35,3 @@ def measure_passes(
             "forward": take_turns(forwards, patience, threads),
         }
     return [PassTime(what, who, batch_size, threads, t) for what in found for who, t in found[what].items()]
-
-
-def measure_epoch(architecture: Architecture, threads: int, patience: Patience) -> dict[str, Time]:
-    """An epoch of MNIST's size, of rung 3 and of the plain loop: the time of loading and training one batch, scaled."""
-    if not torch_is_installed():
-        return {}
-    from ladder.bench.plain import plain_batches, plain_step
-
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (EPOCH_IMAGES, 28, 28), np.uint8)
-    images = (pictures[:, None] / np.float32(255)).astype(np.float32)
-    rung = make_rung("paper", architecture, initial_parameters(architecture, rng))
-    batches = itertools.chain.from_iterable(
-        draw_batches(rng, images, EPOCH_BATCH, architecture.latent_dim) for _ in itertools.count()
-    )
-    usual, step = plain_batches(pictures, EPOCH_BATCH), plain_step(architecture.latent_dim)
-    tasks: dict[str, Callable[[], object]] = {
-        "paper": lambda: rung.step(*next(batches), Objective()),
-        PLAIN: lambda: step(next(usual)),
-    }
-    with on_threads(threads):
-        times = take_turns(tasks, patience, threads)
-    scale = EPOCH_IMAGES / EPOCH_BATCH
-    return {who: Time(t.median * scale, t.low * scale, t.high * scale) for who, t in times.items()}

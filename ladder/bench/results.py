@@ -4,6 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from foundation.architecture import Architecture
+from ladder.bench.compiled import BATCH as COMPILED_BATCH
+from ladder.bench.compiled import COMPILED, EAGER
+from ladder.bench.elsewhere import LAYER, OURS, THEIRS
 from ladder.bench.floor import Cost, Machine, forward_cost, step_cost
 from ladder.bench.timing import Time
 
@@ -59,6 +62,10 @@ class Results:
     memory: dict[str, int]
     """Bytes by rung."""
     memory_batch: int
+    convolution: dict[str, Time]
+    """Rung 1's and numpy-ml's, or nothing where that is not installed."""
+    compiled: dict[str, Time] | str
+    """Rung 3's step as it is and under torch.compile, or why not."""
 
     def sizes(self) -> list[tuple[int, int]]:
         """(threads, batch size) of every comparison, in the order of measurement."""
@@ -89,6 +96,10 @@ class Results:
                 found += _ratios(label, medians, (*PASS_PAIRS, *((who, "floor") for who in medians if who != PLAIN)))
         seconds = {who: t.median for who, t in self.epoch.items()}
         found += _ratios("epoch of 60,000 images", seconds, [("paper", PLAIN)])
+        found += _ratios(LAYER, {who: t.median for who, t in self.convolution.items()}, [(THEIRS, OURS)])
+        if isinstance(self.compiled, dict):
+            medians = {who: t.median for who, t in self.compiled.items()}
+            found += _ratios(f"step compiled, batch {COMPILED_BATCH}", medians, [(COMPILED, EAGER)])
         label = f"peak memory, batch {self.memory_batch}"
         return found + _ratios(label, self.memory, [("numpy_impl", "pytorch_lowlevel")])
 

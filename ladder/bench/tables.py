@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
+from ladder.bench.compiled import BATCH as COMPILED_BATCH
+from ladder.bench.compiled import EAGER
+from ladder.bench.elsewhere import OURS
 from ladder.bench.results import NAMES, PLAIN, Results, count
 from ladder.bench.timing import Time
 from ladder.rungs import RUNGS
@@ -19,6 +22,7 @@ def tables(results: Results) -> Iterator[Table]:
         yield passes_table(results, what)
     yield parts_table(results)
     yield epoch_and_memory_table(results)
+    yield beside_table(results)
     yield ratios_table(results)
 
 
@@ -84,9 +88,27 @@ def epoch_and_memory_table(results: Results) -> Table:
     return table
 
 
+def beside_table(results: Results) -> Table:
+    """What is measured beside the rungs, or why it is not."""
+    table = new_table("Beside the rungs (ms)", "", "", "")
+    if results.convolution:
+        table.add_row("a convolution of 128 images, one thread, forward and backward")
+        for who, time in results.convolution.items():
+            table.add_row(f"  {who}", milliseconds(time), f"{time.median / results.convolution[OURS].median:.1f}")
+    else:
+        table.add_row("numpy-ml: not installed")
+    if isinstance(results.compiled, str):
+        table.add_row(f"torch.compile: not measured, {results.compiled}"[:95])
+    else:
+        table.add_row(f"a step of {COMPILED_BATCH} images with torch.compile, all threads")
+        for who, time in results.compiled.items():
+            table.add_row(f"  {who}", milliseconds(time), f"{time.median / results.compiled[EAGER].median:.2f}")
+    return table
+
+
 def ratios_table(results: Results) -> Table:
     """A row for each comparison, a column for each pair."""
-    ratios = results.ratios()
+    ratios = [ratio for ratio in results.ratios() if {ratio.numerator, ratio.denominator} <= SHORT.keys()]
     pairs = list(dict.fromkeys((r.numerator, r.denominator) for r in ratios))
     pairs.sort(key=lambda pair: pair[1] == "floor")
     table = new_table("Ratios of medians", "", *(f"{SHORT[a]}\n/ {SHORT[b]}" for a, b in pairs))
