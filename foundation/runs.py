@@ -15,14 +15,17 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import platform
 import re
 import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from foundation.architecture import Architecture, Parameters
 from foundation.errors import InputError
-from foundation.files import cannot_write, to_json, write_json
+from foundation.files import cannot_write, to_json, write_json, write_text
 from foundation.weights import load_weights, save_weights
 
 STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
@@ -73,6 +76,11 @@ class Run:
                 records.append(_parse_object(rest, str(self.metrics_path)))
         return records
 
+    def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Write the log anew with the lines that are wanted, whole or not at all."""
+        lines = [to_json(record) + "\n" for record in self.metrics() if wanted(record)]
+        write_text(self.metrics_path, "".join(lines))
+
     def save_weights(self, parameters: Parameters, architecture: Architecture) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
         save_weights(self.weights_path, parameters, architecture)
@@ -120,6 +128,18 @@ def latest_run(out: str | Path) -> Run:
     if not folders:
         raise InputError(f"{out}: no run in this folder; make one with `vae-ladder climb` or `vae-ladder train`")
     return open_run(max(folders, key=_started))
+
+
+def versions() -> dict[str, str | None]:
+    """What a run was made with, for its configuration; None for a package that is not installed."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in ("numpy", "torch")}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _started(folder: Path) -> tuple[str, int]:

@@ -38,8 +38,7 @@ def load_weights(path: str | Path, architecture: Architecture | None = None) -> 
     Raises `InputError` for a file that is missing, damaged, a pickle, of another architecture, or holds NaN.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}, expected a .safetensors file")
+    check_safetensors(path)
     tensors, metadata = _read(path)
     if "architecture" in metadata:
         stored = _parse_architecture(path, metadata["architecture"])
@@ -52,20 +51,28 @@ def load_weights(path: str | Path, architecture: Architecture | None = None) -> 
     return {name: tensors[name] for name in architecture.parameter_shapes()}, architecture
 
 
-def _read(path: Path) -> tuple[Parameters, dict[str, str]]:
-    """Every tensor of a safetensors file and its metadata."""
+def check_safetensors(path: Path) -> None:
+    """Raise `InputError` for what is no safetensors file: missing, damaged, or a pickle, which could run code."""
+    if not path.is_file():
+        raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no such file'}, expected a .safetensors file")
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-            for name in names:
-                # Asked before reading, since NumPy has no type for bfloat16 and its kin.
-                if (dtype := file.get_slice(name).get_dtype()) not in ("F32", "F64"):
-                    raise InputError(f"{path}: tensor {name!r} is {dtype}, expected F32 or F64")
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        with safetensors.safe_open(path, framework="numpy"):
+            pass
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     except safetensors.SafetensorError as error:
         raise InputError(f"{path}: {_what_it_is(path)}") from error
+
+
+def _read(path: Path) -> tuple[Parameters, dict[str, str]]:
+    """Every tensor of a safetensors file and its metadata."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        names = list(file.keys())
+        for name in names:
+            # Asked before reading, since NumPy has no type for bfloat16 and its kin.
+            if (dtype := file.get_slice(name).get_dtype()) not in ("F32", "F64"):
+                raise InputError(f"{path}: tensor {name!r} is {dtype}, expected F32 or F64")
+        return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
 
 
 def _what_it_is(path: Path) -> str:

@@ -15,7 +15,7 @@ from ladder.checks import verdict
 from ladder.options import Climb, Figures
 from ladder.parity import compare
 from ladder.progress import result_table, training_display
-from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs
+from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs, torch_is_installed
 from ladder.train import Setting, describe, prepare, train_rung, what_is_kept
 
 
@@ -82,14 +82,17 @@ def train_all(console: Console, rungs: tuple[str, ...], setting: Setting, run: R
     console.print(result_table(results, len(setting.train)))
 
 
-def draw(console: Console, run: Run, test_data: Dataset) -> None:
-    """Draw the pictures of a run, for a climb those of every rung, its learning curves and its report."""
+def draw(console: Console, run: Run, test_data: Dataset, pixels: bool = False) -> None:
+    """Draw the pictures of a run, for a climb those of every rung, its learning curves and its report.
+
+    With `pixels` samples come as draws from p(x|z), too.
+    """
     # Here, since matplotlib takes a second to import.
     from ladder.figures import draw_run
     from ladder.report import write_report
 
     with step_display(console, "drawing"):
-        paths = draw_run(run, test_data)
+        paths = draw_run(run, test_data, pixels)
         if run.config["command"] == "climb":
             paths.append(write_report(run))
     say(console, f"   {len(paths)} files under {run.path}")
@@ -102,6 +105,21 @@ def redraw(choices: Figures) -> int:
     for field in ("command", "data", "data_root"):
         if field not in run.config:
             raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no {field!r}")
+    if "model" in run.config:
+        return redraw_model(console, run, choices)
     root = choices.data_root or run.config["data_root"]
-    draw(console, run, load(run.config["data"], "test", root=root and Path(root)))
+    draw(console, run, load(run.config["data"], "test", root=root and Path(root)), choices.draw)
+    return 0
+
+
+def redraw_model(console: Console, run: Run, choices: Figures) -> int:
+    """Draw a model of the paper rung again. The exit code."""
+    if not torch_is_installed():
+        raise InputError(f"{run.path}: its model, {run.config['model']}, needs torch: {INSTALL_TORCH}")
+    from paper.checkpoint import open_data, open_model
+    from paper.figures import draw_model_run
+
+    with step_display(console, "drawing"):
+        paths = draw_model_run(run, open_model(run), open_data(run, choices.data_root), choices.draw)
+    say(console, f"   {len(paths)} files under {run.path}")
     return 0

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.figure import Figure
 
 from foundation.data import Dataset
 from foundation.errors import InputError
-from foundation.figures.charts import latent_space, learning_curves
-from foundation.figures.choices import between, class_names, one_of_each, prior_draws, quantile_grid
+from foundation.figures.charts import latent_space
+from foundation.figures.choices import SEED, between, class_names, one_of_each, prior_draws, quantile_grid
+from foundation.figures.curves import learning_curves
 from foundation.figures.galleries import interpolation, manifold, reconstructions, samples, side_by_side
 from foundation.figures.style import save
+from foundation.objective import Objective
 from foundation.rung import Rung
 from foundation.runs import Run
 from ladder.rungs import RUNGS, make_rung
@@ -30,22 +33,22 @@ POINTS, BATCH = 5000, 500
 """Test images in the latent space, and how many of them a rung encodes at once."""
 
 
-def draw_run(run: Run, test: Dataset) -> list[Path]:
+def draw_run(run: Run, test: Dataset, pixels: bool = False) -> list[Path]:
     """Draw everything that a run, or every rung of a climb, has weights for; the paths of the files.
 
-    Raises `InputError` for weights that cannot be used.
+    With `pixels` samples come as draws from p(x|z), too. Raises `InputError` for weights that cannot be used.
     """
     paths, rungs = [], {}
     for name, part in trained_rungs(run).items():
         parameters, architecture = part.load_weights()
         rungs[name] = make_rung(name, architecture, parameters)
-        paths += draw_rung(part, rungs[name], test)
+        paths += draw_rung(part, rungs[name], test, pixels)
     if len(rungs) > 1:
         paths.append(draw_ladder(run, rungs, test))
     return paths + draw_curves(run)
 
 
-def draw_rung(run: Run, rung: Rung, test: Dataset) -> list[Path]:
+def draw_rung(run: Run, rung: Rung, test: Dataset, pixels: bool = False) -> list[Path]:
     """Draw what one rung learned into its run's figures/; the paths of the files.
 
     Pictures that cannot be are left out: an interpolation of a single image, the manifold of Z other than 2.
@@ -56,9 +59,11 @@ def draw_rung(run: Run, rung: Rung, test: Dataset) -> list[Path]:
     x = test.images[chosen]
     figures = {
         "reconstructions": reconstructions(x, rung.reconstruct(x), class_names(test, chosen)),
-        "samples": samples(rung.sample(prior_draws(Z).astype(mu.dtype))),
+        "samples": samples(x_hat := rung.sample(prior_draws(Z).astype(mu.dtype))),
         "latent_space": latent_space(mu, test.labels[:POINTS], test.classes),
     }
+    if pixels:
+        figures["samples_drawn"] = drawn_samples(x_hat, Objective(**run.config["objective"]))
     start, end = x[0 : 2 * PAIRS : 2], x[1 : 2 * PAIRS : 2]
     if len(end):
         start = start[: len(end)]
@@ -69,6 +74,18 @@ def draw_rung(run: Run, rung: Rung, test: Dataset) -> list[Path]:
         z, quantiles = quantile_grid(GRID)
         figures["manifold"] = manifold(rung.sample(z.astype(mu.dtype)), quantiles)
     return [save(figure, run.figure_path(name)) for name, figure in figures.items()]
+
+
+def drawn_samples(x_hat: Float[np.ndarray, "N C H W"], objective: Objective) -> Figure:
+    """What p(x|z) draws where the expected images are x_hat: the same z as there, and always the same draws."""
+    rng = np.random.default_rng(SEED)
+    if objective.likelihood == "bernoulli":
+        x, what = rng.random(x_hat.shape) < x_hat, "a Bernoulli draw from p(x|z), each pixel black or white"
+    else:
+        x = x_hat + objective.sigma * rng.standard_normal(x_hat.shape)
+        what = "a Gaussian draw from p(x|z), noise on each pixel"
+    caption = f"Each tile: {what}; every rung gets the same z. Look for grain where the expected image is grey."
+    return samples(x.astype(x_hat.dtype), caption=caption)
 
 
 def draw_ladder(run: Run, rungs: dict[str, Rung], test: Dataset) -> Path:

@@ -9,10 +9,15 @@ from typing import Annotated, Literal
 
 import tyro
 
+from foundation.command_line import optional
+from paper.options import EvaluateOptions, ExperimentOptions
 
-def _optional(metavar: str, default: str) -> object:
-    """How the help page shows an option that may be left out: its placeholder, and in words what happens then."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+RUNG_SUMMARIES = {
+    "numpy_impl": "NumPy, forward and backward by hand; needs no torch",
+    "pytorch_lowlevel": "torch tensors, functions and autograd; no nn.Module",
+    "paper": "nn.Module models, as the papers write them",
+}
+"""The rungs, and what each is made of."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,7 @@ class TrainingChoices:
 
     data: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER")] = "glyphs"
     """glyphs, shapes, mnist, fashion-mnist, kmnist, or a folder with images of your own."""
-    data_root: Annotated[Path | None, _optional("DIR", "the cache folder of VAE Ladder")] = None
+    data_root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder")] = None
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     latent_dim: int = 2
     """Z, the number of latent variables."""
@@ -56,26 +61,26 @@ class Climb(TrainingChoices):
       vae-ladder climb --data mnist --data-root data --latent-dim 20 --epochs 5
     """
 
-    rungs: Annotated[str | None, _optional("R,R,..", "all that can run here")] = None
+    rungs: Annotated[str | None, optional("R,R,..", "all that can run here")] = None
     """The rungs to climb, with commas: numpy_impl, pytorch_lowlevel, paper."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train(TrainingChoices):
-    """Train one rung and draw what it learned.
+    """Train a model of the papers, or the ladder's VAE on one rung, and draw what it learned.
 
     The run folder under --out holds config.json, metrics.jsonl (a line a step and a line an epoch),
     weights.safetensors (after every epoch; each rung reads the others') and figures/. numpy_impl needs no torch.
 
     Examples:
-      vae-ladder train --rung numpy_impl
-      vae-ladder train --rung paper --latent-dim 10 --beta 4 --epochs 5
-      vae-ladder train --rung numpy_impl --data shapes --likelihood gaussian
+      vae-ladder train numpy_impl
+      vae-ladder train paper --latent-dim 10 --beta 4 --epochs 5
+      vae-ladder train numpy_impl --data shapes --likelihood gaussian
     """
 
-    rung: Annotated[str, tyro.conf.arg(metavar="R")]
+    rung: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUNG")]
     """numpy_impl, pytorch_lowlevel or paper."""
-    weights: Annotated[Path | None, _optional("FILE", "draw fresh parameters from the seed")] = None
+    weights: Annotated[Path | None, optional("FILE", "draw fresh parameters from the seed")] = None
     """A weights.safetensors of the same architecture to start from, whichever rung wrote it."""
 
 
@@ -85,15 +90,18 @@ class Figures:
 
     Examples:
       vae-ladder figures
+      vae-ladder figures --draw
       vae-ladder figures --out runs
     """
 
-    run: Annotated[tyro.conf.Positional[Path | None], _optional("[RUN]", "the latest run under --out")] = None
+    run: Annotated[tyro.conf.Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
     """Where run folders lie."""
-    data_root: Annotated[Path | None, _optional("DIR", "as in the run")] = None
+    data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
     """Folder that holds MNIST and its siblings, where it has moved since the run."""
+    draw: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Of a model, also pictures drawn from p(x|z), beside the expected ones."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,13 +125,13 @@ class Parity:
     """Seed of parameters, images and noise."""
     dtype: Literal["float64", "float32"] = "float64"
     """Precision; float32 is held to wider tolerances."""
-    rungs: Annotated[str | None, _optional("R,R,..", "all three")] = None
+    rungs: Annotated[str | None, optional("R,R,..", "all three")] = None
     """The rungs to compare, with commas; the first one is the reference."""
     steps: int = 100
     """Adam steps to compare along."""
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """p(x|z): Bernoulli on logits, or Gaussian around sigmoid(logits)."""
-    out: Annotated[Path | None, _optional("FILE", "print only")] = None
+    out: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write the checks as JSON."""
 
 
@@ -154,7 +162,7 @@ class Bench:
 
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Fewer batch sizes and shorter measurements: half a minute."""
-    json: Annotated[Path | None, _optional("FILE", "print only")] = None
+    json: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write every number as JSON."""
     figure: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("runs/bench.png")
     """Where the picture goes."""
@@ -163,6 +171,8 @@ class Bench:
 COMMANDS = {
     "climb": Climb,
     "train": Train,
+    "evaluate": EvaluateOptions,
+    "experiment": ExperimentOptions,
     "figures": Figures,
     "parity": Parity,
     "gradcheck": Gradcheck,

@@ -100,6 +100,6 @@ NEXT = (
 COMMANDS = (
     ("vae-ladder gradcheck", "Rung 1’s derivatives against numeric ones, each operation and each parameter."),
     ("vae-ladder parity --latent-dim 7 --batch-size 3", "The proof above, for an architecture of your choice."),
-    ("vae-ladder train --rung numpy_impl --beta 4", "A β-VAE: what do latent space and samples gain and lose?"),
+    ("vae-ladder train numpy_impl --beta 4", "A β-VAE: what do latent space and samples gain and lose?"),
     ("vae-ladder climb --latent-dim 20", "More room in the latents: how much better do the images come back?"),
 )

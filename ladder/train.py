@@ -2,8 +2,6 @@
 
 import dataclasses
 import datetime
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.console import make_console, say, step_display
 from foundation.data import DATASETS, Dataset, load
 from foundation.objective import Objective
-from foundation.runs import Run, create_run
+from foundation.runs import Run, create_run, versions
 from foundation.training import EpochRecord, TrainingOptions, train
 from foundation.weights import load_weights
 from ladder.options import Train, TrainingChoices
@@ -62,7 +60,7 @@ def describe(choices: TrainingChoices, setting: Setting, command: str, **more: A
         "objective": dataclasses.asdict(setting.objective),
         "training": dataclasses.asdict(setting.options),
         **more,
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in ("numpy", "torch")},
+        "versions": versions(),
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
@@ -70,13 +68,6 @@ def describe(choices: TrainingChoices, setting: Setting, command: str, **more: A
 def _absolute(path: str | Path | None) -> str | None:
     """A path that still holds when the run is drawn from elsewhere."""
     return None if path is None else str(Path(path).expanduser().resolve())
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def train_rung(name: str, setting: Setting, run: Run, show: Show, weights: Parameters | None = None) -> EpochRecord:
@@ -99,7 +90,7 @@ def train_rung(name: str, setting: Setting, run: Run, show: Show, weights: Param
 
 
 def train_one(choices: Train) -> int:
-    """`vae-ladder train`: train one rung, draw what it learned. The exit code."""
+    """`vae-ladder train RUNG`: train one rung, draw what it learned. The exit code."""
     console = make_console()
     check_rungs([choices.rung])
     weights = None

@@ -4,22 +4,26 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 Images = Float[Tensor, "N C H W"]
 Values = Float[Tensor, " N"]
 
+SMALL = 0.1
+"""Continuous Bernoulli: logits nearer to 0 than this go into a series."""
 
-class Bernoulli(nn.Module):
-    """Each pixel black or white, white with probability sigmoid(outputs).
 
-    On grey pixels its "density" is no density: it does not integrate to 1 over [0, 1]. See `ContinuousBernoulli`.
-    """
+class Likelihood(nn.Module):
+    """Pixels are independent given z, so that log p(x|z) is a sum over them."""
+
+    def log_density(self, outputs: Images, x: Images) -> Images:
+        """log p(x_i|z) of every pixel, in nats."""
+        raise NotImplementedError
 
     def log_prob(self, outputs: Images, x: Images) -> Values:
         """log p(x|z) in nats, summed over the pixels of each image."""
-        return -F.binary_cross_entropy_with_logits(outputs, x, reduction="none").flatten(1).sum(1)
+        return self.log_density(outputs, x).flatten(1).sum(1)
 
     def mean(self, outputs: Images) -> Images:
         """x_hat, the expected image, in [0, 1]."""
@@ -27,31 +31,123 @@ class Bernoulli(nn.Module):
 
     def draw(self, outputs: Images, generator: torch.Generator) -> Images:
         """An image from p(x|z)."""
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
+    """Each pixel black or white, white with probability sigmoid(outputs).
+
+    On grey pixels its "density" is no density: it does not integrate to 1 over [0, 1]. See `ContinuousBernoulli`.
+    """
+
+    def log_density(self, outputs: Images, x: Images) -> Images:
+        """x log lambda + (1 - x) log(1 - lambda), with lambda = sigmoid(outputs)."""
+        return -F.binary_cross_entropy_with_logits(outputs, x, reduction="none")
+
+    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+        """Black and white pixels."""
         return torch.bernoulli(self.mean(outputs), generator=generator)
 
 
-class Gaussian(nn.Module):
+class Gaussian(Likelihood):
     """Normal(sigmoid(outputs), sigma^2) for each pixel (Kingma & Welling 2014, appendix C.2, with one fixed sigma)."""
 
     def __init__(self, sigma: float) -> None:
         super().__init__()
-        self.log_sigma = math.log(sigma)
+        self.log_sigma: float | Tensor = math.log(sigma)
 
-    def log_prob(self, outputs: Images, x: Images) -> Values:
-        """log p(x|z) in nats, constant included, summed over the pixels of each image."""
-        standardised = (x - self.mean(outputs)) * math.exp(-self.log_sigma)
-        return -(0.5 * standardised.square() + self.log_sigma + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+    def sigma(self) -> float | Tensor:
+        """Standard deviation of a pixel."""
+        return math.exp(self.log_sigma)
 
-    def mean(self, outputs: Images) -> Images:
-        """x_hat, the expected image, in [0, 1]."""
-        return torch.sigmoid(outputs)
+    def log_density(self, outputs: Images, x: Images) -> Images:
+        """-((x - mean) / sigma)^2 / 2 - log sigma - log(2 pi) / 2."""
+        standardised = (x - self.mean(outputs)) / self.sigma()
+        return -0.5 * standardised.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)
 
     def draw(self, outputs: Images, generator: torch.Generator) -> Images:
-        """An image from p(x|z); it may leave [0, 1]."""
+        """The mean with noise; a pixel may leave [0, 1]."""
         noise = torch.randn(outputs.shape, generator=generator, device=outputs.device, dtype=outputs.dtype)
-        return self.mean(outputs) + math.exp(self.log_sigma) * noise
+        return self.mean(outputs) + self.sigma() * noise
 
 
-def make_likelihood(name: str, sigma: float) -> nn.Module:
-    """The likelihood of that name; see `paper.options.Likelihood`."""
-    return {"bernoulli": Bernoulli, "gaussian": lambda: Gaussian(sigma)}[name]()
+class LearnedGaussian(Gaussian):
+    """`Gaussian` with log sigma a parameter: the sigma-VAE (Rybkin et al. 2021, arXiv:2006.13202).
+
+    One sigma for all pixels of all images. With one for each pixel there is no best value: a pixel that never changes,
+    such as MNIST's corners, is predicted ever better, its sigma goes to 0 and its density to infinity.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__(sigma)
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(sigma)))
+
+    def sigma(self) -> Tensor:
+        """Standard deviation of a pixel, as learned so far."""
+        return torch.exp(self.log_sigma)
+
+
+class ContinuousBernoulli(Likelihood):
+    r"""Grey pixels under the Bernoulli's formula, normalised (Loaiza-Ganem & Cunningham 2019, arXiv:1907.06845).
+
+        p(x|lambda) = C(lambda) lambda^x (1 - lambda)^(1 - x),   x in [0, 1],   lambda = sigmoid(outputs)
+
+    Binary cross-entropy on grey pixels leaves C out. C is no constant: it grows without bound as lambda nears 0 or 1,
+    so that a model trained without it is too unsure. And lambda is not the expected pixel; `mean` is.
+    """
+
+    def log_density(self, outputs: Images, x: Images) -> Images:
+        """log C minus the binary cross-entropy."""
+        return log_normaliser(outputs) - F.binary_cross_entropy_with_logits(outputs, x, reduction="none")
+
+    def mean(self, outputs: Images) -> Images:
+        """x_hat = E[x] = lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); by logits, 1 / (1 - exp(-l)) - 1 / l.
+
+        It is nearer to 1/2 than lambda: 0.1 where l = -10 and lambda = 0.00005.
+        """
+        near, l, l_near = _split(outputs)
+        series = 0.5 + l_near / 12 - l_near**3 / 720 + l_near**5 / 30240
+        size = l.abs()  # no exponential of a negative number overflows; E[x] for -l is 1 - E[x] for l
+        positive = -1 / torch.expm1(-size) - 1 / size
+        return torch.where(near, series, torch.where(l > 0, positive, 1 - positive))
+
+    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+        """Grey pixels, by the inverse of the distribution function F(x) = (exp(l x) - 1) / (exp(l) - 1)."""
+        u = torch.rand(outputs.shape, generator=generator, device=outputs.device, dtype=outputs.dtype)
+        size = outputs.abs().clamp(min=1e-6)  # below, the density is flat; at 0, F is 0 / 0
+        negative = -torch.log1p(u * torch.expm1(-size)) / size
+        return torch.where(outputs > 0, 1 - negative, negative)
+
+
+def log_normaliser(logits: Images) -> Images:
+    """log C(lambda) = log(2 artanh(1 - 2 lambda) / (1 - 2 lambda)), which for logits l is log(l / tanh(l / 2)).
+
+    At l = 0 this is 0 / 0, with the limit log 2. Nearby the parts of its gradient cancel, so a series takes its place.
+    """
+    near, l, l_near = _split(logits)
+    h = (l_near / 2).square()
+    series = math.log(2) + h / 3 - 7 * h**2 / 90 + 62 * h**3 / 2835
+    size = l.abs()
+    # tanh(l / 2) = (1 - exp(-l)) / (1 + exp(-l))
+    direct = torch.log(size) + torch.log1p(torch.exp(-size)) - torch.log(-torch.expm1(-size))
+    return torch.where(near, series, direct)
+
+
+def _split(logits: Images) -> tuple[Bool[Tensor, "N C H W"], Images, Images]:
+    """Which logits are nearly 0; all logits for the formula; all for the series.
+
+    Where one of the two is not used it is given 1 or 0, so that it cannot be NaN or infinite: `torch.where` multiplies
+    the gradient of what it leaves out by 0, which does not help against those.
+    """
+    near = logits.abs() < SMALL
+    return near, torch.where(near, 1.0, logits), torch.where(near, logits, 0.0)
+
+
+def make_likelihood(name: str, sigma: float) -> Likelihood:
+    """The likelihood of that name; see `Likelihood` in the options. `sigma` is for the Gaussian ones."""
+    return {
+        "bernoulli": Bernoulli,
+        "gaussian": lambda: Gaussian(sigma),
+        "gaussian-learned": lambda: LearnedGaussian(sigma),
+        "continuous-bernoulli": ContinuousBernoulli,
+    }[name]()

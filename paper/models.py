@@ -12,7 +12,7 @@ from paper.vae import initialise
 CLASSES = {
     "vae": "paper.vae:VAE",
     "beta-vae": "paper.beta_vae:BetaVAE",
-    "cvae": "paper.cvae:ConditionalVAE",
+    "cvae": "paper.cvae:conditional_vae",
     "autoencoder": "paper.autoencoder:Autoencoder",
     "iwae": "paper.iwae:IWAE",
     "vq-vae": "paper.vq_vae:VQVAE",

@@ -34,6 +34,25 @@ def make_decoder(options: VAEOptions, image_shape: tuple[int, int, int], conditi
     return MLPDecoder(options, image_shape, condition_dim)
 
 
+def make_embedding(options: VAEOptions, input_shape: tuple[int, int, int]) -> nn.Module:
+    """A condition that is an image (N, *input_shape) -> a vector (N, hidden_dims[-1]), by the encoder's layers."""
+    if options.network == "mlp":
+        return nn.Sequential(
+            nn.Flatten(), *hidden_layers((math.prod(input_shape), *options.hidden_dims), options.activation)
+        )
+    (c1, c2), (hidden,) = options.channels, options.hidden_dims
+    features = math.prod(_architecture(options, input_shape, options.latent_dim).feature_shape)
+    return nn.Sequential(
+        nn.Conv2d(input_shape[0], c1, **vae_paper.DOWN),
+        nn.ReLU(),
+        nn.Conv2d(c1, c2, **vae_paper.DOWN),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(features, hidden),
+        nn.ReLU(),
+    )
+
+
 def _architecture(options: VAEOptions, image_shape: tuple[int, int, int], latent_dim: int) -> Architecture:
     return Architecture(latent_dim, options.channels, options.hidden_dims[0], image_shape)
 

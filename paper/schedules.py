@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from paper.distributed import mean_over_batch
 from paper.options import KLOptions
 
 
@@ -46,9 +47,13 @@ def cyclical(progress: float, warmup: float, cycles: int) -> float:
     return linear(progress * cycles % 1 if progress < 1 else 1.0, warmup)
 
 
-def free_bits(kl: Float[Tensor, " Z"], least: float) -> Float[Tensor, ""]:
+def free_bits(kl: Float[Tensor, "N Z"], least: float) -> Float[Tensor, ""]:
     """sum_j max(lambda, KL_j), each latent's KL a mean over the batch (Kingma et al. 2016, arXiv:1606.04934).
 
-    A latent below lambda has no gradient: the first lambda nats are free.
+    A latent below lambda has no gradient: the first lambda nats are free. The whole batch decides which those are, also
+    where several processes share it.
     """
-    return torch.clamp(kl, min=least).sum() if least > 0 else kl.sum()
+    mean = kl.mean(0)
+    if least == 0:
+        return mean.sum()
+    return torch.where(mean_over_batch(kl) > least, mean, least).sum()

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paper.likelihoods import make_likelihood
+from paper.likelihoods import Values, make_likelihood
 from paper.networks import Images, Latents, make_decoder, make_encoder
 from paper.options import VAEOptions
 from paper.schedules import Weights, free_bits
@@ -80,13 +80,18 @@ class VAE(nn.Module):
         z = reparameterize(mu, logvar, eps)
         return Forward(mu, logvar, z, self.decode(z, c))
 
+    def log_prob(self, outputs: Images, x: Images) -> Values:
+        """log p(x|z) of each image in nats, over the pixels that are modelled."""
+        return self.likelihood.log_prob(outputs, x)
+
     def loss(self, run: Forward, x: Images, weights: Weights) -> Loss:
         """The negative ELBO (eq. 7 with one draw of z); `weights` hold beta and free bits at this step."""
-        reconstruction = -self.likelihood.log_prob(run.outputs, x).mean()
-        kl = kl_per_latent(run.mu, run.logvar).mean(0)
-        return Loss(reconstruction + weights.beta * free_bits(kl, weights.free_bits), reconstruction, kl.sum())
+        reconstruction = -self.log_prob(run.outputs, x).mean()
+        kl = kl_per_latent(run.mu, run.logvar)
+        kl_term = weights.beta * free_bits(kl, weights.free_bits)
+        return Loss(reconstruction + kl_term, reconstruction, kl.sum(1).mean())
 
-    def after_step(self, run: Forward) -> None:
+    def after_step(self, run: tuple) -> None:
         """What is learned without gradients, after each training step: here nothing."""
 
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:

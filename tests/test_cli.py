@@ -16,7 +16,8 @@ from foundation.architecture import Architecture, initial_parameters
 from foundation.weights import save_weights
 from ladder import cli
 from ladder.cli import COMMANDS
-from ladder.rungs import available_rungs
+from ladder.rungs import RUNGS, available_rungs
+from paper.options import EXPERIMENTS, MODELS
 
 
 @pytest.fixture(scope="session")
@@ -38,16 +39,24 @@ def test_bare_command_prints_the_manual(capsys):
     assert max(map(len, bare.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_of_a_command_ends_with_examples_that_parse(command, capsys):
-    assert cli.main([command, "--help"]) == 0
-    page = capsys.readouterr().out
-    examples = page.partition("examples:\n")[2].splitlines()
+PAGES = [*COMMANDS, *(f"train {name}" for name in ("numpy_impl", *MODELS))]
+"""Every command, and everything that can be trained."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_help_page_ends_with_examples_that_parse(page, capsys):
+    command, *what = page.split()
+    assert cli.main([command, *what, "--help"]) == 0
+    examples = capsys.readouterr().out.partition("examples:\n")[2].splitlines()
     assert examples
     for example in examples:
         program, name, *arguments = shlex.split(example)
         assert (program, name) == ("vae-ladder", command)
-        assert isinstance(cli.parse(command, arguments), COMMANDS[command])
+        assert arguments[: len(what)] == what or command == "train" == page.partition(" numpy")[0]
+        options = cli.parse(command, arguments)
+        assert isinstance(options, COMMANDS[command]) or command == "train"
+        if arguments[:1] and arguments[0] in MODELS:
+            assert type(options.model) is MODELS[arguments[0]]
 
 
 def test_examples_of_the_manual_parse():
@@ -55,19 +64,47 @@ def test_examples_of_the_manual_parse():
     assert len(lines) >= 3
     for line in lines:
         _, command, *arguments = shlex.split(line.split("   ")[0])
-        if arguments != ["--help"]:
-            assert isinstance(cli.parse(command, arguments), COMMANDS[command])
+        if arguments[-1:] != ["--help"] and (command, arguments) not in [("train", []), ("experiment", [])]:
+            options = cli.parse(command, arguments)
+            assert isinstance(options, COMMANDS[command]) or command == "train"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_on_the_help_page(command, capsys):
-    cli.main([command, "--help"])
+    cli.main([command, *["numpy_impl"] * (command == "train"), "--help"])
     page = capsys.readouterr().out
     for name, field in COMMANDS[command].__dataclass_fields__.items():
         if "Positional" in repr(field.type):
-            assert re.search(r"\[(RUN|NN)\]|\bNN\b|FOLDER\.\.\.", page), name
+            assert re.search(r"\[(RUN|NN)\]|\bNN\b|FOLDER\.\.\.|RUNG|NAME", page), name
         else:
             assert f"--{name.replace('_', '-')}" in page
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_option_of_a_model_is_on_its_help_page(name, capsys):
+    cli.main(["train", name, "--help"])
+    page = capsys.readouterr().out
+    for field in MODELS[name].__dataclass_fields__:
+        assert f"--{field.replace('_', '-')}" in page
+    for option in ("--epochs", "--data.labels", "--data-root", "--kl.schedule", "--learning-rate", "--precision"):
+        assert option in page
+
+
+def test_train_alone_lists_what_can_be_trained(capsys):
+    assert cli.main(["train"]) == 0
+    bare = capsys.readouterr().out
+    assert cli.main(["train", "--help"]) == 0
+    assert capsys.readouterr().out == bare
+    for name in (*RUNGS, *MODELS):
+        assert f"\n  {name} " in bare
+    assert max(map(len, bare.splitlines())) <= 120
+
+
+def test_experiment_alone_lists_the_questions(capsys):
+    assert cli.main(["experiment"]) == 0
+    page = capsys.readouterr().out
+    for name, question in EXPERIMENTS.items():
+        assert re.search(rf"\n  {name} +{re.escape(question)}\n", page)
 
 
 def test_version(capsys):
@@ -76,7 +113,8 @@ def test_version(capsys):
 
 
 def test_help_imports_nothing_heavy():
-    code = "import sys; from ladder.cli import main; main(['climb', '--help']); print(*sys.modules, file=sys.stderr)"
+    commands = "for command in ('climb --help', 'train', 'train cvae --help', 'experiment'): main(command.split())"
+    code = f"import sys; from ladder.cli import main\n{commands}\nprint(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "matplotlib", "numpy", "PIL"} & set(done.stderr.split())
 
@@ -90,10 +128,52 @@ BAD = {
     "stray argument": "climb glyphs",
     "two runs": "figures one two",
     "missing value": "climb --epochs",
-    "missing rung": "train",
+    "nothing that can be trained": "train vaes",
+    "options before what is to be trained": "train --epochs 3 vae",
+    "rung by its old option": "train --rung numpy_impl",
+    "unknown option of a model": "train vae --beta 4",
+    "unknown model option for a rung": "train numpy_impl --network mlp",
+    "unknown network": "train vae --network transformer",
+    "unknown schedule": "train vae --kl.schedule cosine",
+    "resume without a run": "train --resume",
+    "resume with an option": "train --resume {tmp}/empty --epochs 3",
+    "resume nothing": "train --resume {tmp}/nowhere",
+    "resume a folder that is no run": "train --resume {tmp}/empty",
+    "resume something else": "train --resume {tmp}/other_run",
+    "unknown experiment": "experiment alpha",
+    "quick experiment on other data": "experiment beta --quick --data mnist",
+    "evaluate nothing": "evaluate {tmp}/nowhere",
+    "evaluate with -1 draws": "evaluate --draws -1",
+    "model with batch size 0": "train vae --batch-size 0",
+    "model with epochs 0": "train vae --epochs 0",
+    "model with seed -1": "train vae --seed -1",
+    "model with latent size 0": "train vae --latent-dim 0",
+    "model with hidden width 0": "train vae --network mlp --hidden-dims 256 0",
+    "two hidden layers in a conv network": "train vae --hidden-dims 256 128",
+    "model with learning rate 0": "train vae --learning-rate 0",
+    "weight decay with Adam": "train vae --optimizer.weight-decay 0.1",
+    "warm-up 0": "train vae --kl.schedule linear --kl.warmup 0",
+    "free bits nan": "train vae --kl.free-bits nan",
+    "model with beta -1": "train beta-vae --beta -1",
+    "quadrant that does not exist": "train cvae --condition middle",
+    "model with sigma 0": "train vae --likelihood gaussian --sigma 0",
+    "no codes": "train vq-vae --codes 0",
+    "no device of that name": "train vae --data {folder} --device quantum",
+    "a GPU that is not there": "train vae --data {folder} --device cuda:99",
+    "label outside the classes": "train vae --data {folder} --data.labels 7",
+    "label -1": "train vae --data {folder} --data.labels -1",
+    "label named twice": "train vae --data {folder} --data.labels 0 0",
+    "label not a number": "train vae --data {folder} --data.labels zero",
+    "validation share 1": "train vae --data {folder} --data.validation 1",
+    "validation share that leaves nothing": "train vae --data {folder} --data.validation 0.99",
+    "model on unknown data": "train vae --data imagenet",
+    "model on pictures brighter than white": "train vae --data {tmp}/bright",
+    "warm-up of a bound without a KL term": "train iwae --data {folder} --kl.schedule linear",
+    "model into a file": "train vae --data {folder} --out {tmp}/file",
+    "record into a folder": "train vae --data {folder} --record {tmp}/empty",
     "unknown dataset": "climb --data imagenet",
     "unknown rung": "climb --rungs numpy_impl,jax",
-    "unknown rung to train": "train --rung jax",
+    "unknown rung to train": "train jax",
     "unknown rung to compare": "parity --rungs numpy_impl,jax",
     "rung named twice": "climb --rungs numpy_impl,numpy_impl",
     "no rung": "climb --rungs=",
@@ -103,7 +183,7 @@ BAD = {
     "latent size not a number": "climb --latent-dim two",
     "latent size 0": "climb --latent-dim 0",
     "latent size 0 to compare": "parity --latent-dim 0",
-    "latent size -1": "train --rung numpy_impl --latent-dim -1",
+    "latent size -1": "train numpy_impl --latent-dim -1",
     "batch size 0": "climb --batch-size 0",
     "batch size 0 to compare": "parity --batch-size 0",
     "epochs 0": "climb --epochs 0",
@@ -124,12 +204,12 @@ BAD = {
     "picture brighter than white": "climb --data {tmp}/bright",
     "picture with NaN": "climb --data {tmp}/nan",
     "output folder is a file": "climb --data {folder} --out {tmp}/file",
-    "output folder inside a file": "train --rung numpy_impl --data {folder} --out {tmp}/file/runs",
-    "missing weights": "train --rung numpy_impl --weights {tmp}/nowhere.safetensors",
-    "weights are a folder": "train --rung numpy_impl --weights {tmp}/empty",
-    "truncated weights": "train --rung numpy_impl --weights {tmp}/truncated.safetensors",
-    "weights of another architecture": "train --rung numpy_impl --weights {tmp}/other.safetensors",
-    "pickled weights": "train --rung numpy_impl --weights {tmp}/model.pt",
+    "output folder inside a file": "train numpy_impl --data {folder} --out {tmp}/file/runs",
+    "missing weights": "train numpy_impl --weights {tmp}/nowhere.safetensors",
+    "weights are a folder": "train numpy_impl --weights {tmp}/empty",
+    "truncated weights": "train numpy_impl --weights {tmp}/truncated.safetensors",
+    "weights of another architecture": "train numpy_impl --weights {tmp}/other.safetensors",
+    "pickled weights": "train numpy_impl --weights {tmp}/model.pt",
     "no such run": "figures {tmp}/nowhere",
     "a file as a run": "figures {tmp}/file",
     "a folder that is no run": "figures {tmp}/empty",
@@ -169,7 +249,11 @@ def bad_things(tmp_path_factory):
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case, bad_things, folder, tmp_path, monkeypatch, capsys):
-    if case.endswith("to compare") or case.startswith("parity"):
+    command = BAD[case].split()
+    if command[0] in ("parity", "evaluate", "experiment") or command[1:2] in (
+        ["--resume"],
+        *([name] for name in MODELS),
+    ):
         pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     assert cli.main(BAD[case].format(tmp=bad_things, folder=folder).split()) == 2
@@ -186,7 +270,19 @@ def test_bad_input(case, bad_things, folder, tmp_path, monkeypatch, capsys):
         "unknown command": ["clamb", "climb", "gradcheck"],
         "unknown option": ["--latent-dims"],
         "missing value": ["--epochs"],
-        "missing rung": ["--rung"],
+        "nothing that can be trained": ["vaes", "numpy_impl", "vq-vae", "train --help"],
+        "rung by its old option": ["--rung", "numpy_impl"],
+        "unknown option of a model": ["--beta", "vae-ladder train vae --help"],
+        "resume with an option": ["--epochs"],
+        "unknown experiment": ["alpha", "ae-vs-vae"],
+        "model with batch size 0": ["batch_size", "at least 1", "0"],
+        "weight decay with Adam": ["adamw"],
+        "quadrant that does not exist": ["middle", "upper-left"],
+        "no device of that name": ["quantum", "cpu"],
+        "a GPU that is not there": ["cuda:99", "cpu"],
+        "label outside the classes": ["labels", "7", "0"],
+        "validation share that leaves nothing": ["validation", "0.99", "22"],
+        "warm-up of a bound without a KL term": ["kl"],
         "unknown dataset": ["imagenet", "glyphs"],
         "unknown rung": ["jax", "numpy_impl", "paper"],
         "unknown likelihood": ["poisson", "bernoulli", "gaussian"],
@@ -273,7 +369,7 @@ def plant_doubled_kl(monkeypatch):
 
 @pytest.mark.parametrize("rung", available_rungs())
 def test_train(rung, folder, tmp_path, capsys):
-    assert cli.main(f"train --rung {rung} --data {folder} --epochs 2 --out {tmp_path}".split()) == 0
+    assert cli.main(f"train {rung} --data {folder} --epochs 2 --out {tmp_path}".split()) == 0
     assert "Traceback" not in capsys.readouterr().err
     (run,) = tmp_path.iterdir()
     assert {"config.json", "metrics.jsonl", "weights.safetensors", "figures"} == {path.name for path in run.iterdir()}
@@ -284,7 +380,7 @@ def test_train(rung, folder, tmp_path, capsys):
 def test_weights_of_one_rung_are_where_another_starts(folder, tmp_path):
     def train(rung, options):
         out = tmp_path / rung
-        assert cli.main(f"train --rung {rung} --data {folder} --out {out} {options}".split()) == 0
+        assert cli.main(f"train {rung} --data {folder} --out {out} {options}".split()) == 0
         (run,) = out.iterdir()
         return run, [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 

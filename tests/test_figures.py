@@ -7,17 +7,18 @@ from statistics import NormalDist
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_pixels import check_page, levels, picture, pixels
 from matplotlib.patches import Circle
-from matplotlib.text import Text
 from PIL import Image
 
 from foundation.architecture import Architecture, initial_parameters
 from foundation.data import Dataset
 from foundation.errors import InputError
-from foundation.figures.charts import _apart, _plane, latent_space, learning_curves
+from foundation.figures.charts import _plane, latent_space
 from foundation.figures.choices import between, one_of_each, prior_draws, quantile_grid
+from foundation.figures.curves import learning_curves
 from foundation.figures.galleries import interpolation, manifold, mosaic, reconstructions, samples, side_by_side
+from foundation.figures.labels import apart
 from foundation.figures.style import save
 from foundation.runs import create_run
 from ladder.figures import draw_curves, draw_run, draw_rung, parts
@@ -49,20 +50,6 @@ def history(epochs: int = 5, shift: float = 0.0) -> list[dict]:
     ]
 
 
-def pixels(figure) -> np.ndarray:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3]
-
-
-def picture(figure) -> np.ndarray:
-    """The pixels of a figure's first axes."""
-    page = pixels(figure)
-    left, bottom, width, height = (round(v) for v in figure.axes[0].get_window_extent().bounds)
-    top = len(page) - bottom - height
-    return page[top : top + height, left : left + width]
-
-
 def test_mosaic_places_tiles_in_reading_order_with_gaps():
     page = mosaic(np.array([0.1, 0.2, 0.3]).reshape(3, 1, 1, 1), columns=2, scale=2, gap=1, row_gaps=(3,))
     expected = np.ones((8, 5))
@@ -81,12 +68,6 @@ def test_samples_are_shown_pixel_by_pixel(size):
     shown = picture(samples(x_hat))
     scale = max(1, 84 // size)
     np.testing.assert_allclose(shown, mosaic(x_hat, 10, scale) * 255, atol=1)
-
-
-def levels(line: np.ndarray) -> list[float]:
-    """The grey levels met along a line of pixels, white left out."""
-    begins = np.flatnonzero(np.diff(line.astype(int), prepend=255))
-    return [round(line[i] / 255, 2) for i in begins if line[i] < 255]
 
 
 def test_reconstructions_stand_under_their_originals():
@@ -197,12 +178,12 @@ def test_plane_of_points_without_spread(mu):
 
 def test_names_are_moved_until_none_covers_another():
     sizes = np.full((10, 2), (0.6, 0.3))
-    places = _apart(np.zeros((10, 2)), sizes)
+    places = apart(np.zeros((10, 2)), sizes)
     for i in range(10):
         for j in range(i):
             assert (np.abs(places[i] - places[j]) >= sizes[0] - 1e-6).any()
     far = np.array([[0.0, 0.0], [5.0, 5.0]])
-    np.testing.assert_allclose(_apart(far, sizes[:2]), far, atol=1e-5)
+    np.testing.assert_allclose(apart(far, sizes[:2]), far, atol=1e-5)
 
 
 def test_learning_curves_draw_every_rung_and_the_difference():
@@ -252,13 +233,7 @@ def every_figure() -> dict:
 @pytest.mark.parametrize("name", every_figure())
 def test_every_label_is_inside_the_page_and_large_enough(name):
     figure = every_figure()[name]()
-    pixels(figure)
-    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    assert drawn.x0 >= 0
-    assert drawn.y0 >= 0
-    assert drawn.x1 <= width
-    assert drawn.y1 <= height
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 7
+    check_page(figure)
 
 
 def test_style_stays_inside():
@@ -293,6 +268,16 @@ def test_draw_rung_writes_every_picture_that_can_be(tmp_path, latent_dim, more):
     paths = draw_rung(run, small_rung(latent_dim), small_data())
     assert {path.stem for path in paths} == {"reconstructions", "samples", "latent_space", "interpolation"} | more
     assert all(Image.open(path).width in (990, 1260) and path.parent == run.path / "figures" for path in paths)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_draw_rung_also_draws_from_the_likelihood(tmp_path, likelihood):
+    run = create_run(tmp_path, "toy", {"objective": {"likelihood": likelihood, "beta": 1.0, "sigma": 0.2}})
+    drawn = run.figure_path("samples_drawn")
+    assert drawn in draw_rung(run, small_rung(3), small_data(), pixels=True)
+    shown = np.asarray(Image.open(drawn))[80:900, 60:900]  # tiles and the white between them
+    assert (np.isin(shown, (0, 255)).mean() == 1) == (likelihood == "bernoulli")
+    assert (shown == 0).any()
 
 
 @pytest.mark.parametrize(("count", "classes"), [(1, 1), (2, 2), (11, 10)])

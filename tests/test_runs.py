@@ -275,3 +275,22 @@ def test_kill_9_at_any_moment_leaves_what_was_finished(tmp_path: Path) -> None:
         assert steps == list(range(len(steps)))
         assert steps[-1] >= told[-1]
         assert run.load_weights()[1] == Architecture(latent_dim=2)
+
+
+def test_lines_that_are_no_longer_wanted_are_dropped(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    for step in range(5):
+        run.log(kind="step", step=step, loss=0.1 + step)
+    kept = run.metrics_path.read_bytes().splitlines(keepends=True)[:3]
+    with open(run.metrics_path, "ab") as file:
+        file.write(b'{"kind": "step", "st')  # as a killed process leaves it
+    run.keep_metrics(lambda line: line["step"] < 3)
+    assert run.metrics_path.read_bytes() == b"".join(kept)
+    run.log(kind="step", step=3)
+    assert [line["step"] for line in run.metrics()] == [0, 1, 2, 3]
+
+
+def test_dropping_lines_of_no_log_leaves_an_empty_one(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.keep_metrics(lambda line: True)
+    assert run.metrics() == []

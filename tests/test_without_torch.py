@@ -68,7 +68,7 @@ def test_foundation_and_rung_1_import(python):
 
 
 def test_rung_1_trains(python, folder, tmp_path):
-    command = f"-m ladder.cli train --rung numpy_impl --data {folder} --epochs 1 --out {tmp_path}"
+    command = f"-m ladder.cli train numpy_impl --data {folder} --epochs 1 --out {tmp_path}"
     done = python(*command.split())
     assert (done.returncode, done.stderr) == (0, "")
     (run,) = tmp_path.iterdir()
@@ -86,12 +86,34 @@ def test_rung_1_climbs_alone_and_says_so(python, folder, tmp_path):
     assert (run / "report.html").is_file()
 
 
-@pytest.mark.parametrize("command", ["climb --rungs numpy_impl,paper", "train --rung paper", "parity"])
+COMMANDS_WITH_TORCH = [
+    "climb --rungs numpy_impl,paper",
+    "train paper",
+    "train vae",
+    "train --resume run",
+    "evaluate",
+    "experiment beta",
+    "parity",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS_WITH_TORCH)
 def test_the_other_rungs_say_what_to_install(python, command, tmp_path):
     done = python(*f"-m ladder.cli {command}".split())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert 'pip install -e ".[torch]"' in done.stderr
+
+
+def test_help_needs_no_torch(python):
+    lines = [
+        f"cli.main({[*command.split(), '--help']}) or" for command in ("train", "train vq-vae", "evaluate", "climb")
+    ]
+    done = python("-c", f"import sys; from ladder import cli; sys.exit({' '.join(lines)} cli.main(['experiment']))")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--codes" in done.stdout
+    assert "vq-vae" in done.stdout
+    assert "ae-vs-vae" in done.stdout
 
 
 def test_gradcheck_runs(python):

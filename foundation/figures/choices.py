@@ -25,9 +25,9 @@ def class_names(test: Dataset, chosen: np.ndarray) -> list[str] | None:
     return [test.classes[i] for i in test.labels[chosen]] if len(test.classes) > 1 else None
 
 
-def prior_draws(latent_dim: int) -> Float[np.ndarray, "S Z"]:
-    """Draws from N(0, I), always the same ones."""
-    return np.random.default_rng(SEED).standard_normal((SAMPLES, latent_dim))
+def prior_draws(latent_dim: int, count: int = SAMPLES, seed: int = SEED) -> Float[np.ndarray, "S Z"]:
+    """Draws from N(0, I), always the same ones for a seed."""
+    return np.random.default_rng(seed).standard_normal((count, latent_dim))
 
 
 def between(
@@ -36,6 +36,23 @@ def between(
     """Evenly spaced points on the line from each start to its end, both included."""
     t = np.linspace(0, 1, steps, dtype=start.dtype)[:, None]
     return (1 - t) * start[:, None] + t * end[:, None]
+
+
+def slerp(start: Float[np.ndarray, "P Z"], end: Float[np.ndarray, "P Z"], steps: int) -> Float[np.ndarray, "P steps Z"]:
+    """Points on the arc from each start to its end: direction and length change evenly, both ends included.
+
+    Shoemake (1985) turns unit vectors so; White (2016), arXiv:1609.04468, takes it to latents. Where there is no single
+    arc, between directions that are equal or opposite, the points are those of the straight line.
+    """
+    t = np.linspace(0, 1, steps)[:, None]
+    sides = start[:, None].astype(float), end[:, None].astype(float)
+    lengths = [np.linalg.norm(side, axis=2, keepdims=True) for side in sides]
+    a, b = (side / np.maximum(length, 1e-30) for side, length in zip(sides, lengths, strict=True))
+    angle = np.arccos(np.clip((a * b).sum(axis=2, keepdims=True), -1, 1))
+    straight = (np.sin(angle) < 1e-4) | (lengths[0] == 0) | (lengths[1] == 0)
+    arc = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.where(straight, 1, np.sin(angle))
+    arc *= (1 - t) * lengths[0] + t * lengths[1]
+    return np.where(straight, between(start, end, steps), arc).astype(start.dtype)
 
 
 def quantile_grid(n: int) -> tuple[Float[np.ndarray, "N 2"], Float[np.ndarray, " n"]]:

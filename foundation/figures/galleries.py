@@ -67,9 +67,15 @@ def _side_label(axes: Axes, y: float, text: str) -> None:
 
 @book_style()
 def reconstructions(
-    x: Float[np.ndarray, "N C H W"], x_hat: Float[np.ndarray, "N C H W"], labels: Sequence[str] | None = None
+    x: Float[np.ndarray, "N C H W"],
+    x_hat: Float[np.ndarray, "N C H W"],
+    labels: Sequence[str] | None = None,
+    source: str = "z\u00a0=\u00a0μ",
 ) -> Figure:
-    """Test images in rows, each above its reconstruction; `labels` holds a name for every image."""
+    """Test images in rows, each above its reconstruction; `labels` holds a name for every image.
+
+    `source` says what was decoded.
+    """
     bands = -(-len(x) // COLUMNS)
     rows = [part[i * COLUMNS : (i + 1) * COLUMNS] for i in range(bands) for part in (x, x_hat)]
     blank = np.ones((COLUMNS - len(rows[-1]), *x.shape[1:]), dtype=x.dtype)  # ends a short last row of originals
@@ -80,7 +86,7 @@ def reconstructions(
         image,
         "Reconstructions",
         r"Upper rows: test images $x$. Lower rows: reconstructions $\hat{x}$ "
-        "from z\u00a0=\u00a0μ. Look for what is lost: thin strokes, slant, even the class.",
+        f"from {source}. Look for what is lost: thin strokes, slant, even the class.",
         above=0.2 if named else 0.0,
     )
     tile, pitch = scale * x.shape[-2], 2 * (scale * x.shape[-2] + GAP) + between
@@ -92,19 +98,19 @@ def reconstructions(
         name = "\n".join(
             textwrap.wrap(label.replace("/", "/ "), 9, max_lines=2, placeholder="…", break_on_hyphens=False)
         )
-        axes.text(left, i // COLUMNS * pitch - 8, name, ha="center", va="bottom", fontsize=7, linespacing=0.95)
+        axes.text(left, i // COLUMNS * pitch - 13, name, ha="center", va="baseline", fontsize=7, linespacing=0.95)
     return figure
 
 
 @book_style()
-def samples(x_hat: Float[np.ndarray, "N C H W"]) -> Figure:
+def samples(
+    x_hat: Float[np.ndarray, "N C H W"],
+    title: str = "Samples from the prior",
+    caption: str = "Decoded z ~ N(0, I); every rung gets the same z. Look for tiles between two classes: "
+    "there the prior has mass, the data none.",
+) -> Figure:
     """Decoded draws from the prior in a grid."""
-    return _page(
-        mosaic(x_hat, COLUMNS, _scale(x_hat), GAP),
-        "Samples from the prior",
-        "Decoded z ~ N(0, I); every rung gets the same z. Look for tiles between two classes: "
-        "there the prior has mass, the data none.",
-    )[0]
+    return _page(mosaic(x_hat, COLUMNS, _scale(x_hat), GAP), title, caption)[0]
 
 
 @book_style()

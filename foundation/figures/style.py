@@ -33,6 +33,17 @@ CURVES = (
     {"color": "#00513c", "linewidth": 1.0, "marker": "o", "markersize": 3.2, "markerfacecolor": "white"},
 )
 ONE_CURVE = {"color": "#0072b2", "linewidth": 1.6, "marker": "o", "markersize": 3.2, "markerfacecolor": "white"}
+# What several lines or points of one chart are told apart by: Okabe and Ito's colours, and in grey the marker and dash.
+SERIES = (
+    {"color": "#0072b2", "marker": "o", "linestyle": "-"},
+    {"color": "#d55e00", "marker": "s", "linestyle": (0, (4, 1.5))},
+    {"color": "#009e73", "marker": "^", "linestyle": (0, (1.2, 1.2))},
+    {"color": "#cc79a7", "marker": "D", "linestyle": (0, (6, 1.5, 1.2, 1.5))},
+    {"color": "#e69f00", "marker": "v", "linestyle": (0, (2.5, 1))},
+    {"color": "#333333", "marker": "P", "linestyle": (0, (3, 1, 1, 1, 1, 1))},
+)
+FRAME = "#d55e00"
+"""Round a tile that the caption speaks of; seen on black and on white."""
 
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
