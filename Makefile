@@ -2,7 +2,8 @@
 #   make climb   climb the ladder on the built-in data: parity, training, figures, report
 #   make test    the whole test suite, lint and import contract included
 # `make proofs` runs the longer proofs that `make test` leaves out; `make bench` measures for half a minute and fails
-# where the NumPy step takes more than 1.5 times as long as torch's.
+# where the NumPy step takes more than 1.5 times as long as torch's; `make notebooks` builds them anew from their scripts.
+# `make slides` sets the slides of the class (exercises/CLASS.md) as HTML and PDF, in build/class.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ BIN := .venv/bin
 # The tests run on every core; more threads inside each of them would only fight.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: climb test lint proofs bench clean
+.PHONY: climb test lint proofs bench notebooks slides clean
 
 climb: .venv/ready
 	$(BIN)/vae-ladder climb
@@ -29,6 +30,12 @@ proofs: .venv/ready
 # On every core, and with nothing else running: no -n auto, no ONE_THREAD.
 bench: .venv/ready
 	$(BIN)/pytest -m bench -s tests/test_bench.py
+
+notebooks: .venv/ready
+	$(BIN)/python -m ladder.notebooks
+
+slides: .venv/ready
+	$(BIN)/python -m exercises.lecture
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
