@@ -1,0 +1,61 @@
+"""The models that the slides show: the one that ships with the exercises, and small ones trained here, from one seed.
+
+All are rung 1. A training takes about half a minute on one core, and is done when its picture is asked for.
+"""
+
+import functools
+
+import numpy as np
+
+from exercises.model import load_model
+from foundation.architecture import Architecture, initial_parameters
+from foundation.data import Dataset, load
+from foundation.objective import Objective
+from foundation.training import EpochRecord, TrainingOptions, draw_batches, train
+from numpy_impl.rung import NumpyRung
+
+CHANNELS, HIDDEN = (8, 16), 64
+LATENTS = 8
+"""Of the models whose images should be clear."""
+OPTIONS = TrainingOptions(epochs=12, batch_size=64, learning_rate=2e-3, seed=0)
+
+
+@functools.cache
+def glyphs(split: str) -> Dataset:
+    """The data of every picture."""
+    return load("glyphs", split)
+
+
+@functools.cache
+def shipped() -> NumpyRung:
+    """The two-latent VAE of exercises 01 and 02, in float32."""
+    model = load_model()
+    return NumpyRung(model.architecture, {name: value.astype(np.float32) for name, value in model.parameters.items()})
+
+
+@functools.cache
+def vae(beta: float, latent_dim: int) -> tuple[NumpyRung, EpochRecord]:
+    """A VAE trained with this weight on the KL, and its losses on the test images."""
+    rung, rng = _fresh(latent_dim)
+    for record in train(rung, rng, glyphs("train").images, glyphs("test").images, Objective(beta=beta), OPTIONS):
+        if isinstance(record, EpochRecord):
+            last = record
+    print(f"VAE with {latent_dim} latents, β = {beta:g}: {last.reconstruction:.1f} + {last.kl:.1f} nats per image")
+    return rung, last
+
+
+@functools.cache
+def autoencoder(latent_dim: int) -> NumpyRung:
+    """The same network without noise and without KL: z = mu."""
+    rung, rng = _fresh(latent_dim)
+    for _ in range(OPTIONS.epochs):
+        for x, eps in draw_batches(rng, glyphs("train").images, OPTIONS.batch_size, latent_dim):
+            loss = rung.step(x, np.zeros_like(eps), Objective(beta=0.0))
+    print(f"autoencoder with {latent_dim} latents: {loss.reconstruction:.1f} nats per image of the last batch")
+    return rung
+
+
+def _fresh(latent_dim: int) -> tuple[NumpyRung, np.random.Generator]:
+    rng = np.random.default_rng(OPTIONS.seed)
+    architecture = Architecture(latent_dim=latent_dim, channels=CHANNELS, hidden_dim=HIDDEN)
+    return NumpyRung(architecture, initial_parameters(architecture, rng), OPTIONS.learning_rate), rng
