@@ -68,7 +68,8 @@ def resume(path: Path) -> int:
         if process_numbers()[0] > 0:
             return follow(job)
         cut_log(run, job.state)
-        say(console, f"Going on after epoch {job.state.epoch} of {options.epochs}")
+        where = f"after epoch {job.state.epoch} of {options.epochs}" if job.state.epoch else "from the first epoch"
+        say(console, f"Going on {where}")
         return carry_out(console, run, job)
 
 

@@ -92,7 +92,7 @@ def _check(model: nn.Module, data: Data, options: TrainOptions) -> None:
 
 def _network(model: nn.Module, options: TrainOptions) -> nn.Module:
     """The model as a step calls it: averaging gradients over processes where there are several, compiled if asked."""
-    network = DistributedDataParallel(model, broadcast_buffers=False) if process_numbers()[1] > 1 else model
+    network = DistributedDataParallel(model) if process_numbers()[1] > 1 else model
     return torch.compile(network) if options.compile else network
 
 

@@ -20,7 +20,7 @@ PLAN = (CHECKOUT / "exercises" / "CLASS.md").read_text(encoding="utf-8")
 LECTURE = CHECKOUT / "exercises" / "lecture"
 SOURCES = sorted(LECTURE.glob("*.typ"))
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
-SMALLEST, MOST_WORDS, LONGEST_LINE = 24, 45, 79
+SMALLEST, MOST_WORDS, LONGEST_LINE = 24, 40, 79
 PARTS = {"1 · Basics and mathematics": 20, "2 · Structure": 20, "3 · Applications": 20, "4 · Practice": 60}
 
 RIGHT_KL = """

@@ -142,9 +142,9 @@ def rate() -> Picture:
     bits, distortion = np.array([[point["bits"], point["reconstruction"]] for point in points]).T
     axes.plot(bits, distortion, color=Q_COLOUR, linewidth=1.5, marker="o", markersize=4.5)
     for beta, x, y in zip(RATES, bits, distortion, strict=True):
-        right = -16 if beta == 0.3 else 2  # off its neighbour
-        axes.annotate(f"β = {beta:g}", (x, y), (right, 7), textcoords="offset points", fontsize=TICKS)
-    axes.set(xlim=(0, 40), ylim=(70, 150))
+        place = (-14, -14) if beta == 0.3 else (2, 7)  # off its neighbours
+        axes.annotate(f"β = {beta:g}", (x, y), place, textcoords="offset points", fontsize=TICKS)
+    axes.set(xlim=(0, 40), ylim=(65, 150))
     axes.grid(True, axis="y")
     axes.set_xlabel("rate: KL in bits per image", fontsize=TEXT, labelpad=2)
     axes.set_title("distortion: reconstruction in nats", fontsize=TEXT, color=MUTED)

@@ -1,6 +1,6 @@
 """Draw the pictures of the slides: PNG files in pictures/, and the numbers that the slides quote in numbers.json.
 
-    python -m exercises.lecture.draw                 all; trains seven small models, five minutes on one core
+    python -m exercises.lecture.draw                 all; trains seven small models, three minutes on one core
     python -m exercises.lecture.draw missing kl      or some
 
 Everything comes from one seed. On another machine or NumPy the last digits may differ.

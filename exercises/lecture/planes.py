@@ -73,7 +73,8 @@ def bound() -> Picture:
 def missing() -> Picture:
     """Images whose lower part is hidden: which z fit what is shown, and draws of the rest from there."""
     figure, shown, rng = new_page(1152, 480), np.arange(784) < 28 * SHOWN_ROWS, np.random.default_rng(2)
-    for column, title in ((0, "image"), (150, "shown"), (292, r"$p(z\,|\,$shown$)$"), (500, "five draws of the rest")):
+    titles = {0: "image", 150: "shown", 292: r"$p(z\,|\,$shown$)$", 500: "the rest, for five draws of $z$"}
+    for column, title in titles.items():
         write(figure, column, 14, title, color=MUTED)
     for row, index in enumerate(PARTLY_SHOWN):
         top, x = 40 + 150 * row, black_or_white(index)

@@ -1,9 +1,9 @@
 """Noise removal: a VAE that saw clean images only is given noisy ones.
 
-Varied: the noise (Gaussian, then cut to [0, 1]). Two answers of the VAE: x̂ from the encoder's μ, and x̂ from the z that
-is searched for by gradient, the most probable one given the noisy pixels and how they came about: without the encoder,
-to which noise is as strange as any stranger. Against them: a blur, its width chosen on training images, and a denoising autoencoder with as
-wide layers, which was trained on noise of all these strengths.
+Varied: the noise (Gaussian, then cut to [0, 1]). Two answers of the VAE: x̂ from the encoder's μ; and x̂ from the z that
+is searched for by gradient, the most probable one given the noisy pixels and how they came about. The second needs no
+encoder, to which noise is as strange as any stranger. Against them: a blur, its width chosen on training images, and a
+denoising autoencoder with as wide layers, which was trained on noise of all these strengths.
 Measured: the peak signal-to-noise ratio of what comes out.
 """
 
