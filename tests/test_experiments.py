@@ -164,6 +164,12 @@ def test_a_device_that_is_not_there_leaves_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_record_that_is_a_folder_is_refused_before_the_work(tmp_path):
+    with pytest.raises(InputError, match="expected a file to write"):
+        command.experiment(ExperimentOptions(name="beta", quick=True, record=tmp_path, out=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [("beta", "factors of variation are known"), ("conditional", "several classes"), ("augment", "several classes"),

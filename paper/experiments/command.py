@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from foundation.console import make_console, say, step_display
+from foundation.errors import InputError
 from foundation.files import write_json, write_text
 from foundation.runs import create_run, versions
 from paper.data import choose_device, load_data
@@ -21,34 +22,48 @@ from paper.options import EXPERIMENTS, DataOptions, ExperimentOptions
 def experiment(options: ExperimentOptions) -> int:
     """Run one experiment into a run folder of its own. The exit code."""
     begin = time.perf_counter()
-    console, page = make_console(), find_page(options.name)
+    page = find_page(options.name)
     settings: Settings = page.QUICK if options.quick else page.FULL
-    device, source = choose_device(options.device), choose_data(options, page)
-    with step_display(console, "loading the images"):
-        data = subset(load_data(source, options.seed, device), settings.train_images, settings.test_images)
-    settings.check(data)
-    config = {"command": "experiment", "command_line": command_line(options), "name": options.name, "data": data.name,
-              "data_root": options.data_root, "seed": options.seed, "settings": settings}  # fmt: skip
-    run = create_run(options.out, f"experiment-{options.name}", config)
-    say(console, EXPERIMENTS[options.name], "bold")
-    for line in data.describe():
-        say(console, f"   {line}")
-    lab = Lab(options, data, run, console)
+    lab = prepare(options, page, settings)
+    say(lab.console, EXPERIMENTS[options.name], "bold")
+    for line in lab.data.describe():
+        say(lab.console, f"   {line}")
     try:
         page.run(lab, settings)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; what was measured until then: {run.metrics_path}") from None
+        raise KeyboardInterrupt(f"stopped; what was measured until then: {lab.run.metrics_path}") from None
     results = collect(options, page, lab, settings, time.perf_counter() - begin)
-    tables = [(title, columns, lab.rows) for title, columns in page.TABLES.items()]
-    write_text(run.path / "table.md", "\n".join(markdown(*table) for table in tables))
-    for path in filter(None, (run.path / "results.json", options.record)):
+    for path in filter(None, (lab.run.path / "results.json", options.record)):
         write_json(path, results)
+    tables = [(title, columns, lab.rows) for title, columns in page.TABLES.items()]
+    write_text(lab.run.path / "table.md", "\n".join(markdown(*table) for table in tables))
     for table in tables:
-        console.print(terminal(*table))
+        lab.console.print(terminal(*table))
     for sentence in lab.answers:
-        console.print(sentence, markup=False)
-    say(console, f"Tables, numbers and {len(lab.figures)} figures: {run.path}")
+        lab.console.print(sentence, markup=False)
+    say(lab.console, f"Tables, numbers and {len(lab.figures)} figures: {lab.run.path}")
     return 0
+
+
+def prepare(options: ExperimentOptions, page: ModuleType, settings: Settings) -> Lab:
+    """The bench, once everything is checked: bad input leaves no folder behind."""
+    console, device = make_console(), choose_device(options.device)
+    if options.record is not None and options.record.is_dir():
+        raise InputError(f"{options.record}: expected a file to write, got a folder")
+    with step_display(console, "loading the images"):
+        data = load_data(choose_data(options, page), options.seed, device)
+    data = subset(data, settings.train_images, settings.test_images)
+    settings.check(data)
+    config = {
+        "command": "experiment",
+        "command_line": command_line(options),
+        "name": options.name,
+        "data": data.name,
+        "data_root": options.data_root,
+        "seed": options.seed,
+        "settings": settings,
+    }
+    return Lab(options, data, create_run(options.out, f"experiment-{options.name}", config), console)
 
 
 def find_page(name: str) -> ModuleType:

@@ -39,7 +39,7 @@ LIKELIHOODS = {
     "continuous Bernoulli": {"likelihood": "continuous-bernoulli"},
     "Gaussian σ = 0.71": {"likelihood": "gaussian", "sigma": math.sqrt(0.5)},
     "Gaussian σ = 0.2": {"likelihood": "gaussian", "sigma": 0.2},
-    "Gaussian σ learned": {"likelihood": "gaussian-learned", "sigma": 0.2},
+    "Gaussian σ learned": {"likelihood": "gaussian-learned", "sigma": 0.1},
 }
 """σ² = 1/2 makes the Gaussian's loss the squared error and a constant."""
 TABLES = {
