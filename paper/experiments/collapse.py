@@ -42,7 +42,7 @@ class Collapse(Settings):
 
 
 DATA = DataOptions()
-FULL = Collapse(epochs=8, seeds=3)
+FULL = Collapse(epochs=6, seeds=3)
 QUICK = Collapse(train_images=5000, epochs=15)
 PARTS = {"loss": "−ELBO (nats per image)", "kl": "KL (nats per image)", "active_units": "Active units"}
 TABLES = {

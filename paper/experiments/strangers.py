@@ -51,7 +51,7 @@ def find_strangers(lab: Lab, settings: Strangers, options: VAEOptions, epochs: i
                      f"false alarms for {name}": others[:10]}  # fmt: skip
     lab.draw("roc", roc_curves(
         curves, "Finding the class that was left out", "Score: −ELBO. Dashed: chance. Look for the stranger that is "
-        "found at once, and for one that passes for what was learned."))  # fmt: skip
+        "found at once, and for one at or below chance: it is no dearer to encode than what was learned."))  # fmt: skip
     lab.draw("strangers", image_rows(
         "The strangest and the least strange", "Test images by their −ELBO under a VAE that never saw the class. Look "
         "for strangers that pass for another digit, and for known digits in an odd hand.", rows,
