@@ -9,14 +9,10 @@ from typing import Annotated
 
 import tyro
 
+from foundation.command_line import optional
 
-def _optional(metavar: str, default: str) -> object:
-    """How the help page shows an option that may be left out: its placeholder, and in words what happens then."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
-
-
-ANSWERS = _optional("DIR", "my_answers here, else beside the exercises")
-NEXT = _optional("[NN]", "the next unsolved one")
+ANSWERS = optional("DIR", "my_answers here, else beside the exercises")
+NEXT = optional("[NN]", "the next unsolved one")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,7 +56,7 @@ class Check(AnswersChoice):
     """An exercise by number or name."""
     all: tyro.conf.FlagCreatePairsOff[bool] = False
     """Check every answer, with one line each."""
-    probe: Annotated[int | None, _optional("K", "all, until one fails")] = None
+    probe: Annotated[int | None, optional("K", "all, until one fails")] = None
     """Look at this probe alone, and let the answer print."""
     traceback: tyro.conf.FlagCreatePairsOff[bool] = False
     """Show the traceback of an exception, from your own line on."""
@@ -154,7 +150,7 @@ class Grade:
         tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FOLDER...", help_behavior_hint="")
     ]
     """Folders of answers."""
-    exercises: Annotated[str | None, _optional("NN,NN,..", "the whole course")] = None
+    exercises: Annotated[str | None, optional("NN,NN,..", "the whole course")] = None
     """The exercises to grade, with commas."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("grades.csv")
     """Where the CSV goes: a line for every learner and exercise."""

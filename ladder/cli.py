@@ -12,7 +12,8 @@ from foundation.errors import InputError
 from ladder.options import COMMANDS as LADDER_COMMANDS
 from ladder.options import RUNG_SUMMARIES, Bench, Climb, Figures, Gradcheck, Parity, Train
 from paper.command_line import Resume, parse_training
-from paper.options import EXPERIMENTS, EvaluateOptions, ExperimentOptions, TrainOptions
+from paper.experiments.options import EXPERIMENTS, ExperimentOptions
+from paper.options import EvaluateOptions, TrainOptions
 
 COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 PROGRAM = "vae-ladder"

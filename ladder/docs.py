@@ -26,8 +26,8 @@ from foundation.architecture import Architecture, initial_parameters
 from foundation.errors import InputError
 from foundation.files import write_text
 from numpy_impl import vae_numpy
+from paper.experiments.options import EXPERIMENTS
 from paper.experiments.tables import Column, markdown
-from paper.options import EXPERIMENTS
 
 PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 OPENING, CLOSING = "<!-- table:", "<!-- end -->"
@@ -134,8 +134,7 @@ def experiment_table(name: str) -> str:
     found = recorded(f"experiments/{name}")
     tables = []
     for title, columns in found["tables"].items():
-        heads = [Column(**column | {"head": column["head"].replace("|", r"\|")}) for column in columns]  # as in p(x|z)
-        said, table = markdown(title, heads, found["rows"]).split("\n\n", 1)
+        said, table = markdown(title, [Column(**column) for column in columns], found["rows"]).split("\n\n", 1)
         tables.append(f"*{said}*\n\n{table}")
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
     how = f"`{found['command']}`, seed {found['seed']}: {images}, {duration(found['seconds'])}."

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import tyro
 
 from foundation.command_line import optional
-from paper.options import EvaluateOptions, ExperimentOptions
+from paper.experiments.options import ExperimentOptions
+from paper.options import EvaluateOptions
 
 RUNG_SUMMARIES = {
     "numpy_impl": "NumPy, forward and backward by hand; needs no torch",
@@ -101,7 +102,7 @@ class Figures:
     data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
     """Folder that holds MNIST and its siblings, where it has moved since the run."""
     draw: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Of a model, also pictures drawn from p(x|z), beside the expected ones."""
+    """Also pictures drawn from p(x|z), beside the expected ones."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

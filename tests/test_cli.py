@@ -17,7 +17,8 @@ from foundation.weights import save_weights
 from ladder import cli
 from ladder.cli import COMMANDS
 from ladder.rungs import RUNGS, available_rungs
-from paper.options import EXPERIMENTS, MODELS
+from paper.experiments.options import EXPERIMENTS
+from paper.options import MODELS
 
 
 @pytest.fixture(scope="session")

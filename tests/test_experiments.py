@@ -29,9 +29,10 @@ from paper.experiments import (  # noqa: E402
     strangers,
 )
 from paper.experiments.lab import Lab, Settings, part_of, subset  # noqa: E402
+from paper.experiments.options import EXPERIMENTS, ExperimentOptions  # noqa: E402
 from paper.experiments.tables import Column, cells, markdown, over_images, over_seeds  # noqa: E402
 from paper.models import make_model  # noqa: E402
-from paper.options import EXPERIMENTS, ConditionalVAEOptions, ExperimentOptions, VAEOptions  # noqa: E402
+from paper.options import ConditionalVAEOptions, VAEOptions  # noqa: E402
 
 TINY = {"train_images": 120, "test_images": 60, "epochs": 1}
 SMALL = {

@@ -15,8 +15,9 @@ from foundation.files import write_json, write_text
 from foundation.runs import create_run, versions
 from paper.data import choose_device, load_data
 from paper.experiments.lab import Lab, Settings, subset
+from paper.experiments.options import EXPERIMENTS, ExperimentOptions
 from paper.experiments.tables import markdown, terminal
-from paper.options import EXPERIMENTS, DataOptions, ExperimentOptions
+from paper.options import DataOptions
 
 
 def experiment(options: ExperimentOptions) -> int:

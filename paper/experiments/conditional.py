@@ -67,7 +67,7 @@ def run(lab: Lab, settings: Conditional) -> None:
             mu[name] = lab.mu(models[0])
         draw(lab, mu, Z)
     last = models[0]  # the CVAE of the largest Z
-    lab.draw("classes-and-styles", class_figure(last, lab.data, lab.seed, None, "expected image"))
+    lab.draw("classes-and-styles", class_figure(last, lab.data, lab.seed))
     report(lab)
 
 

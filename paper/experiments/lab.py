@@ -23,8 +23,10 @@ from foundation.figures.choices import one_of_each
 from foundation.figures.style import save
 from foundation.runs import Run
 from paper.data import Data, Part
+from paper.experiments.options import ExperimentOptions
+from paper.experiments.tables import with_minus
 from paper.models import make_model
-from paper.options import ExperimentOptions, TrainOptions
+from paper.options import TrainOptions
 from paper.records import EpochRecord, Record
 from paper.schedules import Weights
 from paper.training import measure, train
@@ -145,7 +147,7 @@ class Lab:
 
     def answer(self, sentence: str) -> None:
         """Write down what the numbers say, in a sentence."""
-        self.answers.append(sentence)
+        self.answers.append(with_minus(sentence))
 
     def draw(self, name: str, figure: Figure) -> None:
         """Save a picture into the run folder."""

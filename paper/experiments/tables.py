@@ -1,6 +1,7 @@
 """From rows of numbers to a table: in a terminal, and in Markdown for a page."""
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -63,7 +64,12 @@ def _cell(row: Row, column: Column) -> str:
     if isinstance(value, str):
         return value
     numbers = [value, *(row[f"{column.key}_{end}"] for end in SPREADS if f"{column.key}_{end}" in row)]
-    return " ± ".join(f"{number:,.{column.digits}f}" for number in numbers).replace("-", "−")
+    return with_minus(" ± ".join(f"{number:,.{column.digits}f}" for number in numbers))
+
+
+def with_minus(text: str) -> str:
+    """The text with a minus sign before each negative number, where formatting put a hyphen."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", text)
 
 
 def caption(title: str, columns: Columns, rows: Sequence[Row]) -> str:
@@ -84,6 +90,7 @@ def terminal(title: str, columns: Columns, rows: Sequence[Row]) -> Table:
 
 def markdown(title: str, columns: Columns, rows: Sequence[Row]) -> str:
     """The table for a page: a line that says what it is, then the table, numbers to the right."""
-    head = [[column.head for column in columns], ["---", *["---:"] * (len(columns) - 1)]]
-    lines = [f"| {' | '.join(line)} |" for line in [*head, *cells(columns, rows)]]
+    heads = [column.head.replace("|", r"\|") for column in columns]  # as in p(x|z)
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    lines = [f"| {' | '.join(line)} |" for line in [heads, rule, *cells(columns, rows)]]
     return "\n".join([caption(title, columns, rows_of(columns, rows)), "", *lines, ""])
