@@ -47,7 +47,7 @@ class VAEOptions:
     """conv: the ladder's convolutions; mlp: fully connected."""
     channels: tuple[int, int] = (32, 64)
     """conv: channels after the first and the second convolution."""
-    hidden_dims: Annotated[tuple[int, ...], optional("INT..", "256 for conv, which has one; 400 for mlp")] = ()
+    hidden_dims: Annotated[tuple[int, ...], optional("INT..", "256 for conv, 400 for mlp")] = ()
     """Widths of the hidden linear layers, in the encoder's order."""
     activation: Literal["relu", "tanh"] = "relu"
     """mlp: what stands between the layers."""
@@ -66,8 +66,6 @@ class VAEOptions:
         check_positive(sigma=self.sigma)
         if len(self.channels) != 2:
             raise InputError(f"channels: expected two sizes, got {self.channels}")
-        if self.network == "conv" and len(self.hidden_dims) != 1:
-            raise InputError(f"hidden_dims: the conv network has one hidden linear layer, got {self.hidden_dims}")
         if self.network == "conv" and self.activation != "relu":
             raise InputError(f"activation: the conv network has ReLU only, got {self.activation!r}")
 

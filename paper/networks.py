@@ -22,16 +22,20 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 def make_encoder(options: VAEOptions, input_shape: tuple[int, int, int], condition_dim: int = 0) -> nn.Module:
     """x (N, *input_shape) -> mu, logvar, each (N, Z); an mlp takes a condition (N, condition_dim) as well."""
-    if options.network == "conv":
-        return vae_paper.Encoder(_architecture(options, input_shape, options.latent_dim))
-    return MLPEncoder(options, input_shape, condition_dim)
+    if options.network == "mlp":
+        return MLPEncoder(options, input_shape, condition_dim)
+    if len(options.hidden_dims) > 1:
+        return ConvEncoder(options, input_shape)
+    return vae_paper.Encoder(_architecture(options, input_shape, options.latent_dim))
 
 
 def make_decoder(options: VAEOptions, image_shape: tuple[int, int, int], condition_dim: int = 0) -> nn.Module:
     """z (N, Z + condition_dim) -> outputs (N, *image_shape); the caller puts the condition behind z."""
-    if options.network == "conv":
-        return vae_paper.Decoder(_architecture(options, image_shape, options.latent_dim + condition_dim))
-    return MLPDecoder(options, image_shape, condition_dim)
+    if options.network == "mlp":
+        return MLPDecoder(options, image_shape, condition_dim)
+    if len(options.hidden_dims) > 1:
+        return conv_decoder(options, image_shape, condition_dim)
+    return vae_paper.Decoder(_architecture(options, image_shape, options.latent_dim + condition_dim))
 
 
 def make_embedding(options: VAEOptions, input_shape: tuple[int, int, int]) -> nn.Module:
@@ -40,21 +44,19 @@ def make_embedding(options: VAEOptions, input_shape: tuple[int, int, int]) -> nn
         return nn.Sequential(
             nn.Flatten(), *hidden_layers((math.prod(input_shape), *options.hidden_dims), options.activation)
         )
-    (c1, c2), (hidden,) = options.channels, options.hidden_dims
-    features = math.prod(_architecture(options, input_shape, options.latent_dim).feature_shape)
-    return nn.Sequential(
-        nn.Conv2d(input_shape[0], c1, **vae_paper.DOWN),
-        nn.ReLU(),
-        nn.Conv2d(c1, c2, **vae_paper.DOWN),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(features, hidden),
-        nn.ReLU(),
-    )
+    return nn.Sequential(*conv_layers(options, input_shape))
 
 
 def _architecture(options: VAEOptions, image_shape: tuple[int, int, int], latent_dim: int) -> Architecture:
     return Architecture(latent_dim, options.channels, options.hidden_dims[0], image_shape)
+
+
+def conv_layers(options: VAEOptions, input_shape: tuple[int, int, int]) -> list[nn.Module]:
+    """The ladder's convolutions, then any number of hidden linear layers, each followed by ReLU."""
+    c1, c2 = options.channels
+    features = math.prod(_architecture(options, input_shape, options.latent_dim).feature_shape)
+    convolutions = [nn.Conv2d(input_shape[0], c1, **vae_paper.DOWN), nn.ReLU(), nn.Conv2d(c1, c2, **vae_paper.DOWN)]
+    return [*convolutions, nn.ReLU(), nn.Flatten(), *hidden_layers((features, *options.hidden_dims), "relu")]
 
 
 def hidden_layers(sizes: tuple[int, ...], activation: str) -> list[nn.Module]:
@@ -90,3 +92,26 @@ class MLPDecoder(nn.Module):
 
     def forward(self, z: Latents) -> Images:
         return self.outputs(self.hidden(z)).unflatten(1, self.image_shape)
+
+
+class ConvEncoder(nn.Module):
+    """The ladder's encoder with several hidden linear layers, not one."""
+
+    def __init__(self, options: VAEOptions, input_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(*conv_layers(options, input_shape))
+        self.mu = nn.Linear(options.hidden_dims[-1], options.latent_dim)
+        self.logvar = nn.Linear(options.hidden_dims[-1], options.latent_dim)
+
+    def forward(self, x: Images) -> tuple[Latents, Latents]:
+        h = self.hidden(x)
+        return self.mu(h), self.logvar(h)
+
+
+def conv_decoder(options: VAEOptions, image_shape: tuple[int, int, int], condition_dim: int = 0) -> nn.Sequential:
+    """The layers of `ConvEncoder` in reverse, ending in one output a pixel."""
+    c1, c2 = options.channels
+    feature_shape = _architecture(options, image_shape, options.latent_dim).feature_shape
+    sizes = (options.latent_dim + condition_dim, *reversed(options.hidden_dims), math.prod(feature_shape))
+    up = [nn.ConvTranspose2d(c2, c1, **vae_paper.UP), nn.ReLU(), nn.ConvTranspose2d(c1, image_shape[0], **vae_paper.UP)]
+    return nn.Sequential(*hidden_layers(sizes, "relu"), nn.Unflatten(1, feature_shape), *up)

@@ -15,17 +15,21 @@ from paper.schedules import Weights
 
 SHAPE, CLASS_COUNT, N = (2, 8, 12), 3, 5
 CONV = {"latent_dim": 4, "channels": (3, 5), "hidden_dims": (7,)}
+DEEP = CONV | {"hidden_dims": (11, 7)}
 MLP = {"latent_dim": 4, "network": "mlp", "hidden_dims": (11, 7), "activation": "tanh"}
 TINY = {
     "vae": VAEOptions(**CONV),
+    "vae-deep": VAEOptions(**DEEP),
     "vae-mlp": VAEOptions(**MLP),
     "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
     "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
     "beta-vae": BetaVAEOptions(**CONV, beta=3.0),
     "beta-vae-capacity": BetaVAEOptions(**MLP, capacity=2.0, gamma=5.0),
     "cvae": ConditionalVAEOptions(**CONV),
+    "cvae-deep": ConditionalVAEOptions(**DEEP),
     "cvae-mlp": ConditionalVAEOptions(**MLP),
     "cvae-top": ConditionalVAEOptions(**CONV, condition="top"),
+    "cvae-top-deep": ConditionalVAEOptions(**DEEP, condition="top"),
     "cvae-lower-left-mlp": ConditionalVAEOptions(**MLP, condition="lower-left"),
     "autoencoder": AutoencoderOptions(**CONV),
     "autoencoder-mlp": AutoencoderOptions(**MLP),

@@ -210,16 +210,22 @@ def test_batches_of_the_plain_loop():
     assert losses[-1] < losses[0]
 
 
-def test_the_careful_loop_learns_from_every_image(monkeypatch):
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_careful_loop_learns_from_every_image(monkeypatch, bfloat16):
     torch = pytest.importorskip("torch")
     from ladder.bench.epoch import careful_loop
     from paper import vae_paper
 
     seen, train_step = [], vae_paper.train_step
-    spy = lambda model, optimizer, x, *more: seen.append(x) or train_step(model, optimizer, x, *more)  # noqa: E731
+
+    def spy(model, optimizer, x, *more):
+        seen.append(x)
+        assert model.encoder.fc(torch.zeros(1, 3136)).dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+        return train_step(model, optimizer, x, *more)
+
     monkeypatch.setattr(vae_paper, "train_step", spy)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
-    step = careful_loop(Architecture(latent_dim=2), images, batch_size=3)
+    step = careful_loop(Architecture(latent_dim=2), images, 3, bfloat16)
     losses = [step().loss.item() for _ in range(20)]
     assert [len(x) for x in seen[:4]] == [3, 2, 3, 2]
     scaled = (torch.cat(seen[:2])[:, 0] * 255).round().byte().numpy().tolist()

@@ -150,7 +150,6 @@ BAD = {
     "model with seed -1": "train vae --seed -1",
     "model with latent size 0": "train vae --latent-dim 0",
     "model with hidden width 0": "train vae --network mlp --hidden-dims 256 0",
-    "two hidden layers in a conv network": "train vae --hidden-dims 256 128",
     "model with learning rate 0": "train vae --learning-rate 0",
     "weight decay with Adam": "train vae --optimizer.weight-decay 0.1",
     "warm-up 0": "train vae --kl.schedule linear --kl.warmup 0",

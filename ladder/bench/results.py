@@ -11,6 +11,7 @@ from ladder.bench.floor import Cost, Machine, forward_cost, step_cost
 from ladder.bench.timing import Time
 
 PLAIN = "plain loop"
+BFLOAT16 = "paper bf16"
 COSTS = {"step": step_cost, "forward": forward_cost}
 NAMES = {"step": "training step", "forward": "forward pass"}
 
@@ -95,7 +96,7 @@ class Results:
                 medians["floor"] = self.floor(what, threads, batch_size)
                 found += _ratios(label, medians, (*PASS_PAIRS, *((who, "floor") for who in medians if who != PLAIN)))
         seconds = {who: t.median for who, t in self.epoch.items()}
-        found += _ratios("epoch of 60,000 images", seconds, [("paper", PLAIN)])
+        found += _ratios("epoch of 60,000 images", seconds, [("paper", PLAIN), (BFLOAT16, PLAIN)])
         found += _ratios(LAYER, {who: t.median for who, t in self.convolution.items()}, [(THEIRS, OURS)])
         if isinstance(self.compiled, dict):
             medians = {who: t.median for who, t in self.compiled.items()}

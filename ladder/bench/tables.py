@@ -8,7 +8,7 @@ from rich.table import Table
 from ladder.bench.compiled import BATCH as COMPILED_BATCH
 from ladder.bench.compiled import EAGER
 from ladder.bench.elsewhere import OURS
-from ladder.bench.results import NAMES, PLAIN, Results, count
+from ladder.bench.results import BFLOAT16, NAMES, PLAIN, Results, count
 from ladder.bench.timing import Time
 from ladder.rungs import RUNGS
 
@@ -79,12 +79,15 @@ def parts_table(results: Results) -> Table:
 def epoch_and_memory_table(results: Results) -> Table:
     """Seconds of an epoch, and megabytes of a step, where they were measured."""
     title = f"Epoch of 60,000 images; memory that steps of batch {results.memory_batch} add"
-    table = new_table(title, "", "epoch (s)", "peak memory (MB)")
-    for who in (*RUNGS, PLAIN):
+    table = new_table(title, "", "epoch (s)", "/ plain", "peak memory (MB)")
+    for who in (*RUNGS, BFLOAT16, PLAIN):
         if who in results.epoch or who in results.memory:
-            seconds = f"{results.epoch[who].median:.2f}" if who in results.epoch else ""
+            seconds, ratio = "", ""
+            if who in results.epoch:
+                seconds = f"{results.epoch[who].median:.2f}"
+                ratio = coloured(results.epoch[who].median / results.epoch[PLAIN].median) if who != PLAIN else ""
             memory = f"{results.memory[who] / 1e6:,.0f}" if who in results.memory else ""
-            table.add_row(who, seconds, memory)
+            table.add_row(who, seconds, ratio, memory)
     return table
 
 
