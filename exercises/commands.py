@@ -18,8 +18,6 @@ from exercises.kit.show import (
     STYLES,
     bar,
     heading,
-    make_console,
-    say,
     show_hint,
     show_progress,
     show_source,
@@ -27,6 +25,7 @@ from exercises.kit.show import (
 )
 from exercises.kit.verdict import Verdict
 from exercises.kit.watch import NOTHING_LEFT, Watch
+from foundation.console import make_console, say
 from foundation.errors import InputError
 
 

@@ -21,9 +21,9 @@ from exercises.kit.grade import learners_in
 from exercises.kit.progress import FILE, Progress
 from exercises.kit.run import KEPT_PRINTS, Limits, run
 from exercises.kit.run import _wait as wait_for
-from exercises.kit.show import make_console
 from exercises.kit.verdict import Verdict
 from exercises.kit.watch import Watch
+from foundation.console import make_console
 from foundation.errors import InputError
 
 CHECKOUT = Path(__file__).parents[1]

@@ -14,24 +14,12 @@ from exercises.kit.answers import shown
 from exercises.kit.catalogue import Entry
 from exercises.kit.progress import Progress
 from exercises.kit.verdict import Verdict
+from foundation.console import say
 
 STYLES = {"PASS": "green", "WRONG": "red", "NOT MEASURED": "yellow", "NOT WRITTEN YET": "yellow", "MISSING": "yellow"}
 BAR, LABEL_WIDTH = 30, 12
 PRINTED_LINES, PRINTED_COLUMNS = 20, 200
 """Of what an answer prints, shown after the verdict; --probe shows all."""
-
-
-def make_console() -> Console:
-    """Standard output: as wide as the terminal, and 100 columns in a file."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 100
-    return console
-
-
-def say(console: Console, line: str, style: str | None = None) -> None:
-    """Print one line as it is: no markup, and no break inside it."""
-    console.print(line, style=style, markup=False, soft_wrap=True)
 
 
 def heading(console: Console, outcome: str, rest: str) -> None:

@@ -8,8 +8,9 @@ from exercises.kit.answers import Answers, shown
 from exercises.kit.catalogue import Entry, catalogue, content_hash
 from exercises.kit.keys import Poll
 from exercises.kit.run import Limits, run
-from exercises.kit.show import bar, say, show_hint, show_progress, show_verdict
+from exercises.kit.show import bar, show_hint, show_progress, show_verdict
 from exercises.kit.verdict import Verdict
+from foundation.console import say
 
 POLL = 0.3
 """Seconds between two looks at the file."""
