@@ -1,6 +1,7 @@
 """The commands about exercises. Each takes its options and returns the exit code: 0 done, 1 a check did not pass."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import Progress as Bar
@@ -35,9 +36,9 @@ def start(choices: options.Start) -> int:
     answers, done = kit.start(choices.to or kit.default_folder())
     folder = shown(answers.folder)
     if done.copied:
-        say(console, f"{len(done.copied)} stubs copied to {folder}")
+        say(console, f"{_count(done.copied, 'stub')} copied to {folder}")
     if done.kept:
-        say(console, f"{len(done.kept)} answers that were there stay as they are")
+        say(console, f"{_count(done.kept, 'answer')} already there, kept")
     for note in done.notes:
         say(console, f"note: {note}", style="yellow")
     following = answers.progress().next(catalogue())
@@ -69,6 +70,10 @@ def check(choices: options.Check) -> int:
         say(console, f"note: {note}", style="yellow")
     say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")
     return 0 if verdict.outcome == "PASS" else 1
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}{'s' * (len(things) != 1)}"
 
 
 def _check_all(answers: Answers, limits: Limits) -> int:

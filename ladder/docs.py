@@ -8,14 +8,15 @@ A page holds the place, between two comments that no reader sees:
     <!-- end -->
 
 and `TABLES` the function that makes what belongs there: Markdown text, from code or from recorded results (JSON that
-is part of the project). The command above writes all tables anew; a test holds that there is nothing to write.
+is part of the project). Its words pass through `say`, which a page named `*.ko.md` has from `ladder/korean.py`. The
+command above writes all tables anew; a test holds that there is nothing to write.
 """
 
 import functools
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,14 +26,18 @@ from exercises.kit.links import CHECKOUT, pages
 from foundation.architecture import Architecture, initial_parameters
 from foundation.errors import InputError
 from foundation.files import write_text
+from ladder import korean
 from numpy_impl import vae_numpy
 from paper.experiments.options import EXPERIMENTS
-from paper.experiments.tables import Column, markdown
+from paper.experiments.tables import Column, caption, cells, rows_of
 
 PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 OPENING, CLOSING = "<!-- table:", "<!-- end -->"
 RESULTS = CHECKOUT / "paper" / "results"
 """What `vae-ladder train --record`, `evaluate --record` and `experiment --record` wrote, as the chapter quotes it."""
+Say = Callable[[str], str]
+"""From a piece of words in English to the same in the page's language."""
+Table = Callable[[Say], str]
 
 
 class Goal(NamedTuple):
@@ -46,18 +51,30 @@ class Goal(NamedTuple):
     reach: float
 
 
+KERAS = "Keras' example, which trains on its test set"
 GOALS = {
     "mlp-2": Goal("fully connected 784-256-128-2", "mu", 140.23, "a published run", 137.0),
     "mlp-20": Goal("fully connected 784-400-20", "sampled", 105.56, "PyTorch's example", 103.5),
-    "conv-2": Goal("convolutional, Z = 2", "sampled", 146.95, "Keras' example, which trains on its test set", 142.0),
-    "conv-20": Goal("convolutional, Z = 20", "sampled", 98.08, "a prototype with a one-cycle schedule", 98.0),
+    "conv-2-shallow": Goal("convolutional, 256-2", "sampled", 146.95, KERAS, 142.0),
+    "conv-2": Goal("convolutional, 128-64-2", "sampled", 146.95, KERAS, 142.0),
+    "conv-20": Goal("convolutional, 256-20", "sampled", 98.08, "a prototype with a one-cycle schedule", 98.0),
 }
 """The training loss on the grey test images of MNIST, by the name of the recorded file."""
 BURDA = 86.76
 """-log p(x) of the VAE with one stochastic layer, K = 5000, after 3280 epochs (Burda et al. 2016, table 1)."""
 
 
-def parameters_table() -> str:
+def english(text: str) -> str:
+    """The words as they are."""
+    return text
+
+
+def language_of(page: Path) -> Say:
+    """How a page says the words of its tables."""
+    return korean.say if page.name.endswith(".ko.md") else english
+
+
+def parameters_table(say: Say) -> str:
     """The layers of the one VAE: their outputs for one image, and how many numbers they learn."""
     architecture = Architecture()
     sizes = {name: math.prod(shape) for name, shape in architecture.parameter_shapes().items()}
@@ -85,11 +102,12 @@ def parameters_table() -> str:
         )
         for layer, (name, output) in outputs.items()
     ]
-    total = ("together", "", "", "", f"{sum(sizes.values()):,}")
-    return markdown_table(("layer", "weight", "output", "its shape", "numbers learned"), [*rows, total], numbers=1)
+    total = (say("together"), "", "", "", f"{sum(sizes.values()):,}")
+    head = map(say, ("layer", "weight", "output", "its shape", "numbers learned"))
+    return markdown_table(head, [*rows, total], numbers=1)
 
 
-def numbers_table() -> str:
+def numbers_table(say: Say) -> str:
     """Test losses on MNIST beside published ones, and the command of each."""
     rows, commands = [], []
     for name, goal in GOALS.items():
@@ -97,51 +115,56 @@ def numbers_table() -> str:
         loss = found["test"][goal.z]
         rows.append(
             (
-                goal.model,
+                say(goal.model),
                 str(found["config"]["epochs"]),
-                "z = μ" if goal.z == "mu" else "z drawn",
-                f"{goal.published:.2f} ({goal.source})",
+                say("z = μ" if goal.z == "mu" else "z drawn"),
+                f"{goal.published:.2f} ({say(goal.source)})",
                 f"< {goal.reach:g}",
                 *(f"{loss[part]:.2f}" for part in ("loss", "reconstruction", "kl")),
-                duration(found["seconds"]),
+                say(duration(found["seconds"])),
             )
         )
         commands.append(as_typed(found["command"]))
     head = ("model", "epochs", "measured with", "published", "to reach", "here", "reconstruction", "KL", "training")
-    return markdown_table(head, rows, numbers=5) + "\n" + block(commands)
+    return markdown_table(map(say, head), rows, numbers=5) + "\n" + block(commands)
 
 
-def likelihood_table() -> str:
+def likelihood_table(say: Say) -> str:
     """log p(x) of Burda's VAE by importance sampling, beside the published one."""
     trained, measured = recorded("burda"), recorded("burda-likelihood")
     found = measured["log_likelihood"]
     row = (
-        "784-200-200-50, tanh",
+        say("784-200-200-50, tanh"),
         str(trained["config"]["epochs"]),
-        f"{BURDA} after 3280 epochs (Burda et al. 2016)",
+        say(f"{BURDA} after 3280 epochs (Burda et al. 2016)"),
         f"{-found['mean']:.2f} ± {found['standard_error']:.2f}",
         f"{-found['elbo_of_same_draws']:.2f}",
-        duration(trained["seconds"]),
+        say(duration(trained["seconds"])),
     )
-    head = ("model", "epochs", "published −log p(x)", "here", "−ELBO", "training")
-    said = f"K = {found['draws']:,} draws for each of {found['images']:,} test images. "
-    ways = " and `".join(as_typed(one["command"]) + "`" for one in (trained, measured))
-    return f"{markdown_table(head, [row], numbers=3)}\n{said}Made by `{ways}.\n"
+    head = map(say, ("model", "epochs", "published −log p(x)", "here", "−ELBO", "training"))
+    drawn = say(f"K = {found['draws']:,} draws for each of {found['images']:,} test images.")
+    made = say(f"Made by `{as_typed(trained['command'])}` and `{as_typed(measured['command'])}`.")
+    return f"{markdown_table(head, [row], numbers=3)}\n{drawn} {made}\n"
 
 
-def experiment_table(name: str) -> str:
+def experiment_table(name: str, say: Say) -> str:
     """The tables of an experiment, what it said of them, and how it was run."""
     found = recorded(f"experiments/{name}")
     tables = []
-    for title, columns in found["tables"].items():
-        said, table = markdown(title, [Column(**column) for column in columns], found["rows"]).split("\n\n", 1)
-        tables.append(f"*{said}*\n\n{table}")
+    for title, options in found["tables"].items():
+        columns = [Column(**column) for column in options]
+        rows = rows_of(columns, found["rows"])
+        said = "; ".join(map(say, caption(title, columns, rows).split("; ")))
+        head = [say(column.head).replace("|", r"\|") for column in columns]  # as in p(x|z)
+        body = [map(say, row) for row in cells(columns, rows)]
+        tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
+    answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which nobody translates
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
-    how = f"`{found['command']}`, seed {found['seed']}: {images}, {duration(found['seconds'])}."
-    return "\n".join([*tables, " ".join(found["answers"]), "", how, ""])
+    how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
+    return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])
 
 
-TABLES: dict[str, Callable[[], str]] = {
+TABLES: dict[str, Table] = {
     "parameters": parameters_table,
     "numbers": numbers_table,
     "likelihood of MNIST": likelihood_table,
@@ -150,34 +173,34 @@ TABLES: dict[str, Callable[[], str]] = {
 """Every table by the name that stands in the page."""
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
+def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> str:
     """A Markdown table; the last `numbers` columns hold numbers and end at the right."""
-    rule = ["---"] * (len(header) - numbers) + ["---:"] * numbers
-    lines = [list(header), rule, *map(list, rows)]
-    if any(len(line) != len(header) for line in lines):
-        raise ValueError(f"rows: expected {len(header)} cells like the header, got {[len(line) for line in lines]}")
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    head, *body = [list(line) for line in (header, *rows)]
+    if any(len(line) != len(head) for line in body):
+        raise ValueError(f"rows: expected {len(head)} cells like the header, got {[len(line) for line in body]}")
+    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
 
 
-def render(text: str, tables: dict[str, Callable[[], str]] | None = None) -> str:
-    """The text of a page with every table made anew.
+def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:
+    """The text of a page with every table made anew, in the words of `say`.
 
-    Raises `InputError` for a table that nobody makes, and for a place that is opened or closed alone.
+    Raises `InputError` for a table that nobody makes, for a place that is opened or closed alone, and for words that
+    `say` does not know.
     """
-    tables = TABLES if tables is None else tables
     places = list(PLACE.finditer(text))
     for place in places:
         if place["name"] not in tables or OPENING in place["table"]:
             raise InputError(f"table: expected one of {', '.join(tables)}, and its end, got {place['name']!r}")
     if not len(places) == text.count(OPENING) == text.count(CLOSING):
         raise InputError(f"tables: expected '{OPENING} NAME -->' and '{CLOSING}' in turn, on lines of their own")
-    return PLACE.sub(lambda place: f"{place[1]}\n{tables[place['name']]()}\n{place[4]}", text)
+    return PLACE.sub(lambda place: f"{place[1]}\n{tables[place['name']](say)}\n{place[4]}", text)
 
 
 def refresh(page: Path) -> bool:
     """Make a page's tables anew; whether that changed it."""
     text = page.read_text(encoding="utf-8")
-    fresh = render(text)
+    fresh = render(text, language_of(page))
     if fresh != text:
         write_text(page, fresh)
     return fresh != text

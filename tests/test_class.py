@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from exercises.commands import run_command
 from exercises.kit.catalogue import find
@@ -20,6 +21,10 @@ PLAN = (CHECKOUT / "exercises" / "CLASS.md").read_text(encoding="utf-8")
 LECTURE = CHECKOUT / "exercises" / "lecture"
 SOURCES = sorted(LECTURE.glob("*.typ"))
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
+EXPERIMENTS = CHECKOUT / "paper"
+RECORDED = EXPERIMENTS / "results" / "experiments"
+EXCERPTS = re.findall(r'excerpt\(\s*"([\w-]+)", (\d)', SOURCE)
+"""Pictures of experiments on the slides, with the lines of their captions."""
 SMALLEST, MOST_WORDS, LONGEST_LINE = 24, 40, 79
 PARTS = {"1 · Basics and mathematics": 20, "2 · Structure": 20, "3 · Applications": 20, "4 · Practice": 60}
 
@@ -137,6 +142,8 @@ def test_minutes_that_the_text_names_are_the_plans(slides):
     starts = {slide.title: sum(other.minutes for other in slides[:i]) for i, slide in enumerate(slides)}
     assert starts["Your turn"] == 60
     assert f"**The room draws a curve (minute {starts['The room draws a curve']}).**" in PLAN
+    assert f"**The live mistake (minute {starts['A check that names the mistake']}).**" in PLAN
+    assert f"one training of minute {starts['Exercise 05 · The pixels']}" in PLAN
     for number, title in re.findall(r'"Exercise (\d\d) · ([^"]+)", minutes: \d+', SOURCE):
         minutes = next(slide.minutes for slide in slides if slide.title == f"Exercise {number} · {title}")
         assert f"**[Exercise {number}]({find(number).name}.md), {minutes} minutes.**" in PLAN
@@ -158,7 +165,7 @@ def test_commands_on_the_slides_can_be_read_and_are_on_the_page(build):
 
 def test_experiments_stand_behind_slides_that_exist(slides):
     behind = re.findall(r"^vae-ladder experiment (\S+) --quick +# (.+)$", PLAN, re.MULTILINE)
-    assert len(behind) == 6
+    assert len(behind) == 7
     assert {title for _, title in behind} <= {slide.title for slide in slides}
 
 
@@ -204,7 +211,10 @@ def submit(folder: Path, learner: str) -> Path:
 
 def test_the_message_on_page_and_slide_is_what_the_check_says(tmp_path, capsys, monkeypatch, build):
     monkeypatch.chdir(tmp_path)
-    submit(tmp_path, "ben").rename("my_answers")
+    live = next(block for block in blocks(PLAN) if "variance = " in block)
+    stub = find("04").stub.read_text("utf-8")
+    Path("my_answers").mkdir()
+    Path("my_answers", "04_kl.py").write_text(stub.replace("    raise NotImplementedError\n", live, 1), "utf-8")
     assert run_command(Check(exercise="04")) == 1
     said = capsys.readouterr().out
     on_the_page = next(block for block in blocks(PLAN) if block.startswith("WRONG"))
@@ -307,6 +317,50 @@ def test_every_picture_is_drawn_and_shown():
 
 def test_each_picture_has_words_for_who_cannot_see_it():
     assert len(re.findall(r'picture\("\w+\.png", alt: "[^"]{15,}"', SOURCE)) == len(draw.PICTURES)
+    assert len(re.findall(r'excerpt\([^()]*alt: "[^"]{15,}"', SOURCE)) == len(EXCERPTS)
+
+
+@pytest.mark.parametrize(("name", "lines"), EXCERPTS)
+def test_an_excerpt_leaves_out_title_and_caption_and_nothing_else(name, lines):
+    picture = Image.open(EXPERIMENTS / "pictures" / f"{name}.png")
+    dpi, inked = picture.info["dpi"][0], np.asarray(picture.convert("L")) < 250
+    inches = {side: float(size) for side, size in re.findall(r"(\w+): ([\d.]+)in", SOURCE)}
+    above, side = round(inches["above"] * dpi), round(inches["side"] * dpi)
+    below = round((inches["below"] + int(lines) * inches["line"]) * dpi)
+    assert lines_of_text(inked[:above]) == 1
+    assert lines_of_text(inked[-below:]) == int(lines)
+    assert not inked[above - 1 : above + 1].any()
+    assert not inked[-below - 1 : -below + 1].any()
+    assert not inked[:, :side].any()
+    assert not inked[:, -side:].any()
+
+
+def lines_of_text(inked: np.ndarray) -> int:
+    """Runs of rows with ink."""
+    rows = inked.any(axis=1).astype(int)
+    return int((np.diff(rows, prepend=0) == 1).sum())
+
+
+def test_an_excerpt_that_nobody_could_read_is_refused(build):
+    with pytest.raises(InputError, match="ae-vs-vae-latents: letters of 14 points"):
+        build.pages("pdf", one_page('#slide("Small")[#excerpt("ae-vs-vae-latents", 3, height: 300pt)]'))
+
+
+def test_numbers_of_experiments_are_the_recorded_ones(slides):
+    text = {slide.title: f"{slide.words} {slide.notes}" for slide in slides}
+    found = {name: json.loads((RECORDED / f"{name}.json").read_text("utf-8")) for name in ("ae-vs-vae", "augment")}
+    unsure = found["ae-vs-vae"]["findings"]["unsure_prior_vae"]
+    assert f"{unsure:.0f}%" in text["What draws from the prior become"]
+    gain = found["augment"]["rows"][0]["cvae_gain"]
+    assert f"CVAE {gain:+.1f}".replace("-", "−").removesuffix(".0") in text["Does it help? Measure it"]
+    for name, title in (("ae-vs-vae", "What draws from the prior become"), ("augment", "Does it help? Measure it")):
+        assert found[name]["answers"][0] in text[title]
+
+
+def test_long_lines_of_code_are_refused(build):
+    code = '#slide("Wide")[#code-of("numpy_impl/vae_numpy.py", "kl_divergence", size: 32pt)]'
+    with pytest.raises(InputError, match="kl_divergence: a line of"):
+        build.pages("pdf", one_page(code))
 
 
 def test_pictures_are_drawn_by_name(tmp_path, monkeypatch):

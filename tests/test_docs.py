@@ -17,7 +17,7 @@ from documents import (
 from exercises.kit.links import CHECKOUT, anchors_of, links_of, pages, problem_of, renumber
 from foundation.errors import InputError
 from foundation.files import write_json
-from ladder import docs
+from ladder import docs, korean
 from ladder.cli import main
 
 PAGES = pages()
@@ -72,7 +72,7 @@ def test_quoted_code_stands_in_its_file_and_examples_print_what_they_say(page, t
 
 @every_page
 def test_tables_are_those_that_the_project_makes(page):
-    assert docs.render(TEXTS[page]) == TEXTS[page], "run python -m ladder.docs"
+    assert docs.render(TEXTS[page], docs.language_of(page)) == TEXTS[page], "run python -m ladder.docs"
 
 
 def test_every_table_is_shown_somewhere():
@@ -250,13 +250,13 @@ def test_an_example_that_stops_is_seen(page):
 @pytest.mark.parametrize(
     ("formula", "problem"),
     [
-        ("a\n\n$$\nx_i\n$$\n\nb", ""),
-        ("a\n$$\nx_i\n$$\n\nb", "blank line"),
-        ("a\n\n$$\nx_i\n$$\nb", "blank line"),
-        ("a\n\n$$\n\\operatorname{KL}\n$$\n\nb", "operatorname"),
-        ("a\n\n$$\n\\frac{1}{2\n$$\n\nb", "without a partner"),
-        ("a\n\n$$x_i$$\n\nb", "line of its own"),
-        ("```\n$$x$$\n```\n", ""),
+        ("a\n\n```math\nx_{i}\\, y\n```\n\nb", ""),
+        ("a\n\n```math\n\\operatorname{KL}\n```\n\nb", "operatorname"),
+        ("a\n\n```math\n\\frac{1}{2\n```\n\nb", "without a partner"),
+        ("a\n\n$$\nx_i\n$$\n\nb", "a block ```math"),
+        ("of $x_i$ and $\\mu_i$", ""),
+        ("of $x\\, y$", "backslash"),
+        ("```\n$$x\\, y$$\n```\n", ""),
     ],
 )
 def test_formulas_that_github_would_not_show_are_seen(formula, problem):
@@ -269,19 +269,20 @@ def test_formulas_that_github_would_not_show_are_seen(formula, problem):
 
 
 def test_a_table_is_written_between_its_comments():
-    tables = {"squares": lambda: docs.markdown_table(("x", "x²"), [("2", "4"), ("3", "9")], numbers=1)}
+    tables = {"squares": lambda say: docs.markdown_table(("x", "x²"), [("2", "4"), ("3", "9")], numbers=1)}
     text = "before\n\n<!-- table: squares -->\n\n| old | numbers |\n\n<!-- end -->\n\nafter\n"
-    fresh = docs.render(text, tables)
+    fresh = docs.render(text, docs.english, tables)
     assert "<!-- table: squares -->\n\n| x | x² |\n| --- | ---: |\n| 2 | 4 |\n| 3 | 9 |\n\n<!-- end -->" in fresh
     assert (fresh[:8], fresh[-8:]) == ("before\n\n", "\n\nafter\n")
-    assert docs.render(fresh, tables) == fresh
+    assert docs.render(fresh, docs.english, tables) == fresh
 
 
-def test_a_changed_number_is_seen():
-    text = TEXTS[CHECKOUT / "numpy_impl" / "README.md"]
-    number = re.search(r"[\d,]{7,}", docs.parameters_table())[0]
-    assert number in text
-    assert docs.render(text.replace(number, "1,234,567")) == text
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_a_changed_number_is_seen(name):
+    path = CHECKOUT / "numpy_impl" / name
+    number = re.search(r"[\d,]{7,}", docs.parameters_table(docs.english))[0]
+    assert number in TEXTS[path]
+    assert docs.render(TEXTS[path].replace(number, "1,234,567"), docs.language_of(path)) == TEXTS[path]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_a_changed_number_is_seen():
 )
 def test_a_place_without_a_table_is_refused(text):
     with pytest.raises(InputError, match="table"):
-        docs.render(text)
+        docs.render(text, docs.english)
 
 
 def test_a_row_with_too_few_cells_is_refused():
@@ -314,27 +315,61 @@ def test_a_result_that_nobody_recorded_is_an_error(monkeypatch, tmp_path):
     monkeypatch.setattr(docs, "RESULTS", tmp_path)
     for table in ("numbers", "likelihood of MNIST", "experiment beta"):
         with pytest.raises(FileNotFoundError):
-            docs.TABLES[table]()
+            docs.TABLES[table](docs.english)
 
 
-def test_an_experiments_table_says_what_its_file_says(monkeypatch, tmp_path):
+@pytest.fixture
+def record(monkeypatch, tmp_path):
+    """Record an experiment of two columns, the second with a head and a word of your own."""
     monkeypatch.setattr(docs, "RESULTS", tmp_path)
-    found = {
-        "command": "vae-ladder experiment beta",
-        "seed": 7,
-        "data": "shapes",
-        "train_images": 6000,
-        "test_images": 500,
-        "seconds": 90.4,
-        "tables": {"Scores": [{"key": "beta", "head": "β", "digits": 0}, {"key": "mig", "head": "a|b", "digits": 3}]},
-        "rows": [{"beta": 4.0, "mig": 0.25, "mig_sd": 0.125}],
-        "answers": ["So it is."],
-    }
-    write_json(tmp_path / "experiments" / "beta.json", found)
-    assert docs.experiment_table("beta") == (
-        "*Scores; ±: standard deviation over the seeds*\n\n| β | a\\|b |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n\n"
-        "So it is.\n\n`vae-ladder experiment beta`, seed 7: 6,000 training and 500 test images of shapes, 90 s.\n"
+
+    def write(head="p(x|z)", word="none"):
+        found = {
+            "command": "vae-ladder experiment beta",
+            "seed": 7,
+            "data": "shapes",
+            "train_images": 6000,
+            "test_images": 500,
+            "seconds": 90.4,
+            "tables": {
+                "Test images": [{"key": "beta", "head": "β", "digits": 0}, {"key": "mig", "head": head, "digits": 3}]
+            },
+            "rows": [{"beta": 4.0, "mig": 0.25, "mig_sd": 0.125}, {"beta": 9.0, "mig": word}],
+            "answers": ["So it is.", "And so."],
+        }
+        write_json(tmp_path / "experiments" / "beta.json", found)
+
+    return write
+
+
+def test_an_experiments_table_says_what_its_file_says(record):
+    record()
+    assert docs.experiment_table("beta", docs.english) == (
+        "*Test images; ±: standard deviation over the seeds*\n\n"
+        "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | none |\n\n"
+        "So it is. And so.\n\n"
+        "`vae-ladder experiment beta`, seed 7: 6,000 training and 500 test images of shapes, 90 s.\n"
     )
+
+
+def test_a_korean_page_has_korean_tables_without_the_english_answers(record, page, tmp_path):
+    record()
+    path = page("<!-- table: experiment beta -->\n<!-- end -->\n").rename(tmp_path / "page.ko.md")
+    assert docs.refresh(path)
+    assert path.read_text(encoding="utf-8") == (
+        "<!-- table: experiment beta -->\n\n*테스트 이미지; ±: 시드에 따른 표준편차*\n\n"
+        "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | 없음 |\n\n"
+        "`vae-ladder experiment beta`, 시드 7: shapes의 훈련 이미지 6,000장과 테스트 이미지 500장, 90초.\n\n"
+        "<!-- end -->\n"
+    )
+
+
+@pytest.mark.parametrize(("head", "word"), [("new head", "none"), ("KL", "new word"), ("K", "none")])
+def test_words_without_a_translation_are_refused(record, head, word):
+    record(head, word)
+    assert head in docs.experiment_table("beta", docs.english)
+    with pytest.raises(InputError, match=r"expected the Korean of '(new \w+|K)'"):
+        docs.experiment_table("beta", korean.say)
 
 
 def test_a_command_is_shown_as_a_reader_types_it():

@@ -106,7 +106,7 @@ def test_start_copies_every_stub_as_it_is(here, capsys):
     assert run_command(options.Start()) == 0
     for entry in catalogue():
         assert (here / "my_answers" / f"{entry.name}.py").read_bytes() == entry.stub.read_bytes()
-    assert f"{len(catalogue())} answers that were there stay" in capsys.readouterr().out
+    assert f"{len(catalogue())} answers already there, kept" in capsys.readouterr().out
 
 
 def test_start_never_overwrites(here, capsys):

@@ -1,11 +1,18 @@
 """Korean pages keep step with the English ones; and each check can fail."""
 
+import re
+
 import pytest
 from translations import problems, problems_of_numbers
 
 from exercises.kit.links import CHECKOUT, pages
+from ladder import docs, korean
+from paper.experiments.command import find_page
+from paper.experiments.options import EXPERIMENTS
+from paper.experiments.tables import SPREADS
 
-EXPECTED = ("README.md", "exercises/README.md", "numpy_impl/README.md", "pytorch_lowlevel/README.md")
+CHAPTERS = ("exercises", "numpy_impl", "paper", "pytorch_lowlevel")
+EXPECTED = ("README.md", *(f"{folder}/README.md" for folder in CHAPTERS))
 """Pages that must have a Korean sibling. Any other page may have one, and is held to the same rules."""
 
 # The project's own pages
@@ -19,10 +26,48 @@ def test_the_expected_pages_have_a_korean_sibling():
     assert all((CHECKOUT / page).is_file() for page in siblings)
 
 
-@pytest.mark.parametrize("korean", KOREAN, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
-def test_korean_pages_keep_step(korean):
-    found = problems(korean.with_name(korean.name.replace(".ko.md", ".md")), korean)
+@pytest.mark.parametrize("page", KOREAN, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_korean_pages_keep_step(page):
+    found = problems(page.with_name(page.name.replace(".ko.md", ".md")), page)
     assert not found, "\n".join(found)
+
+
+# Words of generated tables
+
+
+@pytest.mark.parametrize("name", docs.TABLES)
+def test_every_word_of_a_table_is_translated(name):
+    make = docs.TABLES[name]
+    silent = re.sub(r"```.*?```|`.*?`", "", make(lambda words: ""), flags=re.DOTALL)
+    assert not re.search("[A-Za-z]", silent), "words that the table does not say through `say`"
+    figures = r"\d[\d,]*\.\d+"
+    assert set(re.findall(figures, make(korean.say))) <= set(re.findall(figures, make(docs.english)))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_an_experiment_calls_its_columns_is_translated(name):
+    for title, columns in find_page(name).TABLES.items():
+        assert all(map(korean.say, [title, *(column.head for column in columns)]))
+    assert all(map(korean.say, SPREADS.values()))
+
+
+@pytest.mark.parametrize(
+    ("piece", "said"),
+    [
+        ("fully connected 784-400-20", "완전 연결 784-400-20"),
+        ("Gaussian σ\u00a0=\u00a00.71", "가우스 σ\u00a0=\u00a00.71"),
+        ("−1,280.0", "−1,280.0"),
+        ("σ", "σ"),
+        ("`vae-ladder train vae`", "`vae-ladder train vae`"),
+        (
+            "K = 5,000 draws for each of 20 test images.",
+            "테스트 이미지 20장에 대해 이미지마다 표본 K = 5,000개를 뽑았다.",
+        ),
+        ("1.5 h", "1.5시간"),
+    ],
+)
+def test_numbers_and_code_stay_as_they_are_in_korean(piece, said):
+    assert korean.say(piece) == said
 
 
 # What the checks must catch
@@ -37,9 +82,9 @@ Twelve images, 2.7 billion sums and 10⁻⁵: see [the code](code.py#L3), `loss`
 vae-ladder start   # begin
 ```
 
-$$
+```math
 x_1
-$$
+```
 
 ## More
 
@@ -49,6 +94,17 @@ $$
 | what | size |
 |---|---|
 | image | 28 |
+
+<!-- table: parameters -->
+
+| layer | weight |
+| --- | --- |
+
+```
+vae-ladder train vae --epochs 2
+```
+
+<!-- end -->
 
 ![a picture](a.png)
 """
@@ -62,9 +118,9 @@ KOREAN_TEXT = """# *첫* 만남
 vae-ladder start   # 시작한다
 ```
 
-$$
+```math
 x_1
-$$
+```
 
 ## 다음
 
@@ -74,6 +130,17 @@ $$
 | 무엇 | 크기 |
 |---|---|
 | 이미지 | 28 |
+
+<!-- table: parameters -->
+
+| 층 | 가중치 |
+| --- | --- |
+
+```
+vae-ladder train vae --epochs 3
+```
+
+<!-- end -->
 
 ![그림](a.png)
 """
@@ -99,6 +166,7 @@ $$
         ("σ²", "τ²", "symbols: expected"),
         ("start ", "watch ", "code differs"),
         ("x_1", "x_2", "formula differs"),
+        ("table: parameters", "table: numbers", "generated table: expected parameters, got numbers"),
         ("## 다음", "### 다음", "parts: expected"),
         ("- 부분이 5개인 항목.\n", "", "parts: expected"),
         ("| 이미지 | 28 |", "| 이미지 | 28 | 큼 |", "cells: expected"),
@@ -114,17 +182,17 @@ $$
     ],
 )
 def test_a_page_out_of_step_is_seen(tmp_path, old, new, problem):
-    english, korean = tmp_path / "page.md", tmp_path / "page.ko.md"
+    ours, theirs = tmp_path / "page.md", tmp_path / "page.ko.md"
     assert old in KOREAN_TEXT
-    english.write_text(ENGLISH, encoding="utf-8")
-    korean.write_text(KOREAN_TEXT.replace(old, new, 1), encoding="utf-8")
-    found = problems(english, korean)
+    ours.write_text(ENGLISH, encoding="utf-8")
+    theirs.write_text(KOREAN_TEXT.replace(old, new, 1), encoding="utf-8")
+    found = problems(ours, theirs)
     assert bool(found) == bool(problem), "\n".join(found)
     assert problem in "\n".join(found)
 
 
 @pytest.mark.parametrize(
-    ("english", "korean", "count"),
+    ("ours", "theirs", "count"),
     [
         ("83 to 93 billion rather than 100", "1,000억이 아니라 830억에서 930억", 0),
         ("two million numbers, 800,000 entries", "수 200만 개, 원소 80만 개", 0),
@@ -138,5 +206,5 @@ def test_a_page_out_of_step_is_seen(tmp_path, old, new, problem):
         ("float32 and h1", "float32와 h1, 곧 float32", 0),
     ],
 )
-def test_numbers_are_compared_by_what_they_mean(english, korean, count):
-    assert len(problems_of_numbers(english, korean)) == count
+def test_numbers_are_compared_by_what_they_mean(ours, theirs, count):
+    assert len(problems_of_numbers(ours, theirs)) == count

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pictures import write_pictures
+from run_files import own_files
 
 from foundation.errors import InputError
 from foundation.runs import Run, open_run
@@ -86,8 +87,8 @@ def stop_after(lines, monkeypatch):
 
 def assert_same_run(came, expected):
     """Bit for bit: tensors, log and test loss; times alone may differ."""
-    files = {path.name for path in expected.iterdir()} | {"figures"}
-    assert {path.name for path in came.iterdir()} | {"figures"} == files
+    files = own_files(expected) | {"figures"}
+    assert own_files(came) | {"figures"} == files
     for name in sorted(name for name in files if name.endswith(".safetensors")):
         (tensors, metadata), (tensors_expected, metadata_expected) = (
             checkpoint.read_tensors(path / name) for path in (came, expected)

@@ -45,6 +45,7 @@ def kl() -> Picture:
         axes.set(yticks=[], xticks=[-4, -2, 0, 2, 4], ylim=(0, 0.85))
         axes.spines["left"].set_visible(False)
         cost = abs(float(kl_divergence(np.array([[mu]]), np.array([[2 * math.log(sigma)]]))))  # no −0.00
+        axes.text(4.6, 0.05, "$z$", ha="right", fontsize=TICKS, color=MUTED)
         write(figure, 144 + 288 * column, 20, f"μ = {mu:g}, σ = {name}", ha="center")
         write(figure, 144 + 288 * column, 250, f"{cost:.2f} nats", ha="center", fontweight="bold", color=Q_COLOUR)
         costs.append(cost)
@@ -97,7 +98,7 @@ def gradient_error() -> Picture:
     for dtype, colour in ((np.float64, P_COLOUR), (np.float32, Q_COLOUR)):
         axes.loglog(steps, [_error(step, dtype) for step in steps], color=colour, linewidth=1.5)
     axes.text(2e-9, 3e-11, "float64", color=P_COLOUR, fontsize=TEXT)
-    axes.text(1e-9, 8e-2, "float32", color=Q_COLOUR, fontsize=TEXT)
+    axes.text(1e-9, 2e-2, "float32", color=Q_COLOUR, fontsize=TEXT)
     axes.axvline(1e-5, color=RULE, linewidth=0.8, zorder=0)
     axes.set(ylim=(1e-13, 30), yticks=[1e-12, 1e-9, 1e-6, 1e-3, 1], xticks=[1e-10, 1e-8, 1e-5, 1e-2, 1])
     axes.minorticks_off()

@@ -22,10 +22,10 @@ def network() -> Picture:
     figure = new_page(1152, 520)
     axes, x = _canvas(figure, 1152, 520), load_images()[0][[EXAMPLE]].astype("float32")
     _encoder(axes, 110, x[0, 0])
-    _decoder(axes, 400, shipped().reconstruct(x)[0, 0])
+    _decoder(axes, 388, shipped().reconstruct(x)[0, 0])
     axes.text(1145, 235, r"$z = \mu + \sigma\,\varepsilon$", ha="right", va="center", fontsize=9, color=INK)
     style = {"arrowstyle": "->", "color": MUTED, "linewidth": 1.2, "connectionstyle": "angle,angleA=0,angleB=90,rad=8"}
-    axes.annotate("", (90, 350), (930, 235), arrowprops=style)
+    axes.annotate("", (90, 338), (930, 235), arrowprops=style)
     return Picture(figure)
 
 
@@ -49,6 +49,7 @@ def _decoder(axes: Axes, y: float, x_hat: np.ndarray) -> None:
     _stack(axes, stations[2], y, 46, LIGHT_P, SMALL)
     _stack(axes, stations[3], y, 76, LIGHT_P, WIDE)
     _image(axes, stations[4], y, x_hat, "logits  1×28×28")
+    axes.text(stations[4], y + 117, r"shown: $\hat{x}$", ha="center", va="center", fontsize=TICKS, color=MUTED)
     names, gaps = ("fc1", "fc2", "conv_transpose1", "conv_transpose2"), ((22, 22), (22, 48), (54, 64), (66, 66))
     for a, b, name, (after, before) in zip(stations, stations[1:], names, gaps, strict=False):
         _arrow(axes, a + after, y, b - before, y, name, P_COLOUR)

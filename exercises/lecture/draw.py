@@ -1,6 +1,6 @@
 """Draw the pictures of the slides: PNG files in pictures/, and the numbers that the slides quote in numbers.json.
 
-    python -m exercises.lecture.draw                 all; trains seven small models, three minutes on one core
+    python -m exercises.lecture.draw                 all; trains six small models, three minutes on one core
     python -m exercises.lecture.draw missing kl      or some
 
 Everything comes from one seed. On another machine or NumPy the last digits may differ.
@@ -22,7 +22,7 @@ PICTURES = {
     for function in (
         tiles.title, tiles.data, tiles.causes, planes.integral, planes.guess, planes.bound, charts.kl, diagrams.dice,
         charts.bernoulli, charts.nats, diagrams.network, tiles.draws, charts.gradient_error, charts.parity,
-        tiles.samples, tiles.paths, tiles.autoencoders, tiles.augment, charts.rate, planes.missing, tiles.beta,
+        tiles.samples, tiles.paths, tiles.augment, charts.rate, planes.missing, tiles.beta,
         charts.strangers,
     )
 }  # fmt: skip

@@ -11,7 +11,7 @@ from exercises.model import load_model
 from foundation.architecture import Architecture, initial_parameters
 from foundation.data import Dataset, load
 from foundation.objective import Objective
-from foundation.training import EpochRecord, TrainingOptions, draw_batches, train
+from foundation.training import EpochRecord, TrainingOptions, train
 from numpy_impl.rung import NumpyRung
 
 CHANNELS, HIDDEN = (8, 16), 64
@@ -42,17 +42,6 @@ def vae(beta: float, latent_dim: int) -> tuple[NumpyRung, EpochRecord]:
             last = record
     print(f"VAE with {latent_dim} latents, β = {beta:g}: {last.reconstruction:.1f} + {last.kl:.1f} nats per image")
     return rung, last
-
-
-@functools.cache
-def autoencoder(latent_dim: int) -> NumpyRung:
-    """The same network without noise and without KL: z = mu."""
-    rung, rng = _fresh(latent_dim)
-    for _ in range(OPTIONS.epochs):
-        for x, eps in draw_batches(rng, glyphs("train").images, OPTIONS.batch_size, latent_dim):
-            loss = rung.step(x, np.zeros_like(eps), Objective(beta=0.0))
-    print(f"autoencoder with {latent_dim} latents: {loss.reconstruction:.1f} nats per image of the last batch")
-    return rung
 
 
 def _fresh(latent_dim: int) -> tuple[NumpyRung, np.random.Generator]:

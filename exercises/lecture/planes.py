@@ -50,34 +50,36 @@ def guess() -> Picture:
 
 def bound() -> Picture:
     """Four images: log p(x), the ELBO, and how far the encoder's q lies from the true posterior."""
-    figure, numbers = new_page(1152, 440), []
+    figure, numbers = new_page(1152, 456), []
     for column, index in enumerate(GAPS):
         left, x = 250 + column * 230, black_or_white(index)
         likelihood = log_likelihood(x)
         (log_p, _), (mu, sigma) = posterior(likelihood), encoder(x)
         lower = elbo(likelihood, mu, sigma)
         show_tiles(figure, left + 65, 0, 70, x.reshape(1, 1, 28, 28), 1)
-        _near(axes_at(figure, left, 84, 200, 200), x, reach=0.6)
+        axes = axes_at(figure, left, 84, 200, 200)
+        _near(axes, x, reach=0.6)
+        _name_axes(axes)
         numbers.append({"log_p": log_p, "elbo": lower, "gap": log_p - lower})
         for row, (text, style) in enumerate(
             ((f"{log_p:.1f}", {}), (f"{lower:.1f}", {}), (f"{log_p - lower:.1f}", {"fontweight": "bold"}))
         ):
-            write(figure, left + 100, 320 + 46 * row, text.replace("-", "−"), ha="center", **style)
+            write(figure, left + 100, 344 + 44 * row, text.replace("-", "−"), ha="center", **style)
     for row, text in enumerate((r"$\log p(x)$", "ELBO", "gap")):
-        write(figure, 215, 320 + 46 * row, text, ha="right")
-    write(figure, 215, 150, "true posterior", ha="right", color=P_COLOUR)
-    write(figure, 215, 190, r"$q(z|x)$", ha="right", color=Q_COLOUR)
+        write(figure, 215, 344 + 44 * row, text, ha="right")
+    write(figure, 200, 150, "true posterior", ha="right", color=P_COLOUR)
+    write(figure, 200, 190, r"$q(z|x)$", ha="right", color=Q_COLOUR)
     return Picture(figure, {"images": numbers})
 
 
 def missing() -> Picture:
     """Images whose lower part is hidden: which z fit what is shown, and draws of the rest from there."""
-    figure, shown, rng = new_page(1152, 480), np.arange(784) < 28 * SHOWN_ROWS, np.random.default_rng(2)
+    figure, shown, rng = new_page(1152, 450), np.arange(784) < 28 * SHOWN_ROWS, np.random.default_rng(2)
     titles = {0: "image", 150: "shown", 292: r"$p(z\,|\,$shown$)$", 500: "the rest, for five draws of $z$"}
     for column, title in titles.items():
         write(figure, column, 14, title, color=MUTED)
     for row, index in enumerate(PARTLY_SHOWN):
-        top, x = 40 + 150 * row, black_or_white(index)
+        top, x = 40 + 142 * row, black_or_white(index)
         _, probability = posterior(log_likelihood(x, shown))
         hidden = np.where(shown, x, 0.6)
         show_tiles(figure, 0, top, 126, x.reshape(1, 1, 28, 28), 1)
@@ -130,11 +132,15 @@ def _near(axes: Axes, x: np.ndarray, reach: float, labels: bool = False) -> None
     axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
     axes.spines[:].set_visible(True)
     if labels:
-        axes.set_xlabel("$z_1$", fontsize=TEXT, labelpad=0)
-        axes.set_ylabel("$z_2$", fontsize=TEXT, labelpad=0)
+        _name_axes(axes)
         axes.locator_params(nbins=4)
     else:
         axes.set(xticks=[], yticks=[])
+
+
+def _name_axes(axes: Axes) -> None:
+    axes.set_xlabel("$z_1$", fontsize=TEXT, labelpad=0)
+    axes.set_ylabel("$z_2$", fontsize=TEXT, labelpad=0)
 
 
 def _spread(probability: np.ndarray) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from exercises.lecture.models import LATENTS, autoencoder, glyphs, shipped, vae
-from exercises.lecture.page import P_COLOUR, Q_COLOUR, TICKS, Picture, axes_at, new_page, show_tiles, write
+from exercises.lecture.models import LATENTS, glyphs, shipped, vae
+from exercises.lecture.page import P_COLOUR, Q_COLOUR, TICKS, Picture, new_page, show_tiles, write
 from exercises.model import load_images
 from foundation.data.glyphs import FONTS, RANGES, draw_glyphs
 from foundation.figures.choices import between, one_of_each, quantile_grid
-from foundation.figures.style import CLASS_COLOURS, MUTED
+from foundation.figures.style import MUTED
 
 BETAS = (0.1, 1.0, 10.0)
 
@@ -75,37 +75,18 @@ def samples() -> Picture:
 
 
 def paths() -> Picture:
-    """Between two images: along the latents, and by fading the one into the other."""
+    """Between two images: A along the latents, B by fading the one into the other. The room is asked which is which."""
     model, (images, _), columns = vae(1.0, LATENTS)[0], load_images(), 9
     images = images.astype(np.float32)
-    figure, t = new_page(1152, 500), np.linspace(0, 1, columns, dtype=np.float32)[:, None, None, None]
+    figure, t = new_page(1152, 470), np.linspace(0, 1, columns, dtype=np.float32)[:, None, None, None]
     for pair, (a, b) in enumerate(((7, 23), (36, 20))):
         ends = model.encode(images[[a, b]])[0]
         latent = model.sample(between(ends[:1], ends[1:], columns)[0])
-        for row, (name, tiles) in enumerate((("latents", latent), ("pixels", (1 - t) * images[a] + t * images[b]))):
-            top = 262 * pair + 115 * row
-            height = show_tiles(figure, 130, top, 1010, tiles, columns)
-            write(figure, 115, top + height / 2, name, ha="right")
+        for row, (name, tiles) in enumerate((("A", latent), ("B", (1 - t) * images[a] + t * images[b]))):
+            top = 246 * pair + 109 * row
+            height = show_tiles(figure, 110, top, 960, tiles, columns)
+            write(figure, 85, top + height / 2, name, ha="right", fontweight="bold")
     return Picture(figure)
-
-
-def autoencoders() -> Picture:
-    """Codes of an autoencoder and of a VAE, with draws from N(0, I) among them, and what both decode from those."""
-    figure, test = new_page(1152, 428), glyphs("test")
-    z = np.random.default_rng(0).standard_normal((24, 2)).astype(np.float32)
-    for left, name, model in ((0, "autoencoder", autoencoder(2)), (600, "VAE", vae(1.0, 2)[0])):
-        axes = axes_at(figure, left + 60, 34, 270, 355)
-        axes.scatter(*model.encode(test.images[:1000])[0].T, s=2.5, c=_colours(test.labels[:1000]), linewidths=0)
-        axes.scatter(*z.T, s=14, facecolors="none", edgecolors="black", linewidths=0.8)
-        axes.locator_params(nbins=4)
-        write(figure, left + 60, 14, name, fontweight="bold")
-        write(figure, left + 350, 14, "24 draws", color=MUTED)
-        show_tiles(figure, left + 350, 34, 200, model.sample(z), 4)
-    return Picture(figure)
-
-
-def _colours(labels: np.ndarray) -> np.ndarray:
-    return np.array(CLASS_COLOURS)[labels]
 
 
 def augment() -> Picture:

@@ -74,7 +74,7 @@ def graph() -> Figure:
         arrow(axes, start, end, FORWARD, 0.035 if returns else 0)
         if returns:
             arrow(axes, end, start, BACKWARD, 0.035)
-    axes.plot([0.45, 0.45, 7.25, 7.25], [0.55, -0.1, -0.1, 0.45], color=FORWARD, linewidth=1.0)
+    axes.plot([0.45, 0.45, 7.25, 7.25], [0.55, -0.1, -0.1, 0.31], color=FORWARD, linewidth=1.0)
     arrow(axes, (7.25, 0.3), (7.25, 0.54), FORWARD, 0)
     return figure
 

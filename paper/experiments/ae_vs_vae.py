@@ -39,7 +39,7 @@ class AEvsVAE(Settings):
 
 
 DATA = DataOptions()
-FULL = AEvsVAE(epochs=25)
+FULL = AEvsVAE(epochs=25, classifier_steps=6000)
 QUICK = AEvsVAE(train_images=5000, epochs=30, classifier_steps=500)
 TABLES = {
     "What a classifier makes of rebuilt and drawn images": (
