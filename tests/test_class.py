@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kl_answers import RIGHT_KL, WRONG_KL
 from PIL import Image
 
 from exercises.commands import run_command
@@ -28,26 +29,6 @@ EXCERPTS = re.findall(r'excerpt\(\s*"([\w-]+)", (\d)', SOURCE)
 SMALLEST, MOST_WORDS, LONGEST_LINE = 24, 40, 79
 PARTS = {"1 · Basics and mathematics": 20, "2 · Structure": 20, "3 · Applications": 20, "4 · Practice": 60}
 
-RIGHT_KL = """
-import numpy as np
-
-
-def _entries(mu, logvar):
-    return (mu**2 + np.exp(logvar) - 1 - logvar) / 2
-
-
-def kl(mu, logvar):
-    return _entries(mu, logvar).sum() / len(mu)
-
-
-def kl_per_image(mu, logvar):
-    return _entries(mu, logvar).sum(axis=1)
-
-
-def kl_per_latent(mu, logvar):
-    return _entries(mu, logvar).mean(axis=0)
-"""
-WRONG_KL = RIGHT_KL.replace("np.exp(logvar) - 1 - logvar", "np.exp(2 * logvar) - 1 - 2 * logvar")
 RIGHT_BCE = """
 import numpy as np
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import tyro
+from kl_answers import RIGHT_KL as RIGHT
+from kl_answers import WRONG_KL as WRONG
 
 from exercises import options
 from exercises.commands import COMMANDS, run_command
@@ -28,26 +30,6 @@ from foundation.errors import InputError
 
 CHECKOUT = Path(__file__).parents[1]
 KL = find("04_kl")
-RIGHT = """
-import numpy as np
-
-
-def _entries(mu, logvar):
-    return (mu**2 + np.exp(logvar) - 1 - logvar) / 2
-
-
-def kl(mu, logvar):
-    return _entries(mu, logvar).sum() / len(mu)
-
-
-def kl_per_image(mu, logvar):
-    return _entries(mu, logvar).sum(axis=1)
-
-
-def kl_per_latent(mu, logvar):
-    return _entries(mu, logvar).mean(axis=0)
-"""
-WRONG = RIGHT.replace("np.exp(logvar) - 1 - logvar", "np.exp(2 * logvar) - 1 - 2 * logvar")
 
 
 @pytest.fixture
