@@ -44,7 +44,7 @@ def score(answer, rng):
         *_named("Rejected although right", refused),
         *(f"Look here: {clue}" for clue in clues(slipped, stopped, refused)),
     ]
-    return ". ".join(lines)
+    return "\n".join(lines)
 
 
 def _named(label, names):

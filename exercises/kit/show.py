@@ -1,6 +1,7 @@
 """Verdicts, hints and lists on a terminal: few colours, nothing that somebody wants to copy broken over lines."""
 
 import inspect
+import itertools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,8 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
 def _labelled(console: Console, label: str, text: str) -> None:
     """A label and its text, which keeps to its own column where it takes more than one line."""
     room = max(console.width - LABEL_WIDTH, 20)
-    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    wrapped = (textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
+    lines = itertools.chain.from_iterable(wrapped)
     style = {"mistake": "bold", "where": "cyan"}.get(label, "")
     for number, line in enumerate(lines):
         shown_label = f"  {'' if number else label}".ljust(LABEL_WIDTH)

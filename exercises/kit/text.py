@@ -58,7 +58,8 @@ def describe(value: Any) -> str:
     if callable(value) and hasattr(value, "__name__"):
         return value.__name__
     if isinstance(value, str):
-        return repr(value) if len(value) <= LONGEST else f"{value[:LONGEST]!r} …"
+        text = value[:LONGEST]
+        return (text if "\n" in text else repr(text)) + " …" * (len(value) > LONGEST)  # several lines are a report
     return f"an object of type {type(value).__name__}"
 
 
