@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 from documents import (
@@ -13,6 +14,7 @@ from documents import (
     problems_of_python,
     reason_not_run,
 )
+from pictures import write_pictures
 
 from exercises.kit.links import CHECKOUT, anchors_of, links_of, pages, problem_of, renumber
 from foundation.errors import InputError
@@ -109,7 +111,9 @@ def test_longer_commands_run(command, tmp_path, monkeypatch, capsys):
 
 
 def prepare(name, arguments):
-    """Make what a command needs to find: a trained run, or learners' folders."""
+    """Make what a command needs to find: a trained run, images of one's own, or learners' folders."""
+    if "my_pictures" in arguments:
+        write_pictures(Path("my_pictures"))
     if name == "figures":
         main(["train", "numpy_impl", "--epochs", "1"])
     if name == "evaluate":
