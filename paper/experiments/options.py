@@ -36,7 +36,7 @@ class ExperimentOptions:
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment or conditional."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """A small form on glyphs, under two minutes."""
+    """A small form on built-in data, under two minutes."""
     data: Annotated[str | None, optional("NAME|FOLDER", "the experiment's own")] = None
     """Data set; by itself `beta` takes shapes, all others take glyphs."""
     data_root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder")] = None
@@ -54,5 +54,5 @@ class ExperimentOptions:
         if self.name not in EXPERIMENTS:
             raise InputError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {self.name!r}")
         if self.quick and self.data is not None:
-            raise InputError(f"data: --quick runs on glyphs, got {self.data!r} beside it")
+            raise InputError(f"data: --quick runs on the experiment's own, got {self.data!r} beside it")
         check_sizes(seed=self.seed, least=0)
