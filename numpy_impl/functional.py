@@ -16,6 +16,8 @@ from numpy_impl.memory import empty
 
 IntOrPair = int | tuple[int, int]
 
+FEW_ROWS = 64  # up to so many, x weight^T is computed as its transpose
+
 
 def linear(
     x: Float[np.ndarray, "N I"], weight: Float[np.ndarray, "O I"], bias: Float[np.ndarray, " O"] | None = None
@@ -24,7 +26,7 @@ def linear(
     check_arrays(x=(x, 2), weight=(weight, 2), bias=(bias, 1))
     check_shape("weight", weight, (None, x.shape[1]))
     check_shape("bias", bias, (weight.shape[0],))
-    y = np.matmul(x, weight.T, out=empty((len(x), len(weight)), x.dtype))
+    y = _times_transposed(x, weight)
     return y if bias is None else np.add(y, bias, out=y)
 
 
@@ -202,6 +204,15 @@ def gaussian_nll_loss_backward(
     check_arrays(mean=(mean, None), target=(target, None))
     check_shape("target", target, mean.shape)
     return mean.dtype.type(dy / var) * (mean - target)
+
+
+def _times_transposed(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """x weight^T. For few rows BLAS is up to twice as fast at its transpose, weight x^T, and that is small to turn."""
+    y = empty((len(x), len(weight)), x.dtype)
+    if len(x) > FEW_ROWS:
+        return np.matmul(x, weight.T, out=y)
+    y[...] = np.matmul(weight, x.T, out=empty(y.T.shape, x.dtype)).T
+    return y
 
 
 def _transposed_geometry(
