@@ -29,7 +29,7 @@ from foundation.files import write_text
 from ladder import korean
 from numpy_impl import vae_numpy
 from paper.experiments.options import EXPERIMENTS
-from paper.experiments.tables import Column, caption, cells, rows_of
+from paper.experiments.tables import Column, caption, cells, markdown_table, rows_of
 
 PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 OPENING, CLOSING = "<!-- table:", "<!-- end -->"
@@ -155,7 +155,7 @@ def experiment_table(name: str, say: Say) -> str:
         columns = [Column(**column) for column in options]
         rows = rows_of(columns, found["rows"])
         said = "; ".join(map(say, caption(title, columns, rows).split("; ")))
-        head = [say(column.head).replace("|", r"\|") for column in columns]  # as in p(x|z)
+        head = [say(column.head) for column in columns]
         body = [map(say, row) for row in cells(columns, rows)]
         tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
     answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which nobody translates
@@ -171,15 +171,6 @@ TABLES: dict[str, Table] = {
     **{f"experiment {name}": functools.partial(experiment_table, name) for name in EXPERIMENTS},
 }
 """Every table by the name that stands in the page."""
-
-
-def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> str:
-    """A Markdown table; the last `numbers` columns hold numbers and end at the right."""
-    head, *body = [list(line) for line in (header, *rows)]
-    if any(len(line) != len(head) for line in body):
-        raise ValueError(f"rows: expected {len(head)} cells like the header, got {[len(line) for line in body]}")
-    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
 
 
 def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:

@@ -26,6 +26,7 @@ def make_encoder(options: VAEOptions, input_shape: tuple[int, int, int], conditi
         return MLPEncoder(options, input_shape, condition_dim)
     if len(options.hidden_dims) > 1:
         return ConvEncoder(options, input_shape)
+    # The ladder's own, whose weights have the names of rungs 1 and 2.
     return vae_paper.Encoder(_architecture(options, input_shape, options.latent_dim))
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from ladder.bench.figure import bench_figure
 from ladder.bench.floor import Cost, Machine, activations, forward_cost, measure_machine, multiplications, step_cost
 from ladder.bench.parts import measure_parts
 from ladder.bench.passes import measure_passes
-from ladder.bench.results import PLAIN, PartTime, PassTime, Results
+from ladder.bench.results import BFLOAT16, PLAIN, PartTime, PassTime, Results
 from ladder.bench.tables import tables
 from ladder.bench.timing import Patience, Time, on_threads, take_turns
 from ladder.rungs import RUNGS, available_rungs
@@ -52,7 +53,7 @@ def made_up(rungs=RUNGS, batch_sizes=(1, 128), threads=(2, 1), beside=True):
         PartTime("encoder.conv2", "backward", exactly(3e-3), torch),
         PartTime("Adam", "update", exactly(1e-3), torch),
     ]
-    epoch = {"paper": exactly(6.0), PLAIN: exactly(12.0)} if "paper" in rungs else {}
+    epoch = {"paper": exactly(6.0), BFLOAT16: exactly(3.0), PLAIN: exactly(12.0)} if "paper" in rungs else {}
     return Results(
         architecture=Architecture(),
         software={"numpy": "2.0"},
@@ -288,6 +289,7 @@ def test_ratios():
     assert ratio(results, where, "paper", "floor") == pytest.approx(3 * 0.128 / floor)
     assert ratio(results, where.replace("1 thread", "2 threads"), "paper", "floor") == pytest.approx(6 * 0.128 / floor)
     assert ratio(results, "epoch of 60,000 images", "paper", PLAIN) == 0.5
+    assert ratio(results, "epoch of 60,000 images", BFLOAT16, PLAIN) == 0.25
     assert ratio(results, LAYER, "numpy-ml", "numpy_impl") == pytest.approx(12.5)
     assert ratio(results, "step compiled, batch 128", "paper compiled", "paper") == pytest.approx(0.75)
     assert ratio(results, "peak memory, batch 512", "numpy_impl", "pytorch_lowlevel") == 0.5
@@ -321,6 +323,7 @@ def test_tables_fit_into_a_hundred_columns(rungs, sizes):
     if rungs == RUNGS:
         assert "2.00 ± 0%" in page  # rung 2 at batch 1
         assert "rung 1" in page
+        assert re.search(r"paper bf16 +3\.00 +0\.25", page)
     assert "12.5" in page
 
 

@@ -16,7 +16,9 @@ from exercises.kit.confusion import confusion, table
 from exercises.kit.diagnose import HARD_CODED, UNKNOWN, diagnose, diagnose_probe
 from exercises.kit.exercise import Exercise, Hints, Mistake, Probe, away_from_zero, call, normal, uniform
 from exercises.kit.links import LINK, Link, line_of, links_of, problem_of, renumber
+from exercises.kit.show import show_verdict
 from exercises.kit.verdict import Verdict
+from foundation.console import make_console
 from foundation.errors import InputError
 
 SHAPE = 5, 3
@@ -589,6 +591,18 @@ def test_identical_sees_every_bit():
 )
 def test_small_arrays_are_written_out(value, shown):
     assert text.describe(value) == shown
+
+
+def test_a_report_of_several_lines_is_shown_as_it_is():
+    assert text.describe("one line") == "'one line'"
+    assert text.describe("1 of 2\nLook here") == "1 of 2\nLook here"
+    assert text.describe("a\n" * text.LONGEST) == ("a\n" * text.LONGEST)[: text.LONGEST] + " …"
+
+
+def test_each_line_of_a_report_begins_under_its_label(capsys):
+    console = make_console()
+    show_verdict(console, Verdict("07", "WRONG", came="1 of 2\nLook here"))
+    assert "  came      1 of 2\n            Look here\n" in capsys.readouterr().out
 
 
 LATER = np.arange(15.0).reshape(SHAPE)

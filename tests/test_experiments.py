@@ -392,12 +392,13 @@ def test_over_seeds_gives_mean_and_sample_deviation():
 
 
 def test_a_table_shows_signs_spreads_gaps_and_only_its_own_rows():
-    columns = (Column("name", "name"), Column("x", "x, nats", 1))
+    columns = (Column("name", "p(x|z)"), Column("x", "x, nats", 1))
     rows = [{"name": "one", "x": -1234.56, "x_sd": 0.06}, {"name": "two"}, {"other": 1}]
     assert cells(columns, rows) == [["one", "−1,234.6 ± 0.1"], ["two", "·"]]
     page = markdown("Title", columns, rows)
     assert page.splitlines()[0] == "Title; ±: standard deviation over the seeds"
-    assert page.splitlines()[2:4] == ["| name | x, nats |", "| --- | ---: |"]
+    assert page.splitlines()[2:4] == [r"| p(x\|z) | x, nats |", "| --- | ---: |"]
+    assert page.splitlines()[4:] == ["| one | −1,234.6 ± 0.1 |", "| two | · |"]
 
 
 def test_part_of_takes_images_with_their_labels():

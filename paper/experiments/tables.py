@@ -3,7 +3,7 @@
 import math
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaxtyping import Float
@@ -90,7 +90,18 @@ def terminal(title: str, columns: Columns, rows: Sequence[Row]) -> Table:
 
 def markdown(title: str, columns: Columns, rows: Sequence[Row]) -> str:
     """The table for a page: a line that says what it is, then the table, numbers to the right."""
-    heads = [column.head.replace("|", r"\|") for column in columns]  # as in p(x|z)
-    rule = ["---", *["---:"] * (len(columns) - 1)]
-    lines = [f"| {' | '.join(line)} |" for line in [heads, rule, *cells(columns, rows)]]
-    return "\n".join([caption(title, columns, rows_of(columns, rows)), "", *lines, ""])
+    head = [column.head for column in columns]
+    table = markdown_table(head, cells(columns, rows), numbers=len(head) - 1)
+    return f"{caption(title, columns, rows_of(columns, rows))}\n\n{table}"
+
+
+def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> str:
+    """A Markdown table; the last `numbers` columns hold numbers and end at the right. A bar, as in p(x|z), stays one.
+
+    Raises `ValueError` for a row that is longer or shorter than the header.
+    """
+    head, *body = [[cell.replace("|", r"\|") for cell in line] for line in (header, *rows)]
+    if any(len(line) != len(head) for line in body):
+        raise ValueError(f"rows: expected {len(head)} cells like the header, got {[len(line) for line in body]}")
+    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, rule, *body))
