@@ -3,7 +3,7 @@
 #   make test    the whole test suite, lint and import contract included
 # `make proofs` runs the longer proofs that `make test` leaves out; `make bench` measures for half a minute and fails
 # where the NumPy step takes more than 1.5 times as long as torch's; `make notebooks` builds them anew from their scripts.
-# `make slides` sets the slides of the class (exercises/CLASS.md) as HTML and PDF, in build/class.
+# `make slides` sets the slides of the class (exercises/class/README.md) as HTML and PDF, in build/class.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -29,13 +29,13 @@ proofs: .venv/ready
 
 # On every core, and with nothing else running: no -n auto, no ONE_THREAD.
 bench: .venv/ready
-	$(BIN)/pytest -m bench -s tests/test_bench.py
+	$(BIN)/pytest -m bench -s tests/ladder/test_bench.py
 
 notebooks: .venv/ready
-	$(BIN)/python -m ladder.notebooks
+	$(BIN)/python -m tools.notebooks
 
 slides: .venv/ready
-	$(BIN)/python -m exercises.lecture
+	$(BIN)/python -m exercises.class
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -117,7 +117,7 @@ def redraw_model(console: Console, run: Run, choices: Figures) -> int:
     if not torch_is_installed():
         raise InputError(f"{run.path}: its model, {run.config['model']}, needs torch: {INSTALL_TORCH}")
     from paper.checkpoint import open_data, open_model
-    from paper.figures import draw_model_run
+    from paper.drawing import draw_model_run
 
     with step_display(console, "drawing"):
         paths = draw_model_run(run, open_model(run), open_data(run, choices.data_root), choices.draw)

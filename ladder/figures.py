@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
+from figures.charts import latent_space
+from figures.choices import SEED, between, class_names, one_of_each, prior_draws, quantile_grid
+from figures.curves import learning_curves
+from figures.galleries import interpolation, manifold, reconstructions, samples, side_by_side
+from figures.style import save
 from foundation.data import Dataset
 from foundation.errors import InputError
-from foundation.figures.charts import latent_space
-from foundation.figures.choices import SEED, between, class_names, one_of_each, prior_draws, quantile_grid
-from foundation.figures.curves import learning_curves
-from foundation.figures.galleries import interpolation, manifold, reconstructions, samples, side_by_side
-from foundation.figures.style import save
 from foundation.objective import Objective
 from foundation.rung import Rung
 from foundation.runs import Run

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib.stride_tricks import sliding_window_view
 
-from numpy_impl.memory import empty
+from numpy_impl.runtime.memory import empty
 
 Pair = tuple[int, int]
 

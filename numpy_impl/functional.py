@@ -10,9 +10,9 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from numpy_impl.checks import check_arrays, check_shape, check_sizes, check_unit_interval, pair
 from numpy_impl.convolution import channels_last, correlate, correlate_twice, correlate_weight, spread
-from numpy_impl.memory import empty
+from numpy_impl.runtime.arguments import check_arrays, check_shape, check_sizes, check_unit_interval, pair
+from numpy_impl.runtime.memory import empty
 
 IntOrPair = int | tuple[int, int]
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from foundation.architecture import Parameters
-from numpy_impl.checks import check_shape
-from numpy_impl.memory import empty
-from numpy_impl.parallel import on_every_core
+from numpy_impl.runtime.arguments import check_shape
+from numpy_impl.runtime.memory import empty
+from numpy_impl.runtime.parallel import on_every_core
 
 # Entries updated at a time. Fewer would stay in a nearer cache for an update's eleven passes, but between two passes a
 # thread takes Python's lock, and waiting for one another over short passes costs two threads more than the cache gains.

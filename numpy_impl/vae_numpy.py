@@ -38,9 +38,9 @@ from numpy_impl.functional import (
     sigmoid,
     sigmoid_backward,
 )
-from numpy_impl.memory import contiguous
 from numpy_impl.optim import Adam
-from numpy_impl.parallel import on_every_core, shares
+from numpy_impl.runtime.memory import contiguous
+from numpy_impl.runtime.parallel import on_every_core, shares
 
 Images = Float[np.ndarray, "N C H W"]
 Latents = Float[np.ndarray, "N Z"]

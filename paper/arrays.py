@@ -5,10 +5,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from foundation.figures.choices import one_of_each
-from paper.cvae import CompletionVAE, paste
+from figures.choices import one_of_each
 from paper.data import Part
-from paper.vae import VAE
+from paper.models.cvae import CompletionVAE, paste
+from paper.models.vae import VAE
 
 BATCH = 500
 """How many images are encoded or decoded at once."""

@@ -15,7 +15,7 @@ from foundation.files import write_bytes
 from foundation.runs import Run
 from foundation.weights import check_safetensors, load_weights
 from paper.data import DTYPES, Data, load_data
-from paper.models import make_model, model_name
+from paper.models.registry import make_model, model_name
 from paper.options import MODELS, BetaVAEOptions, DataOptions, KLOptions, OptimizerOptions, TrainOptions, VAEOptions
 
 PATHS = ("root", "record", "out")

@@ -16,7 +16,7 @@ from paper.checkpoint import is_model_run, open_data, open_model, read_options
 from paper.data import choose_device
 from paper.evaluation.elbo import has_posterior, images_for_likelihood
 from paper.evaluation.sections import Subject, sections
-from paper.models import model_name
+from paper.models.registry import model_name
 from paper.options import EvaluateOptions
 
 

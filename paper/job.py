@@ -17,7 +17,7 @@ from foundation.errors import InputError
 from foundation.runs import versions
 from paper.data import DTYPES, Data, Part, choose_device, load_data
 from paper.display import HOW_Z
-from paper.models import make_model, model_name
+from paper.models.registry import make_model, model_name
 from paper.options import TrainOptions
 from paper.processes import process_numbers
 from paper.schedules import weights_at

@@ -12,7 +12,7 @@ import tyro
 
 from foundation.command_line import optional
 from foundation.errors import InputError
-from paper.model_options import (
+from paper.models.options import (
     MODELS,
     AutoencoderOptions,
     BetaVAEOptions,

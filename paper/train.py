@@ -25,7 +25,7 @@ from paper.checkpoint import is_model_run, read_options, save_model
 from paper.command_line import Resume, parse_training
 from paper.display import HOW_Z, result_table, training_display
 from paper.job import Job, describe, is_noisy, prepare, results
-from paper.models import model_name
+from paper.models.registry import model_name
 from paper.options import TrainOptions
 from paper.processes import process_group, process_numbers
 from paper.records import EpochRecord
@@ -121,7 +121,7 @@ def finish(console: Console, run: Run, job: Job) -> None:
     if (run.path / "best.safetensors").is_file():
         say(console, f"best.safetensors: the epoch with the smallest validation loss, {job.state.best:.2f} nats")
     with step_display(console, "drawing"):
-        from paper.figures import draw_model_run  # here, since matplotlib takes a second to import
+        from paper.drawing import draw_model_run  # here, since matplotlib takes a second to import
 
         draw_model_run(run, job.model.eval(), job.data)
     if options.record is not None:

@@ -15,8 +15,8 @@ from foundation.training import worst_tensor
 from paper.batches import Batch, draw_batches, forward
 from paper.data import Data, Part
 from paper.distributed import sum_over_processes
-from paper.model_options import check_sizes
-from paper.models import make_model
+from paper.models.options import check_sizes
+from paper.models.registry import make_model
 from paper.optimizer import learning_rate_at, make_optimizer, set_learning_rate
 from paper.options import TrainOptions
 from paper.processes import process_numbers

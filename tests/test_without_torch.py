@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from pictures import write_pictures
 
 import foundation
 import numpy_impl
+from tests.support.pictures import write_pictures
 
 # Read by every Python process that finds it: torch is not there, as far as the import system can see.
 SITECUSTOMIZE = """

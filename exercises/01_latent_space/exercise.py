@@ -73,7 +73,7 @@ def quantiles_by_bisection(n):
 
 def quantiles_of_the_figures(n):
     """Those of the manifold that `vae-ladder` draws."""
-    from foundation.figures.choices import quantile_grid
+    from figures.choices import quantile_grid
 
     return quantile_grid(n)[1]
 

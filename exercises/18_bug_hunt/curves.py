@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
-from foundation.figures.style import INK, MUTED, PALE, RULE, book_style, new_figure, save
+from figures.style import INK, MUTED, PALE, RULE, book_style, new_figure, save
 
 WIDTH = 7.4
 TRAIN = {"color": "#0072b2", "linewidth": 1.5}

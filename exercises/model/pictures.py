@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from exercises.model import CLASSES, load_images, load_model
+from figures.charts import latent_space
+from figures.galleries import GAP, MARGIN, manifold, mosaic, show
+from figures.style import CLASS_COLOURS, DPI, MUTED, book_style, new_figure, pixel_axes, save
 from foundation.data import load
-from foundation.figures.charts import latent_space
-from foundation.figures.galleries import GAP, MARGIN, manifold, mosaic, show
-from foundation.figures.style import CLASS_COLOURS, DPI, MUTED, book_style, new_figure, pixel_axes, save
 
 POINTS, TILES, STEPS = 1000, 20, 11
 PAIRS = (7, 23), (11, 12), (6, 30)

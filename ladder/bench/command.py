@@ -4,10 +4,10 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 
+from figures.style import save
 from foundation.architecture import Architecture
 from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
-from foundation.figures.style import save
 from foundation.files import write_json
 from ladder.bench.compiled import measure_compiled
 from ladder.bench.elsewhere import measure_convolution
@@ -22,7 +22,7 @@ from ladder.bench.tables import tables
 from ladder.bench.timing import Patience
 from ladder.options import Bench
 from ladder.rungs import available_rungs
-from numpy_impl.parallel import CORES
+from numpy_impl.runtime.parallel import CORES
 
 BATCH_SIZES = (1, 8, 32, 128, 512)
 QUICK_BATCH_SIZES, QUICK_ON_ONE_THREAD = (1, 32, 128), (128,)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foundation.figures.style import INK, MUTED, book_style, new_figure
+from figures.style import INK, MUTED, book_style, new_figure
 from ladder.bench.results import NAMES, PartTime, Results, count
 from ladder.rungs import RUNGS
 

@@ -8,7 +8,7 @@ import numpy as np
 from foundation.architecture import Architecture
 from ladder.bench.timing import Patience, Task, on_threads, take_turns
 from ladder.rungs import torch_is_installed
-from numpy_impl import parallel
+from numpy_impl.runtime import parallel
 
 ITEM = 4  # bytes of a float32
 

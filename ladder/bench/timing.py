@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ladder.rungs import torch_is_installed
-from numpy_impl import parallel
+from numpy_impl.runtime import parallel
 
 Task = Callable[[], object]
 

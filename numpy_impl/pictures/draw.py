@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from foundation.figures.style import INK, MUTED, PALE, RULE, book_style, new_figure, pixel_axes, save
+from figures.style import INK, MUTED, PALE, RULE, book_style, new_figure, pixel_axes, save
 
 FORWARD, BACKWARD = "#0072b2", "#d55e00"
 WIDE, DPI = 8.5, 180

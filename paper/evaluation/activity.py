@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paper.vae import kl_per_latent
+from paper.models.vae import kl_per_latent
 
 LatentArray = Float[np.ndarray, "N Z"] | Float[Tensor, "N Z"]
 ACTIVE = 0.01

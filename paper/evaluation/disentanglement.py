@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from paper.evaluation.worlds import Factors, World
+from paper.evaluation.ground_truth import Factors, World
 
 Codes = Float[np.ndarray, "N Z"]
 Code = Callable[[Factors], Codes]

@@ -20,9 +20,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from foundation.errors import InputError
-from paper.models import model_name
-from paper.networks import Images
-from paper.vae import kl_per_latent
+from paper.models.networks import Images
+from paper.models.registry import model_name
+from paper.models.vae import kl_per_latent
 from paper.vae_paper import reparameterize
 
 PIXEL_SEED = 0

@@ -11,8 +11,8 @@ from paper.data import Data
 from paper.evaluation.activity import ACTIVE, variance_of_mu
 from paper.evaluation.disentanglement import Code
 from paper.evaluation.elbo import is_binary
-from paper.evaluation.worlds import Factors, World
-from paper.networks import Images
+from paper.evaluation.ground_truth import Factors, World
+from paper.models.networks import Images
 
 
 @torch.no_grad()

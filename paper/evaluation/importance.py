@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from foundation.errors import InputError
 from paper.evaluation.elbo import check_has_posterior
-from paper.networks import Images
+from paper.models.networks import Images
 
 ROWS = 1024
 """Draws decoded at a time, over images and draws together: memory does not grow with K."""

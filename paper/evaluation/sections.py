@@ -15,16 +15,16 @@ from torch import nn
 
 from foundation.console import say
 from paper.data import Data
-from paper.evaluation import tables, words
+from paper.evaluation import sentences, tables
 from paper.evaluation.activity import active_units, collapse_warning, kl_by_latent, variance_of_mu
 from paper.evaluation.disentanglement import Scores, disentanglement, images_needed, mutual_information_gap
 from paper.evaluation.elbo import elbo_parts, has_posterior, is_binary, reconstruction
 from paper.evaluation.encoding import active_latents, code_of, encode_all
+from paper.evaluation.ground_truth import world_of
 from paper.evaluation.importance import importance_sample
-from paper.evaluation.worlds import world_of
-from paper.networks import Images
+from paper.models.networks import Images
+from paper.models.vq_vae import perplexity
 from paper.options import EvaluateOptions
-from paper.vq_vae import perplexity
 
 Results = dict[str, Any]
 
@@ -85,7 +85,7 @@ def sections(subject: Subject) -> Iterator[Results]:
 
 def bound(subject: Subject) -> Results:
     """The negative ELBO and its parts over all test images, with z drawn and with z = mu."""
-    test, grey, rows = subject.data.test, words.pixels(is_binary(subject.data.test.images)), []
+    test, grey, rows = subject.data.test, sentences.pixels(is_binary(subject.data.test.images)), []
     kinds = {grey: test.images} | ({"black or white, drawn": subject.images} if subject.drawn else {})
     for pixels, images in kinds.items():
         for z, generator in {"sampled": subject.generator(), "mu": None}.items():
@@ -93,7 +93,9 @@ def bound(subject: Subject) -> Results:
             means = (parts.reconstruction.mean(), parts.kl.sum(axis=1).mean(), -parts.elbo.mean())
             rows.append(tables.BoundRow(pixels, z, *map(float, means), standard_error(parts.elbo)))
     heading = f"Negative ELBO and its parts: {len(test):,} test images, nats per image"
-    subject.show(heading, tables.bound_table(rows), *words.about_bound(subject.model, rows[0].pixels, subject.drawn))
+    subject.show(
+        heading, tables.bound_table(rows), *sentences.about_bound(subject.model, rows[0].pixels, subject.drawn)
+    )
     return {"elbo": rows}
 
 
@@ -102,7 +104,7 @@ def latents(subject: Subject) -> Results:
     mu, logvar = encode_all(subject.model, subject.data.test.images, subject.data.test.labels)
     kl, variance = kl_by_latent(mu, logvar), variance_of_mu(mu)
     active = active_units(mu)
-    subject.show("Latents by what they carry", tables.latent_table(kl, variance), words.activity(active, len(kl)))
+    subject.show("Latents by what they carry", tables.latent_table(kl, variance), sentences.activity(active, len(kl)))
     subject.warnings.extend(filter(None, [collapse_warning(kl)]))
     return {"latents": {"kl": kl, "variance_of_mu": variance, "active_units": active}}
 
@@ -119,8 +121,8 @@ def likelihood(subject: Subject) -> Results:
         estimate = importance_sample(model, images, c, options.draws, subject.generator(), on_draws=advance)
     which = f"all {N:,} test images" if count == N else f"{count:,} of {N:,} test images, evenly spread"
     heading = f"log p(x) by importance sampling: {which}, K = {options.draws:,} draws for each"
-    sentences = words.about_likelihood(estimate, options.draws)
-    subject.show(heading, tables.likelihood_table(estimate, c is not None), *sentences)
+    lines = sentences.about_likelihood(estimate, options.draws)
+    subject.show(heading, tables.likelihood_table(estimate, c is not None), *lines)
     subject.warnings.extend(filter(None, [estimate.warning()]))
     return {
         "log_likelihood": {
@@ -130,7 +132,7 @@ def likelihood(subject: Subject) -> Results:
             "effective_draws": {"median": np.median(estimate.effective_draws), "least": estimate.effective_draws.min()},
             "draws": options.draws,
             "images": count,
-            "pixels": "black or white, drawn" if subject.drawn else words.pixels(is_binary(images)),
+            "pixels": "black or white, drawn" if subject.drawn else sentences.pixels(is_binary(images)),
         }
     }
 
@@ -139,17 +141,17 @@ def codes(subject: Subject) -> Results:
     """Reconstruction of a model without q(z|x); of a VQ-VAE the use of its codebook as well."""
     model, test = subject.model, subject.data.test
     losses = reconstruction(model, test.images, test.labels)
-    row = tables.CodeRow(words.pixels(is_binary(test.images)), float(losses.mean()), standard_error(losses))
+    row = tables.CodeRow(sentences.pixels(is_binary(test.images)), float(losses.mean()), standard_error(losses))
     heading = f"Reconstruction: {len(test):,} test images, nats per image"
-    subject.show(heading, tables.code_table(row), words.about_codes(model))
+    subject.show(heading, tables.code_table(row), sentences.about_codes(model))
     found: Results = {"reconstruction": row}
     if hasattr(model, "codebook"):
         with torch.no_grad():
             used = torch.cat([model.codes(x) for x in test.images.split(512)])
         K, entries, places = model.options.codes, len(used.unique()), used[0].numel()
         spread = float(perplexity(used, K))
-        subject.show("Codebook", *words.about_codebook(entries, K, spread, places))
-        subject.warnings.extend(filter(None, [words.codebook_warning(entries, K)]))
+        subject.show("Codebook", *sentences.about_codebook(entries, K, spread, places))
+        subject.warnings.extend(filter(None, [sentences.codebook_warning(entries, K)]))
         found["codebook"] = {"entries": K, "used": entries, "perplexity": spread, "places": places}
     return found
 
@@ -166,7 +168,7 @@ def factors(subject: Subject) -> Results:
         with subject.bar("drawing images of known factors", images_needed(world)) as advance:
             scores = disentanglement(world, code_of(model, data, world, kept, seed, advance), seed)
     tables_ = tables.score_table(scores, len(scores.gaps)), tables.gap_table(scores)
-    subject.show("Disentanglement", *tables_, *words.about_factors(scores, world, kept))
+    subject.show("Disentanglement", *tables_, *sentences.about_factors(scores, world, kept))
     return {"disentanglement": scores._asdict() | {"active_latents": np.flatnonzero(kept)}}
 
 

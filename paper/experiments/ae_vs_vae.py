@@ -12,13 +12,13 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from foundation.figures.charts import latent_spaces
-from foundation.figures.latents import interpolations
+from figures.charts import latent_spaces
+from figures.latents import interpolations
 from paper.arrays import array
 from paper.data import Data
+from paper.experiments.baseline import effective_classes, fit_classifier, unsure
 from paper.experiments.lab import Lab, Settings, need_classes
 from paper.experiments.pictures import image_rows
-from paper.experiments.plain import effective_classes, fit_classifier, unsure
 from paper.experiments.tables import Column
 from paper.options import AutoencoderOptions, DataOptions, VAEOptions
 

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from jaxtyping import Int64
 from torch import Tensor, nn
 
+from figures.lines import Line, Panel, line_panels
 from foundation.errors import InputError
-from foundation.figures.lines import Line, Panel, line_panels
 from paper.data import Data, Part
+from paper.experiments.baseline import accuracy, fit_plain, perceptron
 from paper.experiments.lab import Lab, Settings, need_classes, part_of
 from paper.experiments.pictures import image_rows
-from paper.experiments.plain import accuracy, fit_plain, perceptron
 from paper.experiments.tables import Column, over_seeds
 from paper.options import ConditionalVAEOptions, DataOptions, VAEOptions
 

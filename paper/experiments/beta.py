@@ -10,18 +10,18 @@ import dataclasses
 
 from torch import Tensor, nn
 
+from figures.lines import Panel, line_panels
 from foundation.console import step_display
 from foundation.errors import InputError
-from foundation.figures.lines import Panel, line_panels
 from paper.data import Data
+from paper.drawing import traversal_figure
 from paper.evaluation.activity import kl_by_latent
 from paper.evaluation.disentanglement import disentanglement
 from paper.evaluation.encoding import active_latents, code_of, encode_all
-from paper.evaluation.worlds import world_of
+from paper.evaluation.ground_truth import world_of
 from paper.experiments.lab import Lab, Settings
 from paper.experiments.pictures import image_rows, line_over
 from paper.experiments.tables import Column, over_seeds
-from paper.figures import traversal_figure
 from paper.options import BetaVAEOptions, DataOptions
 
 

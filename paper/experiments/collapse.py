@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 from torch import nn
 
-from foundation.figures.lines import Line, Panel, line_panels
+from figures.lines import Line, Panel, line_panels
 from paper.evaluation.activity import active_units
 from paper.experiments.lab import Lab, Settings
 from paper.experiments.tables import Column, over_seeds

@@ -15,14 +15,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from foundation.figures.conditional import HIDDEN
-from foundation.figures.lines import Line, Panel, line_panels
-from paper.cvae import CompletionVAE
+from figures.conditional import HIDDEN
+from figures.lines import Line, Panel, line_panels
 from paper.evaluation.importance import log_likelihood
+from paper.experiments.baseline import fit_plain, perceptron
 from paper.experiments.lab import Lab, Settings
 from paper.experiments.pictures import image_rows
-from paper.experiments.plain import fit_plain, perceptron
 from paper.experiments.tables import Column, over_images
+from paper.models.cvae import CompletionVAE
 from paper.options import ConditionalVAEOptions, DataOptions
 
 

@@ -12,13 +12,13 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from foundation.figures.charts import latent_spaces
+from figures.charts import latent_spaces
 from paper.arrays import array
 from paper.data import Data
+from paper.drawing import class_figure
+from paper.experiments.baseline import accuracy, fit_plain, nearest_neighbours
 from paper.experiments.lab import Lab, Settings, need_classes, part_of
-from paper.experiments.plain import accuracy, fit_plain, nearest_neighbours
 from paper.experiments.tables import Column, over_seeds
-from paper.figures import class_figure
 from paper.options import ConditionalVAEOptions, DataOptions, VAEOptions
 
 

@@ -4,9 +4,9 @@ import dataclasses
 from statistics import fmean
 
 from paper.data import Data
+from paper.experiments.anomaly import Strangers, find_strangers
+from paper.experiments.denoising import Noise, remove_noise
 from paper.experiments.lab import Lab, Settings, need_classes
-from paper.experiments.noise import Noise, remove_noise
-from paper.experiments.strangers import Strangers, find_strangers
 from paper.experiments.tables import Column
 from paper.options import DataOptions, VAEOptions
 

@@ -17,15 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from figures.choices import one_of_each
+from figures.style import save
 from foundation.console import say
 from foundation.errors import InputError
-from foundation.figures.choices import one_of_each
-from foundation.figures.style import save
 from foundation.runs import Run
 from paper.data import Data, Part
 from paper.experiments.options import ExperimentOptions
 from paper.experiments.tables import with_minus
-from paper.models import make_model
+from paper.models.registry import make_model
 from paper.options import TrainOptions
 from paper.records import EpochRecord, Record
 from paper.schedules import Weights

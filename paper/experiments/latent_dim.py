@@ -9,7 +9,7 @@ import dataclasses
 
 from torch import Tensor
 
-from foundation.figures.lines import Panel, line_panels
+from figures.lines import Panel, line_panels
 from paper.evaluation.activity import active_units
 from paper.experiments.lab import Lab, Settings
 from paper.experiments.pictures import image_rows, line_over

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from paper.experiments.lab import Lab, Settings
 from paper.experiments.pictures import image_rows
 from paper.experiments.tables import Column, over_seeds
-from paper.likelihoods import make_likelihood
+from paper.models.likelihoods import make_likelihood
 from paper.options import DataOptions, VAEOptions
 
 

@@ -8,7 +8,7 @@ import tyro
 
 from foundation.command_line import optional
 from foundation.errors import InputError
-from paper.model_options import check_sizes
+from paper.models.options import check_sizes
 
 EXPERIMENTS = {
     "latent-dim": "How many latents does the data need?",

@@ -1,4 +1,4 @@
-"""Rows of tensors as pictures, and rows of the table as lines; all else is drawn by `foundation.figures`."""
+"""Rows of tensors as pictures, and rows of the table as lines; all else is drawn by `figures`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from foundation.figures.grids import labelled_grid
-from foundation.figures.lines import Line
+from figures.grids import labelled_grid
+from figures.lines import Line
 from paper.arrays import array
 
 

@@ -1,0 +1,210 @@
+"""Plots of measurements: values along a swept variable, one measure against another, ROC curves, distributions."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from figures.labels import apart, fit, text_width
+from figures.style import INK, MUTED, RULE, SERIES, WIDTH, book_style, new_figure
+
+HOLLOW = {"linewidth": 1.4, "markersize": 3.6, "markerfacecolor": "white"}
+POINTS = 12
+"""A line of more points than these needs no markers."""
+
+
+Number = float | int
+
+
+class Line(NamedTuple):
+    """y over x. Several seeds are rows of y: the line is their mean, a dot each of them."""
+
+    x: Sequence[Number] | Sequence[str]
+    """Numbers, or names that stand at equal distances."""
+    y: Float[np.ndarray, " n"] | Float[np.ndarray, "seeds n"] | Sequence[Number]
+    spread: Sequence[Number] | None = None
+    """A standard deviation at each x, where no seeds are given."""
+
+
+class Panel(NamedTuple):
+    """One pair of axes; the title says what y is, and its unit."""
+
+    title: str
+    xlabel: str
+    lines: Mapping[str, Line]
+    log_x: bool = False
+
+
+@book_style()
+def line_panels(panels: Sequence[Panel], title: str, caption: str, columns: int = 2) -> Figure:
+    """Panels in reading order; a legend above them names each line once, and a line looks the same in all of them."""
+    names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    across = _legend_columns(names)
+    legend = 0.165 * -(-len(names) // across) + 0.04 if len(names) > 1 else 0.0
+    room = 3.9 / columns - 0.1
+    titles = [fit(panel.title, room, 8.0) for panel in panels]
+    heads = 0.2 + 0.13 * max(words.count("\n") for words in titles)
+    figure, bottom, top = new_figure((1.2 + heads + 0.35 * (columns == 1)) * rows + legend, title, caption)
+    inch = 1 / figure.get_figheight()
+    grid = figure.add_gridspec(
+        rows, columns, left=0.125, right=0.97, bottom=bottom + 0.38 * inch, top=top - (heads + legend) * inch,
+        wspace=0.3, hspace=0.58 + heads,
+    )  # fmt: skip
+    for i, (panel, words) in enumerate(zip(panels, titles, strict=True)):
+        axes = figure.add_subplot(grid[i // columns, i % columns])
+        _draw(axes, panel, names)
+        # Flush with the numbers of the axis, so that a unit finds room on half a page.
+        axes.annotate(words, (0, 1), (-22, 5), "axes fraction", "offset points", va="bottom", linespacing=1.1)
+    if len(names) > 1:
+        _legend(figure, names, across, top)
+    return figure
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    """How many names stand beside one another above the panels."""
+    widest = max(text_width(name, 7.5) for name in names) + 0.52
+    return max(1, min(len(names), int((WIDTH - 0.3) / widest)))
+
+
+def _legend(figure: Figure, names: Sequence[str], across: int, top: float) -> None:
+    handles = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        [handles[name] for name in names], names, loc="upper left", ncols=across, handlelength=2.8, borderpad=0,
+        bbox_to_anchor=(0.218 / WIDTH, top), borderaxespad=0.2, columnspacing=1.2, labelspacing=0.35,
+    )  # fmt: skip
+
+
+def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+    named = any(isinstance(x, str) for line in panel.lines.values() for x in line.x)
+    ticks = list(dict.fromkeys(x for line in panel.lines.values() for x in line.x))
+    for name, line in panel.lines.items():
+        x = np.array([ticks.index(value) for value in line.x] if named else line.x, dtype=float)
+        y = np.asarray(line.y, dtype=float)
+        style = HOLLOW | SERIES[names.index(name) % len(SERIES)]
+        if len(x) > POINTS:
+            style["marker"] = None
+        mean = y.mean(axis=0) if y.ndim == 2 else y
+        if line.spread is not None:
+            axes.errorbar(x, mean, yerr=line.spread, capsize=2, elinewidth=0.8, label=name, **style)
+        else:
+            axes.plot(x, mean, label=name, **style)
+        if y.ndim == 2:
+            axes.plot(x, y.T, ".", color=style["color"], markersize=3.5, alpha=0.55, markeredgewidth=0)
+    if panel.log_x:
+        axes.set_xscale("log")
+    if named or len(ticks) <= POINTS:
+        axes.xaxis.set_major_locator(FixedLocator(range(len(ticks)) if named else ticks))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticklabels([str(tick) if named else f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(panel.xlabel, labelpad=1)
+    axes.grid(True, axis="y")
+    axes.set_axisbelow(True)
+
+
+@book_style()
+def trade_off(
+    points: Mapping[str, tuple[Sequence[Number], Sequence[Number]]],
+    xlabel: str,
+    ylabel: str,
+    title: str,
+    caption: str,
+    joined: bool = False,
+) -> Figure:
+    """One measure against another: a named point for each model, at the mean of its seeds, which are drawn as dots.
+
+    `joined` draws a line from each point to the next: the path of a sweep.
+    """
+    figure, bottom, top = new_figure(3.0, title, caption)
+    inch = 1 / figure.get_figheight()
+    axes = figure.add_axes((0.145, bottom + 0.38 * inch, 0.815, top - bottom - 0.48 * inch))
+    means = np.array([[np.mean(x), np.mean(y)] for x, y in points.values()])
+    if joined:
+        axes.plot(*means.T, color=RULE, linewidth=1.2, zorder=1)
+    for i, ((x, y), mean) in enumerate(zip(points.values(), means, strict=True)):
+        style = SERIES[0 if joined else i % len(SERIES)]
+        if len(x) > 1:
+            axes.plot(x, y, ".", color=style["color"], markersize=4.5, alpha=0.5, markeredgewidth=0)
+        axes.plot(*mean, style["marker"], color=style["color"], markersize=6, markeredgecolor="white",
+                  markeredgewidth=0.8, zorder=3)  # fmt: skip
+    axes.margins(0.14)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    _name_points(axes, list(points), means)
+    return figure
+
+
+def _name_points(axes: Axes, names: Sequence[str], means: np.ndarray) -> None:
+    """Each name above its point, moved aside where it would cover another name or a point, and tied to it by a line."""
+    axes.autoscale_view()
+    axes.autoscale(enable=False)
+    inches = axes.transData.transform(means) / axes.figure.dpi
+    sizes = np.array([(text_width(name, 7.5) + 0.06, 0.14) for name in names])
+    wished = inches + np.array([0, 0.16])
+    wished[:, 0] = np.minimum(wished[:, 0], WIDTH - 0.06 - sizes[:, 0] / 2)
+    marks = np.full((len(names), 2), 0.13)
+    places = apart(np.concatenate([wished, inches]), np.concatenate([sizes, marks]), fixed=len(names))[: len(names)]
+    places = axes.transData.inverted().transform(places * axes.figure.dpi)
+    for name, place, mean in zip(names, places, means, strict=True):
+        axes.annotate(
+            name, mean, place, ha="center", va="center", fontsize=7.5, color=INK, zorder=2,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "#ffffffcc", "linewidth": 0},
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3},
+        )  # fmt: skip
+
+
+@book_style()
+def roc_curves(
+    curves: Mapping[str, tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]], title: str, caption: str
+) -> Figure:
+    """True positives against false positives as a threshold falls, and the area under each curve."""
+    side = 2.33
+    names = [fit(name, WIDTH - side - 1.22, 7.5, lines=3) for name in curves]
+    beside = sum(0.2 + 0.135 * (name.count("\n") + 1) for name in names)
+    figure, _, top = new_figure(max(side + 0.42, beside), title, caption)
+    inch = 1 / figure.get_figheight()
+    axes = figure.add_axes((0.6 / WIDTH, top - (side + 0.04) * inch, side / WIDTH, side * inch))
+    axes.plot((0, 1), (0, 1), color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    for i, (name, (false, true)) in enumerate(zip(names, curves.values(), strict=True)):
+        style = SERIES[i % len(SERIES)] | {"marker": None, "linewidth": 1.6}
+        axes.plot(false, true, label=f"{name}\narea {np.trapezoid(true, false):.3f}", clip_on=False, **style)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="false positives (share)", ylabel="true positives (share)")
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), handlelength=2.2, labelspacing=0.9, borderpad=0)
+    return figure
+
+
+@book_style()
+def distributions(values: Mapping[str, Float[np.ndarray, " n"]], xlabel: str, title: str, caption: str) -> Figure:
+    """How the values of several groups spread, over shared bins; 1 % of all values may lie outside at either end."""
+    names = list(values)
+    across = _legend_columns(names)
+    legend = 0.165 * -(-len(names) // across) + 0.04 if len(names) > 1 else 0.0
+    figure, bottom, top = new_figure(2.1 + legend, title, caption)
+    inch = 1 / figure.get_figheight()
+    axes = figure.add_axes((0.135, bottom + 0.38 * inch, 0.835, top - bottom - (0.48 + legend) * inch))
+    edges = np.linspace(*np.quantile(np.concatenate([*values.values()]), (0.01, 0.99)), 51)
+    for i, (name, group) in enumerate(values.items()):
+        share = 100 * np.histogram(group, edges)[0] / len(group)
+        style = SERIES[i % len(SERIES)] | {"marker": None}
+        axes.stairs(share, edges, fill=True, color=style["color"], alpha=0.16)
+        axes.plot(np.repeat(edges, 2)[1:-1], np.repeat(share, 2), label=name, linewidth=1.3, **style)
+    axes.set(xlim=(edges[0], edges[-1]), xlabel=xlabel, ylabel="share (%)")
+    axes.set_ylim(bottom=0)
+    axes.grid(True, axis="y")
+    axes.set_axisbelow(True)
+    if len(names) > 1:
+        _legend(figure, names, across, top)
+    return figure

@@ -1,0 +1,129 @@
+r"""The conditional VAE (Sohn, Lee & Yan 2015): every distribution is given a condition c.
+
+    log p(x|c) >= E_q[log p(x|z, c)] - KL(q(z|x, c) || p(z))
+
+c is the label, or a part of the image whose rest is wanted. Against `paper/models/vae.py` the encoder sees c beside x
+and the decoder sees it beside z. What c says, z need not say again: given the label, z is the style.
+
+The paper learns the prior p(z|c) with one more network, and says that z may be independent of c as well. So it is here:
+one style can then be drawn under every label, and nothing else of the VAE changes.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from foundation.errors import InputError
+from paper.models.likelihoods import Values
+from paper.models.networks import Images, Latents, make_decoder, make_embedding, make_encoder
+from paper.models.vae import VAE
+from paper.options import Condition, ConditionalVAEOptions
+
+OneHot = Float[Tensor, "N K"]
+Given = Float[Tensor, "N given H W"]
+
+
+class ConditionalVAE(VAE):
+    """The VAE given the class: c is one-hot."""
+
+    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+        super().__init__(options, image_shape, class_count)
+        planes = class_count if options.network == "conv" else 0
+        channels, height, width = image_shape
+        self.encoder = make_encoder(options, (channels + planes, height, width), class_count)
+        self.decoder = make_decoder(options, image_shape, class_count)
+
+    def condition(self, x: Images | None, labels: Int[Tensor, " N"]) -> OneHot:
+        """Labels as one-hot vectors; x is not looked at."""
+        return one_hot(labels, self.class_count).to(self.encoder.mu.weight.dtype)
+
+    def encode(self, x: Images, c: OneHot) -> tuple[Latents, Latents]:
+        """mu and logvar of q(z|x, c). A convolution takes c as planes beside the image, the one of its class white."""
+        if self.options.network == "mlp":
+            return self.encoder(x, c)
+        planes = c[:, :, None, None].expand(-1, -1, *x.shape[2:])
+        return self.encoder(torch.cat([x, planes], dim=1))
+
+    def decode(self, z: Latents, c: OneHot) -> Images:
+        """The outputs of p(x|z, c)."""
+        return self.decoder(torch.cat([z, c], dim=1))
+
+
+class CompletionVAE(VAE):
+    """The VAE given a part of the image: c is the image with all else black, and a mask that is 1 where it is given.
+
+    Only the missing pixels are modelled: log p(x|z, c) counts them alone, and a completed image shows the given ones.
+    """
+
+    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+        super().__init__(options, image_shape, class_count)
+        channels, height, width = image_shape
+        self.encoder = make_encoder(options, (channels + channels + 1, height, width))
+        self.embedding = make_embedding(options, (channels + 1, height, width))
+        self.decoder = make_decoder(options, image_shape, options.hidden_dims[-1])
+        self.register_buffer("mask", mask_of(options.condition, height, width), persistent=False)
+
+    def condition(self, x: Images, labels: Tensor | None = None) -> Given:
+        """The given pixels and the mask, as channels."""
+        return torch.cat([x * self.mask, self.mask.to(x.dtype).expand(len(x), 1, -1, -1)], dim=1)
+
+    def encode(self, x: Images, c: Given) -> tuple[Latents, Latents]:
+        """mu and logvar of q(z|x, c)."""
+        return self.encoder(torch.cat([x, c], dim=1))
+
+    def decode(self, z: Latents, c: Given) -> Images:
+        """The outputs of p(x|z, c), which is told of c by a network of its own."""
+        return self.decoder(torch.cat([z, self.embedding(c)], dim=1))
+
+    def log_prob(self, outputs: Images, x: Images) -> Values:
+        """log p(x|z, c) in nats, summed over the missing pixels of each image."""
+        return (self.likelihood.log_density(outputs, x) * (1 - self.mask)).flatten(1).sum(1)
+
+    def reconstruct(self, x: Images, c: Given) -> Images:
+        """The given pixels, and x_hat for the missing ones from the mean of q(z|x, c): here x is known in full."""
+        return paste(super().reconstruct(x, c), c)
+
+    def sample(self, z: Latents, c: Given) -> Images:
+        """The given pixels, completed: each z from the prior is another guess at the missing ones."""
+        return paste(super().sample(z, c), c)
+
+
+def conditional_vae(
+    options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int
+) -> ConditionalVAE | CompletionVAE:
+    """The conditional VAE for the condition of the options."""
+    kind = ConditionalVAE if options.condition == "label" else CompletionVAE
+    return kind(options, image_shape, class_count)
+
+
+def one_hot(labels: Int[Tensor, " N"], class_count: int) -> Int[Tensor, "N K"]:
+    """Labels (N,) -> (N, K); `InputError` for a label outside the classes."""
+    outside = labels[(labels < 0) | (labels >= class_count)]
+    if len(outside):
+        raise InputError(f"labels: expected 0 to {class_count - 1}, got {outside[0].item()}")
+    return F.one_hot(labels.long(), class_count)
+
+
+def mask_of(part: str, height: int, width: int) -> Float[Tensor, "H W"]:
+    """1 in the part of an image, such as "upper-left" or "bottom", else 0; `InputError` for a part that is not."""
+    parts = [name for name in Condition.__args__ if name != "label"]
+    if part not in parts:
+        raise InputError(f"part: expected one of {', '.join(parts)}, got {part!r}")
+    words = set(part.split("-"))
+    mask = torch.ones(height, width)
+    if words & {"upper", "top"}:
+        mask[height // 2 :] = 0
+    if words & {"lower", "bottom"}:
+        mask[: height // 2] = 0
+    if "left" in words:
+        mask[:, width // 2 :] = 0
+    if "right" in words:
+        mask[:, : width // 2] = 0
+    return mask
+
+
+def paste(x_hat: Images, c: Given) -> Images:
+    """x_hat with the given pixels of c in their places."""
+    given, mask = c[:, :-1], c[:, -1:]
+    return torch.where(mask > 0, given, x_hat)

@@ -1,0 +1,77 @@
+r"""The importance-weighted autoencoder of Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519.
+
+    log p(x) >= L_K = E[log 1/K sum_k w_k],   w_k = p(x, z_k) / q(z_k|x),   z_1 .. z_K drawn from q(z|x)
+
+Against `paper/models/vae.py` the network is the same and the bound is tighter: L_1 is the ELBO, more draws bring L_K
+up to log p(x), and q(z|x) is no longer asked to explain x at every draw.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from foundation.errors import InputError
+from paper.models.networks import Images, Latents
+from paper.models.vae import VAE, Loss, kl_per_latent
+from paper.schedules import Weights
+
+Draws = Float[Tensor, "N K Z"]
+
+
+class Forward(NamedTuple):
+    """What one forward pass computed, with K draws of z for each image."""
+
+    mu: Latents
+    logvar: Latents
+    eps: Draws
+    z: Draws
+    outputs: Float[Tensor, "N K C H W"]
+
+
+class IWAE(VAE):
+    """The VAE, trained on K draws of z for each image at once."""
+
+    def noise_shape(self, count: int) -> tuple[int, ...]:
+        """K draws of eps for each image."""
+        return count, self.options.draws, self.options.latent_dim
+
+    def forward(self, x: Images, eps: Draws, c: Tensor | None = None) -> Forward:
+        """x -> q(z|x) -> z_1 .. z_K -> p(x|z_1) .. p(x|z_K)."""
+        mu, logvar = self.encode(x)
+        z = mu[:, None] + torch.exp(logvar / 2)[:, None] * eps
+        outputs = self.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return Forward(mu, logvar, eps, z, outputs)
+
+    def log_likelihoods(self, run: Forward, x: Images) -> Float[Tensor, "N K"]:
+        """log p(x|z_k) in nats."""
+        K = run.z.shape[1]
+        copies = x.repeat_interleave(K, dim=0)
+        return self.log_prob(run.outputs.flatten(0, 1), copies).unflatten(0, (len(x), K))
+
+    def loss(self, run: Forward, x: Images, weights: Weights) -> Loss:
+        """-L_K, estimated with one set of K draws.
+
+        Beside it, to compare with a VAE, the reconstruction as a mean over draws and the KL in closed form. They add up
+        to the negative ELBO, not to -L_K, which is lower; with K = 1 the two agree in expectation, not draw by draw.
+        """
+        if (weights.beta, weights.free_bits) != (1.0, 0.0):
+            raise InputError(
+                f"kl: the IWAE's bound has no KL term to hold back, got beta {weights.beta:g} and free bits "
+                f"{weights.free_bits:g}"
+            )
+        log_likelihoods = self.log_likelihoods(run, x)
+        bound = log_mean_exp(log_likelihoods + log_prior_over_posterior(run)).mean()
+        return Loss(-bound, -log_likelihoods.mean(), kl_per_latent(run.mu, run.logvar).sum(1).mean())
+
+
+def log_prior_over_posterior(run: Forward) -> Float[Tensor, "N K"]:
+    """log p(z_k) - log q(z_k|x) in nats; (z - mu) / sigma is eps, and the factors 1 / sqrt(2 pi) cancel."""
+    return 0.5 * (run.eps.square() + run.logvar[:, None] - run.z.square()).sum(2)
+
+
+def log_mean_exp(log_weights: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
+    """log 1/K sum_k w_k, without leaving the logarithm: a single w would underflow."""
+    return torch.logsumexp(log_weights, dim=1) - math.log(log_weights.shape[1])

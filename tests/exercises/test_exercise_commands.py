@@ -1,0 +1,645 @@
+"""The commands about exercises as a learner and a teacher use them: nothing is lost, and bad input is one line."""
+
+import csv
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import tyro
+
+from exercises import options
+from exercises.commands import COMMANDS, run_command
+from exercises.kit import catalogue as catalogue_module
+from exercises.kit import watch as watch_module
+from exercises.kit.answers import Answers, default_folder, reset, start
+from exercises.kit.catalogue import COURSE, catalogue, find
+from exercises.kit.grade import learners_in
+from exercises.kit.progress import FILE, Progress
+from exercises.kit.run import KEPT_PRINTS, Limits, run
+from exercises.kit.run import _wait as wait_for
+from exercises.kit.verdict import Verdict
+from exercises.kit.watch import Watch
+from foundation.console import make_console
+from foundation.errors import InputError
+from tests.support.kl_answers import RIGHT_KL as RIGHT
+from tests.support.kl_answers import WRONG_KL as WRONG
+
+CHECKOUT = Path(__file__).parents[2]
+KL = find("04_kl")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory with a started answers folder, so that nothing touches the checkout's."""
+    monkeypatch.chdir(tmp_path)
+    start(tmp_path / "my_answers")
+    return tmp_path
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course of two exercises that a test may change; they can be started, but not checked."""
+    folder = tmp_path / "course"
+    for name in ("01_first", "02_second"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "exercise.py").touch()
+        (folder / name / "stub.py").write_text(f"# {name}\n", encoding="utf-8")
+        (folder / f"{name}.md").write_text(f"# {name[:2]} · The {name[3:]}\n", encoding="utf-8")
+    monkeypatch.setattr(catalogue_module, "COURSE", folder)
+    return folder
+
+
+def write(text, name="04_kl.py"):
+    """An answer's new content."""
+    (Path("my_answers") / name).write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def check(**choices):
+    return run_command(options.Check(**choices))
+
+
+# The options
+
+
+@pytest.mark.parametrize("name", options.COMMANDS)
+def test_examples_of_the_help_parse_and_have_a_command(name):
+    choices = options.COMMANDS[name]
+    assert choices in COMMANDS
+    examples = [line.split() for line in choices.__doc__.partition("Examples:\n")[2].splitlines() if line.strip()]
+    assert examples
+    for program, command, *arguments in examples:
+        assert (program, command) == ("vae-ladder", name)
+        assert isinstance(tyro.cli(choices, args=arguments), choices)
+
+
+def test_options_import_nothing_heavy():
+    code = "import sys; import exercises.options; sys.exit(bool({'numpy', 'torch', 'rich.table'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT).returncode == 0
+
+
+# start
+
+
+def test_start_copies_every_stub_as_it_is(here, capsys):
+    assert run_command(options.Start()) == 0
+    for entry in catalogue():
+        assert (here / "my_answers" / f"{entry.name}.py").read_bytes() == entry.stub.read_bytes()
+    assert f"{len(catalogue())} answers already there, kept" in capsys.readouterr().out
+
+
+def test_start_never_overwrites(here, capsys):
+    write("mine = 1\n")
+    Path("my_answers/05_bernoulli.py").unlink(missing_ok=True)
+    Path("my_answers/05_bernoulli.py").symlink_to(here / "nowhere")
+    assert run_command(options.Start()) == 0
+    assert Path("my_answers/04_kl.py").read_text(encoding="utf-8") == "mine = 1\n"
+    assert not (here / "nowhere").exists()
+
+
+def test_start_elsewhere_and_check_there(here, capsys):
+    assert run_command(options.Start(to=Path("a/b"))) == 0
+    out = capsys.readouterr().out
+    assert "check 01 --answers a/b, or vae-ladder watch --answers a/b" in out
+    Path("a/b/04_kl.py").write_text(RIGHT, encoding="utf-8")
+    assert check(exercise="4", answers=Path("a/b")) == 0
+    assert "solution 04 --answers a/b" in capsys.readouterr().out
+
+
+def test_start_where_nothing_can_be_written(here):
+    Path("file").touch()
+    with pytest.raises(InputError, match="cannot write file"):
+        run_command(options.Start(to=Path("file")))
+
+
+def test_answers_lie_here_or_beside_the_course(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert default_folder() == COURSE.parent / "my_answers"
+    (tmp_path / "my_answers").mkdir()
+    assert default_folder() == tmp_path / "my_answers"
+
+
+def test_changed_stub_leaves_the_answer_and_says_so(course, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    _, first = start(tmp_path / "my_answers")
+    assert [entry.name for entry in first.copied] == ["01_first", "02_second"]
+    write("mine = 1\n", "01_first.py")
+    (course / "01_first" / "stub.py").write_text("# rewritten\n", encoding="utf-8")
+    _, again = start(tmp_path / "my_answers")
+    (note,) = again.notes
+    assert "01_first has a new stub since you began" in note
+    assert "vae-ladder reset 01" in note
+    assert Path("my_answers/01_first.py").read_text(encoding="utf-8") == "mine = 1\n"
+    run_command(options.ShowProgress())
+    assert "01_first has a new stub" in capsys.readouterr().out
+    run_command(options.Reset(exercise="01"))
+    assert start(tmp_path / "my_answers")[1].notes == []
+
+
+def test_renamed_exercise_leaves_the_answer_and_says_so(course, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    start(tmp_path / "my_answers")
+    write("mine = 1\n", "01_first.py")
+    write("mine = 2\n", "07_gone.py")
+    for path in (course / "01_first", course / "01_first.md"):
+        path.rename(course / path.name.replace("01_first", "03_renamed"))
+    _, again = start(tmp_path / "my_answers")
+    assert [entry.name for entry in again.copied] == ["03_renamed"]
+    assert again.notes == [
+        "01_first.py stays as it is, but the exercise is 03_renamed now: copy your answer to 03_renamed.py",
+        "07_gone.py stays as it is, but the course has no such exercise any more",
+    ]
+    assert Path("my_answers/01_first.py").read_text(encoding="utf-8") == "mine = 1\n"
+
+
+# reset
+
+
+def test_reset_keeps_every_old_answer(here, capsys):
+    answers = Answers(here / "my_answers")
+    kept = []
+    for text in ("one", "two", "three"):  # within one second
+        write(text)
+        kept.append(reset(answers, KL))
+    assert [path.read_text(encoding="utf-8") for path in kept] == ["one", "two", "three"]
+    assert answers.path(KL).read_bytes() == KL.stub.read_bytes()
+    answers.path(KL).unlink()
+    assert run_command(options.Reset(exercise="kl")) == 0
+    assert answers.path(KL).read_bytes() == KL.stub.read_bytes()
+    assert len(list((here / "my_answers").glob("04_kl.*.py"))) == 3
+
+
+# check
+
+
+def test_check_names_the_mistake(here, capsys):
+    write(WRONG)
+    assert check(exercise="04") == 1
+    out = capsys.readouterr().out
+    lines = [line.strip() for line in out.splitlines() if line.strip()]
+    assert lines[0] == "WRONG  04_kl, probe 4 of 8: every variance 4"
+    assert lines[1].split() == ["called", "kl(mu=zeros((5,", "3)),", "logvar=full((5,", "3),", "1.386))"]
+    assert lines[2].split() == ["came", "18.34"]
+    assert lines[3].split() == ["expected", "2.421"]
+    assert lines[4] == "mistake   read logvar as log σ"
+    assert lines[5].startswith("18.34 instead of 2.421")
+    assert lines[-2] == "where     my_answers/04_kl.py:9"
+    assert lines[-1] == "vae-ladder hint 04"
+
+
+def test_check_passes_and_remembers_by_content(here, capsys):
+    write(RIGHT)
+    assert check(exercise="kl") == 0
+    assert capsys.readouterr().out.startswith("PASS  04_kl")
+    answers = Answers(here / "my_answers")
+    assert answers.progress().state(KL) == "PASS"
+    write(RIGHT + "\n# changed\n")
+    assert answers.progress().state(KL) == "changed since PASS"
+    write(RIGHT)
+    assert answers.progress().state(KL) == "PASS"
+    progress = answers.progress()
+    progress.record(KL.name).exercise = "of another time"
+    assert progress.state(KL) == "exercise changed since PASS"
+
+
+def test_untouched_stub_is_not_written_yet(here, capsys):
+    assert check(exercise="04") == 1
+    out = capsys.readouterr().out
+    assert out.startswith("NOT WRITTEN YET  04_kl")
+    assert "04_kl.md" in out
+
+
+def test_check_without_a_name_takes_the_next_unsolved(here, capsys):
+    progress = Progress.load(here / "my_answers")
+    entries = catalogue()
+    assert progress.next(entries) == entries[0]
+    for entry in entries:
+        (here / "my_answers" / f"{entry.name}.py").write_text("x = 1\n", encoding="utf-8")
+        progress.remember(entry, here / "my_answers" / f"{entry.name}.py", "PASS")
+    assert progress.next(entries) is None
+    assert check() == 0
+    assert "every exercise has passed" in capsys.readouterr().out
+    write(WRONG)
+    assert check() == 1
+    assert capsys.readouterr().out.startswith("WRONG  04_kl")
+
+
+def test_what_cannot_be_measured_comes_last(course, tmp_path):
+    answers, _ = start(tmp_path / "my_answers")
+    progress, (first, second) = answers.progress(), catalogue()
+    answers.path(first).write_text("x = 1\n", encoding="utf-8")
+    progress.remember(first, answers.path(first), "NOT MEASURED")
+    assert progress.next([first, second]) == second
+    assert progress.next([first]) == first
+
+
+def test_check_all(here, capsys):
+    for path in Path("my_answers").glob("*.py"):
+        path.unlink()
+    write(WRONG)
+    assert check(all=True) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "WRONG            04_kl  read logvar as log σ" in lines
+    assert sum(line.startswith("MISSING") for line in lines) == len(catalogue()) - 1
+    assert lines[-1].endswith(f"0 of {len(catalogue())} passed")
+
+
+def test_prints_come_after_the_verdict_and_one_probe_prints_at_once(here, capfd):
+    write("def kl(mu, logvar):\n    print('mean', mu.mean())\n    return 0.0\n")
+    assert check(exercise="04") == 1
+    out = capfd.readouterr().out
+    assert out.index("WRONG") < out.index("what your code printed:") < out.index("mean 2.0")
+    assert check(exercise="04", probe=3) == 1
+    out = capfd.readouterr().out
+    assert out.startswith("mean -2.0\nWRONG  04_kl, probe 3 of 8")
+    assert check(exercise="04", probe=1) == 0
+    assert "expected  0" in capfd.readouterr().out
+    assert Answers(here / "my_answers").progress().state(KL) == "WRONG"  # one probe is no check
+
+
+def test_traceback_only_on_request(here, capsys):
+    write("def kl(mu, logvar):\n    return mu @ mu\n")
+    assert check(exercise="04") == 1
+    assert "Traceback" not in capsys.readouterr().out
+    assert check(exercise="04", traceback=True) == 1
+    out = capsys.readouterr().out
+    assert "Traceback" in out
+    assert "return mu @ mu" in out
+
+
+def test_check_from_another_directory_without_network_or_torch(here, monkeypatch):
+    write(RIGHT)
+    monkeypatch.chdir("/")
+    code = (
+        "import sys; sys.modules['torch'] = None; sys.path.insert(0, {!r}); from exercises.commands import run_command"
+    )
+    code += "; from exercises.options import Check; from pathlib import Path"
+    code += "; sys.exit(run_command(Check(exercise='04', answers=Path({!r}))))"
+    command = [sys.executable, "-c", code.format(str(CHECKOUT), str(here / "my_answers"))]
+    before = os.times()
+    done = subprocess.run(command, capture_output=True, text=True)
+    after = os.times()
+    assert (done.returncode, done.stderr) == (0, "")
+    # Seconds of both processes together, however busy the machine is.
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"exercise": "99"}, "expected one of"),
+        ({"exercise": "04", "probe": 0}, "from 1 to 8"),
+        ({"exercise": "04", "probe": 9}, "from 1 to 8"),
+        ({"exercise": "04", "all": True}, "--all"),
+        ({"exercise": "04", "time_limit": 0.0}, "time limit"),
+        ({"exercise": "04", "time_limit": float("nan")}, "time limit"),
+        ({"exercise": "04", "answers": Path("nowhere")}, "vae-ladder start --to nowhere"),
+    ],
+)
+def test_check_refuses(here, choices, said):
+    with pytest.raises(InputError, match=said):
+        check(**choices)
+
+
+def test_missing_answer_and_spoilt_progress_are_one_line(here):
+    Path("my_answers/04_kl.py").unlink()
+    with pytest.raises(InputError, match=r"my_answers/04_kl.py: expected an answer"):
+        check(exercise="04")
+    for content in ("{", "[1]", '{"04_kl": 3}'):
+        Path("my_answers", FILE).write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match="delete the file"):
+            run_command(options.ShowProgress())
+
+
+def test_progress_of_a_later_version_is_read(here):
+    Path("my_answers", FILE).write_text('{"04_kl": {"hints": 2, "stars": 5}}', encoding="utf-8")
+    assert Progress.load(here / "my_answers").record("04_kl").hints == 2
+
+
+# Answers that misbehave
+
+
+@pytest.mark.parametrize(
+    ("text", "came", "line"),
+    [
+        ("def kl(mu, logvar):\n    while True: pass\n", "nothing in 1 s", "2"),
+        ("while True: pass\n", "nothing in 1 s", "1"),
+        ("import os\nos._exit(0)\n", "the end of Python, with exit code 0", ""),
+        ("import sys\ndef kl(mu, logvar):\n    sys.exit(3)\n", "SystemExit: 3", "3"),
+        ("import sys\nsys.exit(0)\n", "SystemExit: 0", "2"),
+        ("import ctypes\ndef kl(mu, logvar):\n    ctypes.string_at(0)\n", "a crash (SIGSEGV)", ""),
+        ("def kl(mu logvar):\n", "SyntaxError: invalid syntax", "1"),
+        ("import nothing_of_this_name\n", "ModuleNotFoundError", "1"),
+        ("kl = 3\n", "int, not a function", ""),
+        ("def kl(mu, logvar):\n    return float(input())\n", "EOFError", "2"),
+        ("def kl(mu, logvar):\n    return kl(mu, logvar)\n", "RecursionError", "2"),
+    ],
+)
+def test_misbehaving_answer_gets_a_verdict(here, text, came, line):
+    write(text)
+    verdict = run(KL, Path("my_answers/04_kl.py"), Limits(seconds=1))
+    assert verdict.outcome == "WRONG"
+    assert came in verdict.came
+    assert not line or verdict.where.endswith(f"04_kl.py:{line}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone keeps to the limit")
+def test_memory_is_limited(here):
+    write("import numpy as np\ndef kl(mu, logvar):\n    return np.zeros(10**9).sum()\n")
+    verdict = run(KL, Path("my_answers/04_kl.py"), Limits(megabytes=512))
+    assert "MemoryError" in verdict.came
+
+
+def test_a_result_that_breaks_the_check_is_not_measured(here, capsys):
+    write("class Odd(tuple):\n    def __len__(self): return 1 / 0\ndef kl(mu, logvar):\n    return Odd()\n")
+    assert check(exercise="04", traceback=True) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("NOT MEASURED  04_kl")
+    assert "the check itself failed" in out
+    assert "ZeroDivisionError" in out
+
+
+def test_a_flood_of_prints_is_cut(here, capsys):
+    write("def kl(mu, logvar):\n    print('x' * 10**7)\n    return 0.0\n")
+    verdict = run(KL, Path("my_answers/04_kl.py"))
+    assert verdict.outcome == "WRONG"
+    assert KEPT_PRINTS <= len(verdict.prints) < KEPT_PRINTS + 100
+    assert check(exercise="04") == 1
+    assert len(capsys.readouterr().out) < 2000
+
+
+def test_processes_that_an_answer_starts_end_with_it(here):
+    write(
+        """
+        import subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print(child.pid)
+        """
+    )
+    verdict = run(KL, Path("my_answers/04_kl.py"))
+    assert verdict.outcome == "NOT WRITTEN YET"
+    pid = int(verdict.prints.split()[0])
+    state = Path(f"/proc/{pid}/stat")
+    if state.parents[1].is_dir():
+        assert not state.exists() or state.read_text().split()[2] in "ZX"  # a zombie of nobody's, at most
+
+
+def test_helpers_beside_an_answer_can_be_imported_but_hide_nothing(here):
+    write("raise RuntimeError('the wrong numpy')\n", "numpy.py")
+    write("from math import exp as my_exp\n", "helper.py")
+    write("import helper\n" + RIGHT)
+    assert run(KL, Path("my_answers/04_kl.py")).outcome == "PASS"
+
+
+# hint, solution, progress
+
+
+def test_hints_come_one_by_one(here, capsys):
+    hints = KL.load().hints
+    for number, text in enumerate((*hints, hints.line), 1):
+        assert run_command(options.Hint(exercise="04")) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"hint {min(number, 3)} of 3  04_kl")
+        assert "".join(text.split()) in "".join(out.split())
+        assert ("the next one" in out) == (number < 3)
+    run_command(options.ShowProgress())
+    assert "3 hints" in capsys.readouterr().out
+
+
+def test_solution_only_after_a_pass_or_on_giving_up(here, capsys):
+    with pytest.raises(InputError, match="--give-up"):
+        run_command(options.Solution(exercise="04"))
+    assert run_command(options.Solution(exercise="04", give_up=True)) == 0
+    out = capsys.readouterr().out
+    line = next(line for line in out.splitlines() if "vae_numpy.py:" in line)
+    source, number = line.rsplit(":", 1)
+    assert Path(source).read_text(encoding="utf-8").splitlines()[int(number) - 1].startswith("def kl_divergence")
+    run_command(options.ShowProgress())
+    assert "solution seen" in capsys.readouterr().out
+    write(RIGHT)
+    reset(Answers(here / "my_answers"), KL)
+    write(RIGHT)
+    check(exercise="04")
+    assert run_command(options.Solution(exercise="04")) == 0
+
+
+def test_progress_lists_every_exercise_with_its_state(here, capsys):
+    write(RIGHT)
+    check(exercise="04")
+    Path("my_answers", f"{catalogue()[0].name}.py").write_text("x = 1\n", encoding="utf-8")
+    capsys.readouterr()
+    assert run_command(options.ShowProgress()) == 0
+    out = capsys.readouterr().out
+    for entry in catalogue():
+        assert entry.name in out
+        assert entry.title in out
+    assert next(line for line in out.splitlines() if "04_kl" in line).split()[1] == "PASS"
+    assert out.rstrip().endswith(f"1 of {len(catalogue())} passed")
+
+
+# watch
+
+
+class Script:
+    """Stands in for the keyboard: each item is a key, or something to do before the next look."""
+
+    def __init__(self, *items):
+        self.items = list(items)
+
+    def __call__(self, seconds):
+        item = self.items.pop(0) if self.items else "q"
+        if callable(item):
+            item()
+            return ""
+        return item
+
+
+def watch(here, monkeypatch, *items):
+    """Run a watch session from a script; the exercises that were checked, in order."""
+    checked = []
+
+    def fake(entry, path, limits):
+        checked.append(entry.name)
+        text = path.read_text(encoding="utf-8")
+        found = "PASS" if text == RIGHT else "NOT WRITTEN YET" if "NotImplementedError" in text else "WRONG"
+        return Verdict(entry.name, found)
+
+    monkeypatch.setattr(watch_module, "run", fake)
+    Watch(make_console(), Answers(here / "my_answers"), Script(*items), KL).run()
+    return checked
+
+
+def test_watch_checks_on_change_only(here, monkeypatch, capsys):
+    assert (
+        watch(here, monkeypatch, "", "", "", lambda: write("x = 1\n"), "", "", lambda: write(RIGHT), "", "")
+        == ["04_kl"] * 3
+    )
+    assert "n when you want the next one" in capsys.readouterr().out
+
+
+def test_watch_stays_on_success_until_next(here, monkeypatch, capsys):
+    write(RIGHT)
+    checked = watch(here, monkeypatch, "", "", "", "n", "", "")
+    later = [entry.name for entry in catalogue() if entry.name > "04_kl"] or [catalogue()[0].name]
+    assert checked[0] == "04_kl"
+    if len(catalogue()) > 1:
+        assert checked[1] == later[0]
+
+
+def test_watch_keys(here, monkeypatch, capsys):
+    assert watch(here, monkeypatch, "h", "H", "l", "x", "q", "h") == ["04_kl"]
+    out = capsys.readouterr().out
+    assert "hint 1 of 3" in out
+    assert "hint 2 of 3" in out
+    assert "hint 3 of 3" not in out
+    assert out.count("passed") == 2  # the bar above the verdict, and the list
+    assert "h hint · n next · l list · q quit" in out
+
+
+def test_watch_survives_a_file_that_is_away_for_a_moment(here, monkeypatch, capsys):
+    path = Path("my_answers/04_kl.py")
+    assert watch(here, monkeypatch, "", path.unlink, "", lambda: write(RIGHT), "") == ["04_kl"] * 2
+    assert "is not there" in capsys.readouterr().out
+
+
+def test_watch_without_a_terminal_reads_lines(here):
+    write(WRONG)
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.commands import run_command"
+    code += "; from exercises.options import Watch; sys.exit(run_command(Watch(exercise='04')))"
+    done = subprocess.run([sys.executable, "-c", code], input="h\nq\n", capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "read logvar as log σ" in done.stdout
+    assert "hint 1 of 3" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX terminal")
+def test_watch_on_a_terminal_reads_single_keys(here):
+    import pty
+
+    write(RIGHT)
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.kit.keys import open_keys\n"
+    code += "with open_keys() as poll:\n    print('ready', flush=True)\n    print('key', poll(20), flush=True)"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=theirs, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    os.write(ours, b"n")  # and no Enter
+    assert process.stdout.readline() == "key n\n"
+    assert process.wait(20) == 0
+    process.stdout.close()
+    os.close(ours)
+    os.close(theirs)
+
+
+# grade
+
+
+def hand_in(folder, text):
+    folder.mkdir(parents=True)
+    (folder / "04_kl.py").write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def hash_of_everything(folder):
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()
+
+
+VANDAL = """
+from pathlib import Path
+
+Path("litter.txt").write_text("in the working directory")
+Path("../verdict.json").write_text("{}")
+for path in Path(__file__).parent.glob("*.py"):
+    path.write_text("overwritten")
+for path in (Path(__file__).parents[1] / "anna").glob("*"):
+    path.write_text("overwritten")
+"""
+
+
+def test_grade_many(here, capsys):
+    hand_in(here / "class" / "anna", RIGHT)
+    hand_in(here / "class" / "ben", WRONG)
+    hand_in(here / "class" / "cleo", "while True:\n    pass\n")
+    hand_in(here / "class" / "dan", "import os\nos._exit(0)\n")
+    hand_in(here / "class" / "eve", VANDAL)
+    hand_in(here / "class" / "=fay", KL.stub.read_text(encoding="utf-8"))
+    (here / "class" / "not a learner").mkdir()
+    (here / "class" / "gil").mkdir()
+    (here / "class" / "gil" / "01_latent_space.py").touch()
+    before = hash_of_everything(here / "class"), hash_of_everything(COURSE / "04_kl")
+    choices = options.Grade(folders=(Path("class"),), exercises="04", time_limit=1.0, out=Path("out/grades.csv"))
+    assert run_command(choices) == 0
+    assert (hash_of_everything(here / "class"), hash_of_everything(COURSE / "04_kl")) == before
+    with open("out/grades.csv", encoding="utf-8", newline="") as file:
+        rows = {row["learner"]: row for row in csv.DictReader(file)}
+    states = {learner: row["state"] for learner, row in rows.items()}
+    assert states == {
+        "'=fay": "NOT WRITTEN YET",
+        "anna": "PASS",
+        "ben": "WRONG",
+        "cleo": "WRONG",
+        "dan": "WRONG",
+        "eve": "NOT WRITTEN YET",
+        "gil": "MISSING",
+    }
+    assert rows["ben"]["mistake"] == "read logvar as log σ"
+    assert rows["cleo"]["came"] == "nothing in 1 s"
+    assert {row["exercise"] for row in rows.values()} == {"04_kl"}
+    out = capsys.readouterr().out
+    assert "ben  04_kl  read logvar as log σ" in out
+    assert "written to out/grades.csv" in out
+
+
+def test_learners_are_told_apart(tmp_path):
+    for name in ("a/x", "b/x", "y"):
+        hand_in(tmp_path / name, "")
+    folders = (tmp_path / "a", tmp_path / "b" / "x", tmp_path / "y", tmp_path / "y")
+    assert list(learners_in(folders)) == ["a/x", "b/x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"folders": ()}, "at least one"),
+        ({"folders": (Path("nowhere"),)}, "no such folder"),
+        ({"folders": (Path("empty"),)}, "04_kl.py"),
+        ({"exercises": "04,99"}, "expected one of"),
+        ({"out": Path("empty")}, "it is a folder"),
+        ({"out": Path("file/grades.csv")}, "cannot write"),
+        ({"time_limit": -1.0}, "time limit"),
+        ({"memory_limit": 1}, "memory limit"),
+    ],
+)
+def test_grade_refuses_before_it_begins(here, monkeypatch, change, said):
+    Path("empty").mkdir()
+    Path("file").touch()
+    monkeypatch.setattr("exercises.commands.grade", lambda *_: pytest.fail("it began"))
+    with pytest.raises(InputError, match=said):
+        run_command(options.Grade(**{"folders": (Path("my_answers"),), "exercises": "04"} | change))
+
+
+def test_nothing_is_written_into_the_course_or_the_answers(here):
+    def files():
+        folders = COURSE / "04_kl", COURSE / "kit", here / "my_answers"
+        return {path for folder in folders for path in folder.rglob("*") if path.suffix != ".pyc"}
+
+    before = files()
+    write(RIGHT)
+    assert run(KL, Path("my_answers/04_kl.py")).outcome == "PASS"
+    assert files() == before
+    assert not Path("my_answers/__pycache__").exists()
+
+
+def test_clock_begins_anew_with_every_file_that_says_so(tmp_path):
+    """So that the import of torch, after the first probes have passed, does not count for the answer."""
+    clock = tmp_path / "clock"
+    code = "import sys, time\nfor i in range({}): open(sys.argv[1], 'w').write(str(i)); time.sleep(0.8)"
+    for times, seconds, expected in ((2, 0.1, 0), (1, 0.1, 0)):
+        process = subprocess.Popen([sys.executable, "-c", code.format(times), str(clock)])
+        assert wait_for(process, clock, seconds) == expected
+    process = subprocess.Popen([sys.executable, "-c", code.format(1).replace("0.8", "30"), str(clock)])
+    assert wait_for(process, clock, 0.1) is None
+    process.kill()
+    process.wait()

@@ -1,0 +1,1 @@
+"""Tests of rung 1."""

@@ -1,0 +1,133 @@
+"""Sharing out a batch among the cores: nobody can tell from the numbers how many there were."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from foundation.architecture import Architecture, initial_parameters
+from foundation.objective import Objective
+from numpy_impl import vae_numpy as vae
+from numpy_impl.optim import Adam
+from numpy_impl.runtime import parallel
+
+SMALL = Architecture(latent_dim=3, channels=(2, 5), hidden_dim=7, image_shape=(1, 8, 12))
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """Sets the number of cores, and lets a share be a single image."""
+
+    def use(count: int) -> None:
+        monkeypatch.setattr(parallel, "CORES", count)
+        monkeypatch.setattr(parallel, "SMALLEST_SHARE", 1)
+        parallel._threads.cache_clear()
+
+    yield use
+    parallel._threads.cache_clear()
+
+
+@pytest.mark.parametrize(("N", "count"), [(1, 1), (2, 2), (7, 3), (128, 5), (3, 8)])
+def test_shares_cover_the_batch_once_and_evenly(cores, N, count):
+    cores(count)
+    parts = parallel.shares(N)
+    sizes = [len(np.arange(N)[part]) for part in parts]
+    assert np.concatenate([np.arange(N)[part] for part in parts]).tolist() == list(range(N))
+    assert len(parts) == min(N, count)
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_small_batch_is_not_shared_out(monkeypatch):
+    monkeypatch.setattr(parallel, "CORES", 4)
+    assert parallel.shares(2 * parallel.SMALLEST_SHARE - 1) == [slice(0, 2 * parallel.SMALLEST_SHARE - 1)]
+
+
+@pytest.mark.parametrize("objective", [Objective(beta=2.5), Objective("gaussian")])
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_loss_and_every_gradient_are_those_of_one_core(cores, count, objective):
+    rng = np.random.default_rng(0)
+    parameters = initial_parameters(SMALL, rng, np.float64)
+    x, eps = rng.random((7, 1, 8, 12)), rng.standard_normal((7, 3))  # shares of different sizes
+    cores(1)
+    loss, gradients = vae.differentiate(parameters, x, eps, objective)
+    cores(count)
+    shared_loss, shared = vae.differentiate(parameters, x, eps, objective)
+    np.testing.assert_allclose(shared_loss, loss, rtol=1e-14)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(shared[name], gradient, rtol=0, atol=1e-14 * np.abs(gradient).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_on_several_cores_repeats_itself_to_the_last_bit(cores, dtype):
+    cores(3)
+
+    def train():
+        rng = np.random.default_rng(0)
+        parameters = initial_parameters(SMALL, rng, dtype)
+        optimizer = Adam(parameters)
+        for _ in range(5):
+            x, eps = rng.random((7, 1, 8, 12)).astype(dtype), rng.standard_normal((7, 3)).astype(dtype)
+            loss = vae.train_step(parameters, optimizer, x, eps, Objective())
+        assert {np.asarray(part).dtype for part in loss} == {np.dtype(dtype)}
+        return parameters
+
+    first, second = train(), train()
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+    assert {value.dtype for value in first.values()} == {np.dtype(dtype)}
+
+
+def test_results_come_in_order_and_from_the_caller_and_its_helpers(cores):
+    cores(3)
+    meeting = threading.Barrier(3, timeout=30)  # passed only if three tasks run at the same time
+
+    def task(number):
+        meeting.wait()
+        return number, threading.current_thread()
+
+    numbers, threads = zip(*parallel.on_every_core(task, range(6)), strict=True)
+    assert numbers == tuple(range(6))
+    assert len(set(threads)) == 3
+    assert threading.current_thread() in threads
+
+
+def test_each_of_several_tasks_has_blas_on_one_thread(cores):
+    def task(_):
+        return {library["num_threads"] for library in parallel._blas().info()}
+
+    cores(2)
+    with threadpool_limits(2, user_api="blas"):
+        assert parallel.on_every_core(task, range(3)) == [{1}] * 3
+        assert parallel.on_every_core(task, range(1)) == [{2}]
+
+
+@pytest.mark.parametrize("divisors", [[1, 0], [0, 1], [0, 0], [0]])
+def test_an_exception_reaches_the_caller_when_all_is_quiet(cores, divisors):
+    cores(2)
+    running = set()
+
+    def task(divisor):
+        running.add(threading.get_ident())
+        try:
+            time.sleep(0.01 * divisor)
+            return 1 / divisor
+        finally:
+            running.discard(threading.get_ident())
+
+    with pytest.raises(ZeroDivisionError):
+        parallel.on_every_core(task, divisors)
+    assert not running
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("1", 1), ("0", None), ("many", None), ("1000000", None)])
+def test_omp_num_threads_is_obeyed_where_it_makes_sense(wanted, expected):
+    code = "from numpy_impl.runtime.parallel import CORES; print(CORES)"
+    counts = [
+        int(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout)
+        for env in (os.environ | {"OMP_NUM_THREADS": wanted}, {**os.environ, "OMP_NUM_THREADS": ""})
+    ]
+    assert counts[0] == (expected or counts[1])

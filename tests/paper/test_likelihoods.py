@@ -1,0 +1,242 @@
+"""p(x|z) against torch.distributions, numerical integration and the moments of draws."""
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from paper.models import likelihoods  # noqa: E402
+from paper.models.likelihoods import ContinuousBernoulli, LearnedGaussian, log_normaliser, make_likelihood  # noqa: E402
+
+D = torch.distributions
+NAMES = ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
+LOGITS = [-1e4, -300.0, -88.0, -20.0, -3.0, -0.11, -0.1, -0.09, -1e-3, -1e-9, 0.0]
+LOGITS += [-logit for logit in LOGITS[:-1]]
+
+
+def images(*values, dtype=torch.float64):
+    """One pixel each: (N, 1, 1, 1)."""
+    return torch.tensor(values, dtype=dtype).reshape(-1, 1, 1, 1)
+
+
+def draw(seed=0, dtype=torch.float64, scale=3.0):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (5, 3, 7, 11)
+    return (
+        scale * torch.randn(shape, generator=generator, dtype=dtype),
+        torch.rand(shape, generator=generator, dtype=dtype),
+    )
+
+
+def integral(f, low, high, count=100):
+    """By Gauss-Legendre quadrature on pieces that shrink towards both ends, where steep densities live."""
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    edges = (1 - np.cos(np.linspace(0, math.pi, count + 1))) / 2 * (high - low) + low
+    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    x = torch.from_numpy((middle[:, None] + half[:, None] * nodes).ravel())
+    return (f(x).detach() * torch.from_numpy((half[:, None] * weights).ravel())).sum().item()
+
+
+def densities(likelihood, logit, x):
+    x = x.reshape(-1, 1, 1, 1)
+    return torch.exp(likelihood.log_prob(torch.full_like(x, logit), x))
+
+
+# Densities.
+
+
+def test_bernoulli_of_torch_distributions():
+    outputs, x = draw(1)
+    x = x.round()
+    theirs = D.Bernoulli(logits=outputs).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(make_likelihood("bernoulli", 0.2).log_prob(outputs, x), theirs, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "gaussian-learned"])
+@pytest.mark.parametrize("sigma", [0.05, 0.2, 3.0])
+def test_gaussian_of_torch_distributions(name, sigma):
+    outputs, x = draw(2)
+    theirs = D.Normal(outputs.sigmoid(), sigma).log_prob(x).sum((1, 2, 3))
+    ours = make_likelihood(name, sigma).double().log_prob(outputs, x)
+    # A parameter starts in float32.
+    torch.testing.assert_close(ours, theirs, rtol=1e-13 if name == "gaussian" else 1e-5, atol=0)
+
+
+def test_continuous_bernoulli_of_torch_distributions():
+    # Theirs takes a series of fewer terms near 1/2, and clips lambda: stay away from both.
+    outputs, x = draw(3)
+    outputs = torch.where(outputs.abs() < 0.2, outputs + 1, outputs)
+    theirs = D.ContinuousBernoulli(logits=outputs, lims=(0.4999, 0.5001)).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(ContinuousBernoulli().log_prob(outputs, x), theirs, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("logit", [logit for logit in LOGITS if abs(logit) <= 300])
+def test_continuous_bernoulli_is_a_density_with_this_mean(logit):
+    likelihood = ContinuousBernoulli()
+    assert integral(lambda x: densities(likelihood, logit, x), 0, 1) == pytest.approx(1, rel=1e-12)
+    mean = integral(lambda x: x * densities(likelihood, logit, x), 0, 1)
+    assert likelihood.mean(images(logit)).item() == pytest.approx(mean, rel=1e-11)
+
+
+def test_bernoulli_is_no_density_on_grey_pixels():
+    # What binary cross-entropy leaves out, and why the continuous Bernoulli exists: up to 1/2 at lambda = 1/2.
+    bernoulli = make_likelihood("bernoulli", 0.2)
+    assert integral(lambda x: densities(bernoulli, 0.0, x), 0, 1) == pytest.approx(0.5, rel=1e-12)
+    assert integral(lambda x: densities(bernoulli, 5.0, x), 0, 1) < 0.2
+
+
+@pytest.mark.parametrize("name", ["gaussian", "gaussian-learned"])
+def test_gaussian_is_a_density(name):
+    likelihood = make_likelihood(name, 0.2).double()
+    assert integral(lambda x: densities(likelihood, 1.3, x), -3, 4) == pytest.approx(1, rel=1e-12)
+
+
+PLANTED = {
+    "no normaliser": lambda logits: torch.zeros_like(logits),
+    "log 2 everywhere": lambda logits: torch.full_like(logits, math.log(2)),
+    "logits not halved": lambda logits: torch.log(logits / torch.tanh(logits)),
+    "subtracted": lambda logits: -log_normaliser(logits),
+    "of the probability": lambda logits: log_normaliser(logits.sigmoid()),
+}
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_wrong_normaliser_is_no_density(bug, monkeypatch):
+    monkeypatch.setattr(likelihoods, "log_normaliser", PLANTED[bug])
+    assert abs(integral(lambda x: densities(ContinuousBernoulli(), 1.7, x), 0, 1) - 1) > 0.01
+
+
+# In and out of the series, at extremes, in both precisions.
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0])
+def test_values_and_gradients_are_finite_everywhere(name, x, dtype):
+    likelihood = make_likelihood(name, 0.2).to(dtype)
+    logits = images(*LOGITS, 1e20, -1e20, dtype=dtype).requires_grad_()
+    for function in (lambda: likelihood.log_prob(logits, torch.full_like(logits, x)), lambda: likelihood.mean(logits)):
+        values = function()
+        (gradient,) = torch.autograd.grad(values.sum(), logits)
+        assert torch.isfinite(values).all()
+        assert torch.isfinite(gradient).all()
+        assert values.dtype == gradient.dtype == dtype
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.float64, 1e-9)])
+def test_gradient_of_the_continuous_bernoulli_is_x_minus_its_mean(dtype, tolerance):
+    # As in every exponential family. The series and the formula must agree where they meet.
+    logits = torch.cat([torch.linspace(-0.3, 0.3, 301), torch.tensor(LOGITS)]).to(dtype).reshape(-1, 1, 1, 1)
+    logits.requires_grad_()
+    likelihood = ContinuousBernoulli()
+    x = torch.full_like(logits, 0.3)
+    (gradient,) = torch.autograd.grad(likelihood.log_prob(logits, x).sum(), logits)
+    torch.testing.assert_close(gradient, (x - likelihood.mean(logits)).detach(), rtol=0, atol=tolerance)
+
+
+def test_float32_is_close_to_float64():
+    outputs, x = draw(4, torch.float32, scale=8.0)
+    for name in NAMES:
+        likelihood = make_likelihood(name, 0.2)
+        single = likelihood.log_prob(outputs, x)
+        torch.testing.assert_close(
+            single.double(), likelihood.double().log_prob(outputs.double(), x.double()), rtol=1e-5, atol=1e-3
+        )
+        assert single.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_by_central_differences(name):
+    likelihood = make_likelihood(name, 0.3).double()
+    outputs, x = (tensor[:2, :1, :2, :3] for tensor in draw(5))
+    outputs = torch.cat([outputs, outputs / 100]).requires_grad_()  # the series as well
+    x = torch.cat([x, x])
+    parameters = tuple(likelihood.parameters())
+    assert torch.autograd.gradcheck(
+        lambda o, *_: (likelihood.log_prob(o, x), likelihood.mean(o)), (outputs, *parameters)
+    )
+
+
+# The learned variance.
+
+
+def test_the_learned_sigma_finds_the_root_mean_square_error():
+    # Its optimum has a closed form: sigma^2 is the mean squared error.
+    outputs, x = draw(6)
+    likelihood = LearnedGaussian(1.0).double()
+    optimizer = torch.optim.LBFGS(likelihood.parameters(), max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = -likelihood.log_prob(outputs, x).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    expected = (x - outputs.sigmoid()).square().mean().sqrt()
+    torch.testing.assert_close(likelihood.sigma().detach(), expected, rtol=1e-6, atol=0)
+
+
+def test_which_likelihood_has_parameters():
+    assert {name: list(make_likelihood(name, 0.2).state_dict()) for name in NAMES} == {
+        "bernoulli": [],
+        "gaussian": [],
+        "gaussian-learned": ["log_sigma"],
+        "continuous-bernoulli": [],
+    }
+
+
+# Draws.
+
+DRAWS = 100_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("logit", [-30.0, -2.0, 0.0, 1e-4, 0.5, 4.0])
+def test_draws_have_the_mean_and_the_spread_of_the_density(name, logit):
+    likelihood = make_likelihood(name, 0.3)
+    outputs = torch.full((1, 1, 1, DRAWS), logit)
+    x = likelihood.draw(outputs, torch.Generator().manual_seed(7)).double()
+    lambda_ = 1 / (1 + math.exp(-logit))
+    variance = {
+        "bernoulli": lambda_ * (1 - lambda_),
+        "continuous-bernoulli": D.ContinuousBernoulli(logits=torch.tensor(logit).double()).variance.item(),
+    }.get(name, 0.3**2)
+    error = 5 * math.sqrt(variance / DRAWS) + 1e-9
+    assert x.mean().item() == pytest.approx(likelihood.mean(outputs[..., :1]).item(), abs=error)
+    assert x.var().item() == pytest.approx(variance, rel=0.04, abs=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-4.0, -1e-7, 0.05, 2.0])
+def test_draws_of_the_continuous_bernoulli_follow_its_distribution_function(logit):
+    x = ContinuousBernoulli().draw(torch.full((1, 1, 1, DRAWS), logit), torch.Generator().manual_seed(8))
+    theirs = D.ContinuousBernoulli(logits=torch.tensor(logit).double())
+    for place in (0.1, 0.5, 0.9):
+        share = (x < place).double().mean().item()
+        assert share == pytest.approx(theirs.cdf(torch.tensor(place).double()).item(), abs=5 * 0.5 / math.sqrt(DRAWS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_draws_repeat_by_the_generator_and_stay_where_they_belong(name, dtype):
+    likelihood = make_likelihood(name, 0.3).to(dtype)
+    outputs = images(*LOGITS, dtype=dtype).expand(-1, 1, 5, 7).contiguous()
+    first, again = (likelihood.draw(outputs, torch.Generator().manual_seed(3)) for _ in range(2))
+    other = likelihood.draw(outputs, torch.Generator().manual_seed(4))
+    torch.testing.assert_close(first, again, rtol=0, atol=0)
+    assert not torch.equal(first, other)
+    assert first.dtype == dtype
+    assert torch.isfinite(first).all()
+    if "gaussian" not in name:
+        assert 0 <= first.min() <= first.max() <= 1
+    if name == "bernoulli":
+        assert set(first.unique().tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_expected_image_lies_in_0_to_1(name):
+    mean = make_likelihood(name, 0.2).mean(images(*LOGITS, dtype=torch.float32))
+    assert 0 <= mean.min() <= mean.max() <= 1
+    assert mean[LOGITS.index(0.0)] == 0.5

@@ -1,0 +1,57 @@
+"""Every model of the paper rung at a size for tests, with a batch for it."""
+
+import torch
+
+from paper.models.registry import make_model
+from paper.options import (
+    AutoencoderOptions,
+    BetaVAEOptions,
+    ConditionalVAEOptions,
+    IWAEOptions,
+    VAEOptions,
+    VQVAEOptions,
+)
+from paper.schedules import Weights
+
+SHAPE, CLASS_COUNT, N = (2, 8, 12), 3, 5
+CONV = {"latent_dim": 4, "channels": (3, 5), "hidden_dims": (7,)}
+DEEP = CONV | {"hidden_dims": (11, 7)}
+MLP = {"latent_dim": 4, "network": "mlp", "hidden_dims": (11, 7), "activation": "tanh"}
+TINY = {
+    "vae": VAEOptions(**CONV),
+    "vae-deep": VAEOptions(**DEEP),
+    "vae-mlp": VAEOptions(**MLP),
+    "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
+    "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
+    "beta-vae": BetaVAEOptions(**CONV, beta=3.0),
+    "beta-vae-capacity": BetaVAEOptions(**MLP, capacity=2.0, gamma=5.0),
+    "cvae": ConditionalVAEOptions(**CONV),
+    "cvae-deep": ConditionalVAEOptions(**DEEP),
+    "cvae-mlp": ConditionalVAEOptions(**MLP),
+    "cvae-top": ConditionalVAEOptions(**CONV, condition="top"),
+    "cvae-top-deep": ConditionalVAEOptions(**DEEP, condition="top"),
+    "cvae-lower-left-mlp": ConditionalVAEOptions(**MLP, condition="lower-left"),
+    "autoencoder": AutoencoderOptions(**CONV),
+    "autoencoder-mlp": AutoencoderOptions(**MLP),
+    "iwae": IWAEOptions(**CONV, draws=3),
+    "iwae-mlp": IWAEOptions(**MLP, draws=3),
+    "vq-vae": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5)),
+    "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
+}
+
+
+def make(name, dtype=torch.float64):
+    return make_model(TINY[name], SHAPE, CLASS_COUNT, seed=1).to(dtype)
+
+
+def draw(model, seed=0, count=N):
+    """Images, noise and conditions."""
+    generator = torch.Generator().manual_seed(seed)
+    dtype = next(model.parameters()).dtype
+    x = torch.rand(count, *SHAPE, generator=generator, dtype=dtype)
+    eps = torch.randn(model.noise_shape(count), generator=generator, dtype=dtype)
+    return x, eps, model.condition(x, torch.arange(count) % CLASS_COUNT)
+
+
+def weights_of(model):
+    return Weights(model.beta)

@@ -1,0 +1,160 @@
+"""The notebooks run from top to bottom, keep step with their scripts, and hold nothing of the machine that ran them."""
+
+import io
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from figures.galleries import reconstructions
+from figures.notebook import show, show_images
+from foundation.errors import InputError
+from tools.links import CHECKOUT, LINK
+
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("jupytext")
+nbclient = pytest.importorskip("nbclient")
+
+from tools import notebooks  # noqa: E402  (needs the three above)
+
+SOURCES = notebooks.sources()
+every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.relative_to(notebooks.SOURCES).as_posix())
+
+
+def stored(source):
+    return nbformat.read(notebooks.notebook_of(source), as_version=4)
+
+
+def outputs(notebook):
+    """Every output of every cell of code, in order."""
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def kinds(notebook):
+    """What each cell shows: text, errors, pictures."""
+    return [
+        [output.get("name", sorted(output.get("data", {}))) for output in cell.get("outputs", [])]
+        for cell in notebook.cells
+    ]
+
+
+def pictures(notebook):
+    return [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+
+
+# The project's own notebooks
+
+
+def test_every_notebook_has_a_script():
+    made = {notebooks.notebook_of(source) for source in SOURCES}
+    assert {path for path in CHECKOUT.glob("*/*.ipynb") if not path.parent.name.startswith(".")} == made
+    assert {"numpy_impl", "pytorch_lowlevel", "paper"} <= {path.parent.name for path in made}
+
+
+@every_notebook
+def test_it_is_in_step_with_its_script(source):
+    assert notebooks.in_step(source), "run make notebooks"
+
+
+@every_notebook
+def test_it_begins_with_a_colab_badge_and_the_installation(source):
+    title, installation, *_ = stored(source).cells
+    path = notebooks.notebook_of(source).relative_to(CHECKOUT).as_posix()
+    address = notebooks.REPOSITORY.removeprefix("https://")
+    assert title.source.startswith("# ")
+    assert f"(https://colab.research.google.com/{address.replace('.com', '')}/blob/main/{path})" in title.source
+    assert f"git+{notebooks.REPOSITORY}" in installation.source
+    assert f'find_spec("{source.parent.name}") is None' in installation.source, "installs only what is not there"
+
+
+@every_notebook
+def test_it_is_kept_with_pictures_and_without_traces_of_a_machine(source):
+    notebook, path = stored(source), notebooks.notebook_of(source)
+    assert path.stat().st_size < notebooks.LARGEST
+    assert len(pictures(notebook)) >= 3
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), "every cell was run once, from top to bottom"
+    assert all(output.output_type != "error" and output.get("name") != "stderr" for output in outputs(notebook))
+    for output in pictures(notebook):
+        del output.data["image/png"]  # its letters may spell anything
+    text = json.dumps(notebook, ensure_ascii=False)
+    assert not any(str(place) in text for place in (CHECKOUT, Path.home(), tempfile.gettempdir()))
+    assert not re.search(r"/home/|/Users/|[A-Z]:\\|iopub|timestamp", text)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+@every_notebook
+def test_its_links_lead_somewhere(source):
+    path = notebooks.notebook_of(source)
+    text = "\n".join(cell.source for cell in stored(source).cells if cell.cell_type == "markdown")
+    targets = [link["target"] for link in LINK.finditer(text) if "://" not in link["target"]]
+    assert targets
+    made = {notebooks.notebook_of(other) for other in SOURCES}
+    assert all((path.parent / target).exists() or (path.parent / target).resolve() in made for target in targets)
+
+
+@every_notebook
+def test_it_runs_and_shows_what_is_kept(source, monkeypatch):
+    monkeypatch.setenv("VAE_LADDER_BUILD", "1")  # or `explore` would open this machine's runs
+    if re.search(r"^import torch|^from (paper|pytorch_lowlevel)", source.read_text(encoding="utf-8"), re.MULTILINE):
+        pytest.importorskip("torch")
+    notebook = notebooks.read(source)
+    notebooks.run(notebook, notebooks.notebook_of(source).parent)
+    assert kinds(notebook) == kinds(stored(source))
+
+
+# The machinery
+
+
+def test_pictures_are_shown_pixel_by_pixel(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    show_images(np.linspace(0, 1, 3 * 28 * 28).reshape(3, 1, 28, 28), columns=2)
+    show(reconstructions(np.zeros((2, 1, 28, 28)), np.ones((2, 1, 28, 28))))
+    images = [np.asarray(Image.open(io.BytesIO(picture.data)).convert("L")) for picture in shown]
+    assert images[0].shape == (2 * 56 + 6, 2 * 56 + 6)
+    assert (images[0][0, 0], images[0][-1, 55], images[0][0, 57]) == (0, 255, 255)  # black, white, the gap
+    assert images[1].shape[1] == 990
+    assert [picture.width for picture in shown] == [118, 620]
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """An empty project with one script; its path."""
+    (tmp_path / "notebooks" / "rung").mkdir(parents=True)
+    (tmp_path / "rung").mkdir()
+    monkeypatch.setattr(notebooks, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(notebooks, "SOURCES", tmp_path / "notebooks")
+    source = tmp_path / "notebooks" / "rung" / "tour.py"
+    source.write_text("# %% [markdown]\n# # A tour\n\n# %%\nprint(1 + 1)\n", encoding="utf-8")
+    return source
+
+
+def test_building_twice_gives_the_same_bytes(house, capsys):
+    notebooks.main([])
+    path = notebooks.notebook_of(house)
+    first = path.read_bytes()
+    notebooks.main(["rung/tour"])
+    assert path.read_bytes() == first
+    assert outputs(stored(house))[0].text == "2\n"
+    assert notebooks.in_step(house)
+    house.write_text(house.read_text(encoding="utf-8").replace("1 + 1", "1 + 2"), encoding="utf-8")
+    assert not notebooks.in_step(house)
+    assert capsys.readouterr().out.count("rung/tour.ipynb") == 2
+
+
+def test_a_cell_that_fails_is_seen(house):
+    house.write_text("# %%\n1 / 0\n", encoding="utf-8")
+    with pytest.raises(nbclient.exceptions.CellExecutionError, match="ZeroDivisionError"):
+        notebooks.build(house)
+    assert not notebooks.notebook_of(house).exists()
+    assert not notebooks.in_step(house)
+
+
+def test_an_unknown_notebook_is_refused(house):
+    with pytest.raises(InputError, match="expected one of rung/tour, got 'tour'"):
+        notebooks.main(["tour"])

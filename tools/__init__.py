@@ -1,0 +1,1 @@
+"""For the authors of the project, never installed: links, tables, notebooks, translations."""

@@ -1,0 +1,119 @@
+"""The links of all pages: where each leads, and line numbers that follow the code.
+
+    python -m tools.links
+
+A link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) leads to the line that defines what the link is
+called, and one called `Adam.step` to the method. When the code has moved, the command above writes the new numbers
+into the pages.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from exercises.kit.catalogue import COURSE
+from foundation.files import write_text
+
+CHECKOUT = COURSE.parent
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+TAG = re.compile(r"<(?P<text>a|img)\b[^>]*?\b(?:href|src)=\"(?P<target>[^\"#]*)(?:#(?P<anchor>[^\"]*))?\"")
+NO_LINKS = re.compile(r"^(```+)[^\n]*\n.*?^\1|^\$\$$.*?^\$\$$", re.MULTILINE | re.DOTALL)
+"""Fenced blocks and formulas, where brackets mean something else."""
+LINES = re.compile(r"L(\d+)(?:-L(\d+))?")
+
+
+class Link(NamedTuple):
+    """One link to a file of the project."""
+
+    text: str
+    path: Path
+    anchor: str
+    match: re.Match[str]
+
+
+def pages() -> list[Path]:
+    """Every page of the project: those at its root and those in its packages."""
+    folders = sorted(
+        path.parent for path in (*CHECKOUT.glob("*/__init__.py"), *CHECKOUT.glob("exercises/class/__init__.py"))
+    )
+    return [page for folder in (CHECKOUT, *folders) for page in sorted(folder.glob("*.md"))]
+
+
+def links_of(page: Path) -> list[Link]:
+    """All links and images of a page except those to the web."""
+    text = NO_LINKS.sub(lambda block: " " * len(block[0]), page.read_text(encoding="utf-8"))
+    found = []
+    for match in (*LINK.finditer(text), *TAG.finditer(text)):
+        target = match["target"]
+        if "://" not in target and not target.startswith("mailto:"):
+            path = (page.parent / target).resolve() if target else page
+            found.append(Link(match["text"].strip("`"), path, match["anchor"] or "", match))
+    return sorted(found, key=lambda link: link.match.start())
+
+
+def problem_of(link: Link) -> str:
+    """What is wrong with a link, or nothing."""
+    if not link.path.exists():
+        return f"{link.match[0]} leads nowhere"
+    if not link.anchor:
+        return ""
+    if _names_code(link):
+        line = line_of(link)
+        right, reason = link.anchor == f"L{line}", f" should lead to line {line}: run python -m tools.links"
+    elif link.path.suffix == ".md":
+        right, reason = link.anchor in anchors_of(link.path), f": {link.path.name} has no such heading"
+    else:
+        right, reason = _lines_exist(link), f": {link.path.name} has no such line"
+    return "" if right else f"{link.match[0]}{reason}"
+
+
+def line_of(link: Link) -> int | None:
+    """The line that defines the function, method, class or constant of the link's text, or None."""
+    lines, found = link.path.read_text(encoding="utf-8").splitlines(), 0
+    for name in map(re.escape, link.text.split(".")):
+        definition = re.compile(rf"\s*(?:def|class) {name}\b|{name}\b.*=")
+        later = enumerate(lines[found:], found + 1)
+        found = next((number for number, line in later if definition.match(line)), 0)
+        if not found:
+            return None
+    return found
+
+
+def anchors_of(page: Path) -> list[str]:
+    """The anchors that GitHub gives a page's headings: lower case, hyphens for blanks, most signs left out."""
+    text = re.sub(r"^(```+)[^\n]*\n.*?^\1", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    anchors: list[str] = []
+    for heading in re.findall(r"^#{1,6} +(.+?)[ #]*$", text, re.MULTILINE):
+        plain = LINK.sub(lambda link: link["text"], heading)
+        anchor = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        twins = sum(re.fullmatch(rf"{re.escape(anchor)}(-\d+)?", other) is not None for other in anchors)
+        anchors.append(f"{anchor}-{twins}" if twins else anchor)
+    return anchors
+
+
+def renumber(page: Path) -> int:
+    """Write the right line numbers into a page; how many were wrong."""
+    text, changed = page.read_text(encoding="utf-8"), 0
+    for link in reversed(links_of(page)):
+        line = line_of(link) if _names_code(link) and link.path.exists() else None
+        if line is not None and link.anchor != f"L{line}":
+            start, end = link.match.span("anchor")
+            text, changed = f"{text[:start]}L{line}{text[end:]}", changed + 1
+    if changed:
+        write_text(page, text)
+    return changed
+
+
+def _names_code(link: Link) -> bool:
+    """Whether the link's text is the name of something in the file that it leads to."""
+    return link.anchor.startswith("L") and link.match["text"].startswith("`")
+
+
+def _lines_exist(link: Link) -> bool:
+    lines, count = LINES.fullmatch(link.anchor), len(link.path.read_text(encoding="utf-8").splitlines())
+    return lines is not None and all(1 <= int(number) <= count for number in lines.groups() if number)
+
+
+if __name__ == "__main__":
+    for page in pages():
+        print(f"{page.relative_to(CHECKOUT)}: {renumber(page)} links renumbered")

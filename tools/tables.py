@@ -1,0 +1,229 @@
+"""Tables in the chapters, written by the project itself, so that no number in them is copied by hand.
+
+    python -m tools.tables
+
+A page holds the place, between two comments that no reader sees:
+
+    <!-- table: parameters -->
+    <!-- end -->
+
+and `TABLES` the function that makes what belongs there: Markdown text, from code or from recorded results (JSON that
+is part of the project). Its words pass through `say`, which a page named `*.ko.md` has from
+`tools/translations.py`. The command above writes all tables anew; a test holds that there is nothing to write.
+"""
+
+import functools
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from foundation.architecture import Architecture, initial_parameters
+from foundation.errors import InputError
+from foundation.files import write_text
+from numpy_impl import vae_numpy
+from paper.experiments.options import EXPERIMENTS
+from paper.experiments.tables import Column, caption, cells, markdown_table, rows_of
+from tools import translations
+from tools.links import CHECKOUT, pages
+
+PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
+OPENING, CLOSING = "<!-- table:", "<!-- end -->"
+RESULTS = CHECKOUT / "paper" / "results"
+"""What `vae-ladder train --record`, `evaluate --record` and `experiment --record` wrote, as the chapter quotes it."""
+Say = Callable[[str], str]
+"""From a piece of words in English to the same in the page's language."""
+Table = Callable[[Say], str]
+
+
+class Goal(NamedTuple):
+    """A number that others have published, and ours beside it."""
+
+    model: str
+    z: str
+    """How z is chosen where the loss is measured: "sampled" or "mu"."""
+    published: float
+    source: str
+    reach: float
+
+
+KERAS = "Keras' example, which trains on its test set"
+GOALS = {
+    "mlp-2": Goal("fully connected 784-256-128-2", "mu", 140.23, "a published run", 137.0),
+    "mlp-20": Goal("fully connected 784-400-20", "sampled", 105.56, "PyTorch's example", 103.5),
+    "conv-2-shallow": Goal("convolutional, 256-2", "sampled", 146.95, KERAS, 142.0),
+    "conv-2": Goal("convolutional, 128-64-2", "sampled", 146.95, KERAS, 142.0),
+    "conv-20": Goal("convolutional, 256-20", "sampled", 98.08, "a prototype with a one-cycle schedule", 98.0),
+}
+"""The training loss on the grey test images of MNIST, by the name of the recorded file."""
+BURDA = 86.76
+"""-log p(x) of the VAE with one stochastic layer, K = 5000, after 3280 epochs (Burda et al. 2016, table 1)."""
+
+
+def english(text: str) -> str:
+    """The words as they are."""
+    return text
+
+
+def language_of(page: Path) -> Say:
+    """How a page says the words of its tables."""
+    return translations.say if page.name.endswith(".ko.md") else english
+
+
+def parameters_table(say: Say) -> str:
+    """The layers of the one VAE: their outputs for one image, and how many numbers they learn."""
+    architecture = Architecture()
+    sizes = {name: math.prod(shape) for name, shape in architecture.parameter_shapes().items()}
+    parameters = initial_parameters(architecture, np.random.default_rng(0))
+    x, eps = np.zeros((1, *architecture.image_shape), np.float32), np.zeros((1, architecture.latent_dim), np.float32)
+    encoding, _, decoding = vae_numpy.forward(parameters, x, eps)
+    outputs = {
+        "encoder.conv1": ("h1", encoding.h1),
+        "encoder.conv2": ("h2", encoding.h2),
+        "encoder.fc": ("h3", encoding.h3),
+        "encoder.mu": ("mu", encoding.mu),
+        "encoder.logvar": ("logvar", encoding.logvar),
+        "decoder.fc1": ("h4", decoding.h4),
+        "decoder.fc2": ("h5", decoding.h5),
+        "decoder.conv_transpose1": ("h6", decoding.h6),
+        "decoder.conv_transpose2": ("logits", decoding.logits),
+    }
+    rows = [
+        (
+            f"`{layer}`",
+            _times(parameters[f"{layer}.weight"].shape),
+            f"`{name}`",
+            _times(output.shape[1:]),
+            f"{sizes[f'{layer}.weight'] + sizes[f'{layer}.bias']:,}",
+        )
+        for layer, (name, output) in outputs.items()
+    ]
+    total = (say("together"), "", "", "", f"{sum(sizes.values()):,}")
+    head = map(say, ("layer", "weight", "output", "its shape", "numbers learned"))
+    return markdown_table(head, [*rows, total], numbers=1)
+
+
+def numbers_table(say: Say) -> str:
+    """Test losses on MNIST beside published ones, and the command of each."""
+    rows, commands = [], []
+    for name, goal in GOALS.items():
+        found = recorded(name)
+        loss = found["test"][goal.z]
+        rows.append(
+            (
+                say(goal.model),
+                str(found["config"]["epochs"]),
+                say("z = μ" if goal.z == "mu" else "z drawn"),
+                f"{goal.published:.2f} ({say(goal.source)})",
+                f"< {goal.reach:g}",
+                *(f"{loss[part]:.2f}" for part in ("loss", "reconstruction", "kl")),
+                say(duration(found["seconds"])),
+            )
+        )
+        commands.append(as_typed(found["command"]))
+    head = ("model", "epochs", "measured with", "published", "to reach", "here", "reconstruction", "KL", "training")
+    return markdown_table(map(say, head), rows, numbers=5) + "\n" + block(commands)
+
+
+def likelihood_table(say: Say) -> str:
+    """log p(x) of Burda's VAE by importance sampling, beside the published one."""
+    trained, measured = recorded("burda"), recorded("burda-likelihood")
+    found = measured["log_likelihood"]
+    row = (
+        say("784-200-200-50, tanh"),
+        str(trained["config"]["epochs"]),
+        say(f"{BURDA} after 3280 epochs (Burda et al. 2016)"),
+        f"{-found['mean']:.2f} ± {found['standard_error']:.2f}",
+        f"{-found['elbo_of_same_draws']:.2f}",
+        say(duration(trained["seconds"])),
+    )
+    head = map(say, ("model", "epochs", "published −log p(x)", "here", "−ELBO", "training"))
+    drawn = say(f"K = {found['draws']:,} draws for each of {found['images']:,} test images.")
+    made = say(f"Made by `{as_typed(trained['command'])}` and `{as_typed(measured['command'])}`.")
+    return f"{markdown_table(head, [row], numbers=3)}\n{drawn} {made}\n"
+
+
+def experiment_table(name: str, say: Say) -> str:
+    """The tables of an experiment, what it said of them, and how it was run."""
+    found = recorded(f"experiments/{name}")
+    tables = []
+    for title, options in found["tables"].items():
+        columns = [Column(**column) for column in options]
+        rows = rows_of(columns, found["rows"])
+        said = "; ".join(map(say, caption(title, columns, rows).split("; ")))
+        head = [say(column.head) for column in columns]
+        body = [map(say, row) for row in cells(columns, rows)]
+        tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
+    answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which nobody translates
+    images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
+    how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
+    return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])
+
+
+TABLES: dict[str, Table] = {
+    "parameters": parameters_table,
+    "numbers": numbers_table,
+    "likelihood of MNIST": likelihood_table,
+    **{f"experiment {name}": functools.partial(experiment_table, name) for name in EXPERIMENTS},
+}
+"""Every table by the name that stands in the page."""
+
+
+def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:
+    """The text of a page with every table made anew, in the words of `say`.
+
+    Raises `InputError` for a table that nobody makes, for a place that is opened or closed alone, and for words that
+    `say` does not know.
+    """
+    places = list(PLACE.finditer(text))
+    for place in places:
+        if place["name"] not in tables or OPENING in place["table"]:
+            raise InputError(f"table: expected one of {', '.join(tables)}, and its end, got {place['name']!r}")
+    if not len(places) == text.count(OPENING) == text.count(CLOSING):
+        raise InputError(f"tables: expected '{OPENING} NAME -->' and '{CLOSING}' in turn, on lines of their own")
+    return PLACE.sub(lambda place: f"{place[1]}\n{tables[place['name']](say)}\n{place[4]}", text)
+
+
+def refresh(page: Path) -> bool:
+    """Make a page's tables anew; whether that changed it."""
+    text = page.read_text(encoding="utf-8")
+    fresh = render(text, language_of(page))
+    if fresh != text:
+        write_text(page, fresh)
+    return fresh != text
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """A recorded result. Raises `FileNotFoundError` where nobody has recorded it."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def as_typed(command: str) -> str:
+    """A command line as a reader types it, who keeps no record and has runs of other names."""
+    return re.sub(r"\S*\d{4}-\d\d-\d\d_\d{6}_\S+", "RUN", re.sub(r" --(record|out) \S+", "", command))
+
+
+def block(lines: Iterable[str]) -> str:
+    """Commands to type."""
+    return "\n".join(["```", *lines, "```", ""])
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+if __name__ == "__main__":
+    for page in pages():
+        if refresh(page):
+            print(f"{page.relative_to(CHECKOUT)}: tables written")

@@ -1,0 +1,135 @@
+"""The words of the generated tables in Korean.
+
+`tools/tables.py` makes the tables of every page, in English; on a page named `*.ko.md` each piece of words goes through
+`say`. A piece is a title, a head, a cell, or a sentence beside a table. A new one needs a line in WORDS, or in KEPT.
+"""
+
+import re
+
+from foundation.data import DATASETS
+from foundation.errors import InputError
+
+VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*")
+"""What stays as it is: code, names of data sets, numbers. In WORDS it is {}."""
+
+KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "VAE, x̂", "{}, tanh")
+"""Pieces that are the same in Korean."""
+
+WORDS = {
+    # Layers and their outputs
+    "layer": "층",
+    "weight": "가중치",
+    "output": "출력",
+    "its shape": "출력의 모양",
+    "numbers learned": "학습되는 수의 개수",
+    "together": "합계",
+    # Losses beside published ones
+    "model": "모델",
+    "epochs": "에폭",
+    "measured with": "재는 방법",
+    "published": "발표된 값",
+    "to reach": "목표",
+    "here": "여기",
+    "reconstruction": "재구성",
+    "training": "훈련 시간",
+    "fully connected {}": "완전 연결 {}",
+    "convolutional, {}": "합성곱, {}",
+    "z drawn": "z를 뽑음",
+    "a published run": "공개된 실행",
+    "PyTorch's example": "PyTorch의 예제",
+    "Keras' example, which trains on its test set": "Keras의 예제. 테스트 이미지로도 훈련한다",
+    "a prototype with a one-cycle schedule": "원사이클(one-cycle) 스케줄을 쓴 시제품",
+    "published −log p(x)": "발표된 −log p(x)",
+    "{} after {} epochs (Burda et al. {})": "{} ({}에폭, Burda et al. {})",
+    "K = {} draws for each of {} test images.": "테스트 이미지 {1}장에 대해 이미지마다 표본 K = {0}개를 뽑았다.",
+    "Made by {} and {}.": "명령: {}, 그다음 {}.",
+    "{} s": "{}초",
+    "{} min": "{}분",
+    "{} h": "{}시간",
+    # Experiments: titles, and what stands beside the tables
+    "Test images": "테스트 이미지",
+    "Test images, and new ones for the scores": "테스트 이미지. 점수는 새로 만든 이미지로 잰다",
+    "Test images classified rightly, %": "바르게 분류한 테스트 이미지의 비율, %",
+    "What a classifier makes of rebuilt and drawn images": "재구성한 이미지와 생성한 이미지를 분류기가 본 결과",
+    "Missing pixels, nats per image": "가려진 픽셀, 이미지당 내트",
+    "Noise removal: PSNR of the test images, dB": "잡음 제거: 테스트 이미지의 PSNR, dB",
+    "Strangers: area under the ROC curve": "낯선 클래스: ROC 곡선 아래의 넓이",
+    "±: standard deviation over the seeds": "±: 시드에 따른 표준편차",
+    "±: standard error over the test images": "±: 테스트 이미지에 대한 표준오차",
+    "{}, seed {}: {} training and {} test images of {}": "{0}, 시드 {1}: {4}의 훈련 이미지 {2}장과 테스트 이미지 {3}장",
+    # Experiments: heads of several tables
+    "−ELBO, nats": "−ELBO, 내트",
+    "reconstruction, nats": "재구성, 내트",
+    "KL, nats": "KL, 내트",
+    "active units": "활성 유닛",
+    # ae-vs-vae
+    "test images": "테스트 이미지",
+    "x̂: nats": "x̂: 내트",
+    "width of μ": "μ의 폭",
+    "unsure: x̂, %": "불확실: x̂, %",
+    "draws, %": "생성, %",
+    "classes": "클래스 수",
+    "fitted, %": "맞춘 가우스, %",
+    "halfway, %": "중간, %",
+    # beta
+    "β-VAE metric": "β-VAE 지표",
+    "FactorVAE metric": "FactorVAE 지표",
+    # collapse
+    "KL held back by": "KL을 억제하는 방법",
+    "none": "없음",
+    "linear warm-up": "선형 웜업",
+    "cyclical": "주기적 웜업",
+    "free bits": "자유 비트",
+    # likelihood
+    "−ELBO, its own, nats": "각자의 −ELBO, 내트",
+    "−ELBO as a density, nats": "밀도로 잰 −ELBO, 내트",
+    "root mean square of x − x̂": "x − x̂의 제곱평균제곱근",
+    "Bernoulli": "베르누이",
+    "continuous Bernoulli": "연속 베르누이",
+    "Gaussian σ\u00a0=\u00a0{}": "가우스 σ\u00a0=\u00a0{}",
+    "Gaussian σ\u00a0learned": "가우스, 학습한\u00a0σ",
+    # completion
+    "given": "주어진 부분",
+    "frequencies": "픽셀 빈도",
+    "regression": "회귀",
+    "CVAE, Monte Carlo": "CVAE, 몬테카를로",
+    "CVAE, importance": "CVAE, 중요도",
+    "one draw": "표본 하나",
+    "best of all draws": "가장 좋은 표본",
+    "lower-left": "왼쪽 아래",
+    "left": "왼쪽",
+    "top": "위쪽",
+    # denoise-and-detect
+    "σ of the noise": "잡음의 σ",
+    "noisy image": "잡음 낀 이미지",
+    "blurred": "흐리게 한 것",
+    "VAE, z searched": "VAE, z 탐색",
+    "denoising autoencoder": "디노이징 오토인코더",
+    "VAE, x̂ of the clean image": "VAE, 깨끗한 이미지의 x̂",
+    "class left out": "제외한 클래스",
+    "ink alone": "잉크만",
+    # augment
+    "labels of each class": "클래스당 레이블",
+    "labels alone": "레이블만",
+    "moved": "옮긴 이미지",
+    "VAE's μ": "VAE의 μ",
+    "CVAE − alone": "CVAE − 레이블만",
+    # conditional
+    "−ELBO with the label, nats": "레이블을 더한 −ELBO, 내트",
+    "class read linearly, %": "선형으로 읽은 클래스, %",
+    "by neighbours, %": "이웃으로 읽은 클래스, %",
+}
+"""The Korean of every other piece."""
+
+
+def say(text: str) -> str:
+    """The Korean of one piece of a table; numbers and code stay.
+
+    Raises `InputError` where a Latin letter is in it and nobody has said what it is in Korean.
+    """
+    piece = VALUE.sub("{}", text)
+    if piece in KEPT or not re.search("[A-Za-z]", piece):
+        return text
+    if piece not in WORDS:
+        raise InputError(f"tools/translations.py: expected the Korean of {piece!r} in WORDS, got none")
+    return WORDS[piece].format(*VALUE.findall(text))
