@@ -1,14 +1,17 @@
-# Two commands, each with all of its own set-up in .venv:
-#   make climb   climb the ladder on the built-in data: parity, training, figures, report
-#   make test    the whole test suite, lint and import contract included
-# `make proofs` runs the longer proofs that `make test` leaves out; `make bench` measures for half a minute and fails
-# where the NumPy step takes more than 1.5 times as long as torch's; `make notebooks` builds them anew from their scripts.
-# `make slides` sets the slides of the class (exercises/class/README.md) as HTML and PDF, in build/class.
+# Every target first installs the project into .venv, where that is not done yet.
+#   make climb      climbs the ladder on the built-in data: parity, training, figures, report
+#   make test       runs the linters and the test suite
+#   make lint       runs the linters alone
+#   make proofs     runs the slow tests, which `make test` leaves out
+#   make bench      fails where a step of the NumPy rung takes more than 1.5 times as long as torch's (half a minute)
+#   make notebooks  builds the notebooks from their sources
+#   make slides     sets the slides of the class in build/class, as HTML and PDF
+#   make clean      removes .venv, build products and caches
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-# The tests run on every core; more threads inside each of them would only fight.
+# One test process per core, each with one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .PHONY: climb test lint proofs bench notebooks slides clean
@@ -23,11 +26,12 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 proofs: .venv/ready
 	$(ONE_THREAD) $(BIN)/pytest -n auto -m slow
 
-# On every core, and with nothing else running: no -n auto, no ONE_THREAD.
+# A measurement: one process, with all its threads.
 bench: .venv/ready
 	$(BIN)/pytest -m bench -s tests/ladder/test_bench.py
 
@@ -38,7 +42,7 @@ slides: .venv/ready
 	$(BIN)/python -m exercises.class
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,31 +1,24 @@
 """The commands about exercises. Each takes its options and returns the exit code: 0 done, 1 a check did not pass."""
 
 import contextlib
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress as Bar
-from rich.table import Table
-from rich.text import Text
 
 from exercises import options
 from exercises.kit import answers as kit
-from exercises.kit.answers import Answers, open_answers, shown
+from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
-from exercises.kit.grade import Grade, by_learner, check_writable, grade, learners_in, write_csv
-from exercises.kit.keys import open_keys
-from exercises.kit.run import Limits, run
-from exercises.kit.show import (
-    STYLES,
-    bar,
-    heading,
-    show_hint,
-    show_progress,
-    show_source,
-    show_verdict,
-)
-from exercises.kit.verdict import Verdict
-from exercises.kit.watch import NOTHING_LEFT, Watch
+from exercises.kit.check import Limits, check_answer
+from exercises.kit.diagnose import Verdict
+from exercises.kit.grade import check_writable, grade, learners_in, write_csv
+from exercises.kit.new_exercise import new_exercise
+from exercises.kit.show import bar, heading, show_grades, show_hint, show_progress, show_source, show_verdict
+from exercises.kit.text import shown
+from exercises.kit.watch import ALL_PASSED, Watch, open_keys
 from foundation.console import make_console, say
 from foundation.errors import InputError
 
@@ -58,14 +51,15 @@ def check(choices: options.Check) -> int:
         return _check_all(answers, limits)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _nothing_left()
+        return _all_passed()
     path = answers.existing(entry)
     if choices.probe is not None:
-        return _check_probe(entry, path, limits, choices)
-    console, verdict = make_console(), run(entry, path, limits)
-    progress = answers.progress()
-    progress.remember(entry, path, verdict.outcome)
+        return _check_probe(entry, path, limits, choices.probe, choices.traceback)
+    console, content = make_console(), answers.content(entry)
+    verdict = check_answer(entry, path, limits)
     show_verdict(console, verdict, choices.traceback)
+    progress = answers.progress()
+    progress.remember(entry, content, verdict.outcome)
     if note := kit.change_of(answers, progress, entry):
         say(console, f"note: {note}", style="yellow")
     say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")
@@ -84,26 +78,27 @@ def _check_all(answers: Answers, limits: Limits) -> int:
             heading(console, "MISSING", entry.name)
             outcomes.append("MISSING")
             continue
-        verdict = run(entry, path, limits)
-        progress.remember(entry, path, verdict.outcome)
-        about = verdict.mistake or (f"{verdict.came} instead of {verdict.expected}" if verdict.came else "")
+        content = answers.content(entry)
+        verdict = check_answer(entry, path, limits)
+        progress.remember(entry, content, verdict.outcome)
+        about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")
         heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
         outcomes.append(verdict.outcome)
     say(console, f"\n{bar(progress, catalogue())}")
     return 0 if all(outcome == "PASS" for outcome in outcomes) else 1
 
 
-def _check_probe(entry: Entry, path: Path, limits: Limits, choices: options.Check) -> int:
+def _check_probe(entry: Entry, path: Path, limits: Limits, probe: int, with_traceback: bool) -> int:
     count = len(entry.load().probes)
-    if not 1 <= choices.probe <= count:
-        raise InputError(f"probe: expected a number from 1 to {count} for {entry.name}, got {choices.probe}")
-    verdict = run(entry, path, limits, choices.probe)
-    show_verdict(make_console(), verdict, choices.traceback)
+    if not 1 <= probe <= count:
+        raise InputError(f"probe: expected a number from 1 to {count} for {entry.name}, got {probe}")
+    verdict = check_answer(entry, path, limits, probe)
+    show_verdict(make_console(), verdict, with_traceback)
     return 0 if verdict.outcome == "PASS" else 1
 
 
 def _what_now(entry: Entry, path: Path, answers: Answers, verdict: Verdict, option: str) -> str:
-    """The command or file that helps on."""
+    """The next command to type, or file to read."""
     if verdict.outcome == "WRONG":
         return f"vae-ladder hint {entry.number}{option}"
     if verdict.outcome == "NOT WRITTEN YET":
@@ -118,8 +113,8 @@ def watch(choices: options.Watch) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _nothing_left()
-    with open_keys() as poll, contextlib.suppress(KeyboardInterrupt):  # the other way to say q
+        return _all_passed()
+    with open_keys() as poll, contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the same as q
         Watch(make_console(), answers, poll, entry).run()
     return 0
 
@@ -140,7 +135,7 @@ def hint(choices: options.Hint) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _nothing_left()
+        return _all_passed()
     number, text = answers.progress().next_hint(entry)
     show_hint(make_console(), entry, number, text, last=number == 3)
     return 0
@@ -156,8 +151,7 @@ def solution(choices: options.Solution) -> int:
             f"{entry.name} has not passed yet: vae-ladder solution {entry.number} --give-up shows it anyway"
         )
     if not record.solved and not record.gave_up:
-        record.gave_up = True
-        remembered.save()
+        remembered.give_up(entry)
     exercise = entry.load()
     show_source(make_console(), list(dict.fromkeys([*exercise.solution.values(), *exercise.sources])))
     return 0
@@ -184,30 +178,27 @@ def grade_folders(choices: options.Grade) -> int:
         task = shown_bar.add_task("grading", total=len(learners) * len(entries))
         grades = grade(learners, entries, limits, lambda graded: shown_bar.advance(task))
     write_csv(choices.out, grades)
-    console.print(_grade_table(grades, entries))
-    say(console, "✓ pass   x wrong   ? not measured   · not written   - missing\n", style="dim")
+    show_grades(console, grades, entries)
     for graded in grades:
         if graded.verdict is not None and graded.state == "WRONG":
-            about = (
-                graded.verdict.mistake or f"not recognised: {graded.verdict.came} instead of {graded.verdict.expected}"
-            )
+            unknown = f"not recognised: {graded.verdict.got} instead of {graded.verdict.expected}"
+            about = graded.verdict.mistake or unknown
             say(console, f"{graded.learner}  {graded.exercise}  {about}")
     say(console, f"\nwritten to {choices.out}")
     return 0
 
 
-def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
-    """Learners by exercises, one letter a cell."""
-    letters = {"PASS": "✓", "WRONG": "x", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "-"}
-    table = Table()
-    table.add_column("learner")
-    for entry in entries:
-        table.add_column(entry.number, justify="center")
-    table.add_column("passed", justify="right")
-    for learner, own in by_learner(grades):
-        cells = [Text(letters[graded.state], style=STYLES[graded.state]) for graded in own]
-        table.add_row(Text(learner), *cells, f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}")
-    return table
+def make_exercise(choices: options.NewExercise) -> int:
+    """`vae-ladder new-exercise`"""
+    console = make_console()
+    entry, written = new_exercise(choices.name)
+    for path in written:
+        say(console, f"made  {shown(path)}")
+    say(console, "\nReplace every TODO in them; AUTHORS.md describes the parts. Meanwhile:")
+    say(console, f"  python -m pytest tests/exercises/test_exercises.py -k {entry.name}")
+    say(console, f"  python -m tools.confusion {entry.number}")
+    say(console, "  python -m tools.links")
+    return 0
 
 
 def _entry_or_next(name: str | None, answers: Answers) -> Entry | None:
@@ -215,16 +206,16 @@ def _entry_or_next(name: str | None, answers: Answers) -> Entry | None:
     return answers.progress().next(catalogue()) if name is None else find(name)
 
 
-def _nothing_left() -> int:
-    say(make_console(), NOTHING_LEFT, style="green")
+def _all_passed() -> int:
+    say(make_console(), ALL_PASSED, style="green")
     return 0
 
 
 def _answers_option(folder: Path | None) -> str:
-    return "" if folder is None else f" --answers {folder}"
+    return "" if folder is None else f" --answers {shlex.quote(str(folder))}"
 
 
-COMMANDS = {
+COMMANDS: dict[type, Callable[[Any], int]] = {
     options.Start: start,
     options.Check: check,
     options.Watch: watch,
@@ -233,6 +224,7 @@ COMMANDS = {
     options.Solution: solution,
     options.Reset: reset,
     options.Grade: grade_folders,
+    options.NewExercise: make_exercise,
 }
 """The function of each command, by the type of its options."""
 

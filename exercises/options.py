@@ -1,23 +1,21 @@
-"""What each command about exercises can be asked: one small dataclass a command, read by the command line and by tests.
+"""The options of each command about exercises: one small dataclass a command, read by the command line and by tests.
 
-A field's docstring is its help text. What stands after "Examples:" closes the command's help page.
+A field's docstring is its help text. The lines after "Examples:" close the command's help page.
 """
 
 import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import tyro
+from foundation.arguments import Option, Positional, optional
 
-from foundation.command_line import optional
-
-ANSWERS = optional("DIR", "my_answers here, else beside the exercises")
+ANSWERS = optional("DIR", "my_answers here or in a folder above")
 NEXT = optional("[NN]", "the next unsolved one")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnswersChoice:
-    """Where the learner's answers lie."""
+    """The folder of the learner's answers."""
 
     answers: Annotated[Path | None, ANSWERS] = None
     """The folder that vae-ladder start filled."""
@@ -27,7 +25,8 @@ class AnswersChoice:
 class Start:
     """Copy the exercises' stubs into a folder for your answers.
 
-    Answers that are there already stay as they are, so it can be called again after an update of the course.
+    By default that is the folder my_answers of the working directory, or the one that a folder above already has.
+    Existing answers stay as they are, so the command can be repeated after an update of the course.
 
     Examples:
       vae-ladder start
@@ -35,15 +34,15 @@ class Start:
     """
 
     to: Annotated[Path | None, ANSWERS] = None
-    """The folder; it is made where it does not exist."""
+    """The folder; it is made where it does not exist. It cannot lie in the course itself."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Check(AnswersChoice):
     """Check an answer: PASS, WRONG, NOT MEASURED or NOT WRITTEN YET.
 
-    Says what was called with what, what came and what was expected; where the mistake is one that the exercise
-    knows, its name; then file and line. What the answer prints is shown after that. Exit code 0 for PASS, else 1.
+    Shows the call, its result and the expected result; the name of the mistake, where it is one that the exercise has
+    stored; and file and line. The answer's output comes last. Exit code 0 for PASS, else 1.
 
     Examples:
       vae-ladder check
@@ -52,16 +51,16 @@ class Check(AnswersChoice):
       vae-ladder check --all --answers homework
     """
 
-    exercise: Annotated[tyro.conf.Positional[str | None], NEXT] = None
+    exercise: Annotated[Positional[str | None], NEXT] = None
     """An exercise by number or name."""
-    all: tyro.conf.FlagCreatePairsOff[bool] = False
+    all: bool = False
     """Check every answer, with one line each."""
     probe: Annotated[int | None, optional("K", "all, until one fails")] = None
-    """Look at this probe alone, and let the answer print."""
-    traceback: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Run this probe alone, and show all output of the answer."""
+    traceback: bool = False
     """Show the traceback of an exception, from your own line on."""
-    time_limit: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 10.0
-    """When an endless loop is given up."""
+    time_limit: Annotated[float, Option("SECONDS")] = 10.0
+    """The longest time for an answer; an endless loop is ended then."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,14 +68,14 @@ class Watch(AnswersChoice):
     """Check an answer whenever it is saved.
 
     Stays with an exercise until you ask for the next. Keys: h hint, n next, l list, q quit; where single keys
-    cannot be read, type the letter and Enter. Looks at the file a few times a second.
+    cannot be read, type the letter and Enter. The file is read a few times a second.
 
     Examples:
       vae-ladder watch
       vae-ladder watch 06
     """
 
-    exercise: Annotated[tyro.conf.Positional[str | None], NEXT] = None
+    exercise: Annotated[Positional[str | None], NEXT] = None
     """The exercise to begin with, by number or name."""
 
 
@@ -100,7 +99,7 @@ class Hint(AnswersChoice):
       vae-ladder hint 04
     """
 
-    exercise: Annotated[tyro.conf.Positional[str | None], NEXT] = None
+    exercise: Annotated[Positional[str | None], NEXT] = None
     """An exercise by number or name."""
 
 
@@ -115,21 +114,21 @@ class Solution(AnswersChoice):
       vae-ladder solution 04 --give-up
     """
 
-    exercise: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NN")]
+    exercise: Annotated[Positional[str], Option("NN")]
     """An exercise by number or name."""
-    give_up: tyro.conf.FlagCreatePairsOff[bool] = False
+    give_up: bool = False
     """Show it before a pass."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reset(AnswersChoice):
-    """Begin an exercise anew; the old answer is kept beside it under a name with the date and time.
+    """Copy an exercise's stub anew; the old answer is kept beside it under a name with the date and time.
 
     Examples:
       vae-ladder reset 04
     """
 
-    exercise: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NN")]
+    exercise: Annotated[Positional[str], Option("NN")]
     """An exercise by number or name."""
 
 
@@ -138,26 +137,39 @@ class Grade:
     """Check the answers of many learners, and write one table.
 
     Each FOLDER holds one learner's answers, under the names that vae-ladder start gave them, or one such folder
-    for each learner. Every answer runs in a process of its own, in an empty folder, on a copy, within the limits;
-    an endless loop or a crash costs that answer only.
+    for each learner. Every answer runs in a process of its own, in an empty folder, on a copy, within the limits, so
+    that an endless loop or a crash affects that answer only.
 
     Examples:
       vae-ladder grade submissions
       vae-ladder grade anna ben --exercises 04,05,06 --out week2.csv
     """
 
-    folders: Annotated[
-        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FOLDER...", help_behavior_hint="")
-    ]
+    folders: Annotated[Positional[tuple[Path, ...]], Option("FOLDER...")]
     """Folders of answers."""
     exercises: Annotated[str | None, optional("NN,NN,..", "the whole course")] = None
     """The exercises to grade, with commas."""
-    out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("grades.csv")
-    """Where the CSV goes: a line for every learner and exercise."""
-    time_limit: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 10.0
-    """For each answer."""
-    memory_limit: Annotated[int, tyro.conf.arg(metavar="MB")] = 2048
-    """For each answer; kept on Linux only."""
+    out: Annotated[Path, Option("FILE")] = Path("grades.csv")
+    """The CSV file: a line for every learner and exercise."""
+    time_limit: Annotated[float, Option("SECONDS")] = 10.0
+    """The longest time for each answer."""
+    memory_limit: Annotated[int, Option("MB")] = 2048
+    """The memory for each answer; enforced on Linux only."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NewExercise:
+    """Make the files of a new exercise, for authors: in a checkout of the repository.
+
+    It is a small exercise that works and passes the authors' checks; every part to be replaced is marked with TODO.
+
+    Examples:
+      vae-ladder new-exercise flow
+      vae-ladder new-exercise 19_flow
+    """
+
+    name: Annotated[Positional[str], Option("NAME")]
+    """Small letters, digits and _; without a number in front it gets the next free one."""
 
 
 COMMANDS = {
@@ -169,4 +181,5 @@ COMMANDS = {
     "solution": Solution,
     "reset": Reset,
     "grade": Grade,
+    "new-exercise": NewExercise,
 }

@@ -1,5 +1,6 @@
-"""Figures for a book, drawn from plain arrays: `style` is the look of all, `labels` fits words, `choices` picks images.
+"""Figures from plain arrays, all in one style.
 
-`galleries` and `grids` make pictures of pictures, `latents`, `conditional` and `codes` those that a model's kind calls
-for; `charts` draws latent spaces, `curves` the course of a training, `lines` measurements of any other kind.
+`style` holds colours, page and text; `choices` selects what to draw. `grids` lays out tiles, and `galleries` draws
+figures made of images with it. `charts` draws latents and codes, `curves` the course of a training, and `lines`
+measurements of any other kind; `notebook` shows figures under a cell.
 """

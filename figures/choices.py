@@ -1,18 +1,16 @@
-"""What to draw: which test images, and which points of the latent space. Chance has no part in it."""
+"""What to draw: which test images, and which points of the latent space; the same ones in every run."""
 
 from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float, Int64
 
-from foundation.data import Dataset
-
 SAMPLES, SEED = 100, 0
-"""Draws from the prior; the seed is the same for every run and model, so that their samples can be compared."""
+"""Draws from the prior, and their seed: one for every run and model, so that their samples can be compared."""
 
 
 def one_of_each(labels: Int64[np.ndarray, " N"], count: int) -> Int64[np.ndarray, " count"]:
-    """Where to find `count` images, or all if there are fewer: the first of each class, then the second, and so on."""
+    """Indices of `count` images, or of all if there are fewer: the first of each class, then the second, and so on."""
     order = np.argsort(labels, kind="stable")
     _, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
     turn = np.empty(len(labels), dtype=np.int64)
@@ -20,13 +18,8 @@ def one_of_each(labels: Int64[np.ndarray, " N"], count: int) -> Int64[np.ndarray
     return np.lexsort((labels, turn))[:count]
 
 
-def class_names(test: Dataset, chosen: np.ndarray) -> list[str] | None:
-    """The chosen images' classes by name; None where there is only one, so nothing to tell."""
-    return [test.classes[i] for i in test.labels[chosen]] if len(test.classes) > 1 else None
-
-
 def prior_draws(latent_dim: int, count: int = SAMPLES, seed: int = SEED) -> Float[np.ndarray, "S Z"]:
-    """Draws from N(0, I), always the same ones for a seed."""
+    """Draws from N(0, I), the same ones for the same seed."""
     return np.random.default_rng(seed).standard_normal((count, latent_dim))
 
 
@@ -41,8 +34,8 @@ def between(
 def slerp(start: Float[np.ndarray, "P Z"], end: Float[np.ndarray, "P Z"], steps: int) -> Float[np.ndarray, "P steps Z"]:
     """Points on the arc from each start to its end: direction and length change evenly, both ends included.
 
-    Shoemake (1985) turns unit vectors so; White (2016), arXiv:1609.04468, takes it to latents. Where there is no single
-    arc, between directions that are equal or opposite, the points are those of the straight line.
+    Spherical linear interpolation: Shoemake (1985) for unit vectors, White (2016), arXiv:1609.04468, for latents. Where
+    there is no single arc, between directions that are equal or opposite, the points are those of the straight line.
     """
     t = np.linspace(0, 1, steps)[:, None]
     sides = start[:, None].astype(float), end[:, None].astype(float)

@@ -1,4 +1,4 @@
-"""How training went: the learning curves of rungs, and a model's loss, its parts and their weights at every step."""
+"""Curves of training: the test losses of rungs by epoch; a model's loss, its parts and their weights by step."""
 
 from collections.abc import Sequence
 
@@ -7,30 +7,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures.style import CURVES, MUTED, ONE_CURVE, PALE, RULE, SERIES, book_style, new_figure
+from figures.style import CURVES, MUTED, ONE_CURVE, PALE, RULE, SERIES, book_style, plot_page, rule
 
 
 @book_style()
 def learning_curves(histories: dict[str, list[dict]]) -> Figure:
-    """Test loss, its two parts, and how far each rung's loss lies from the first one's.
+    """Test loss, its two parts, and the distance of each rung's loss from the first one's.
 
     `histories` holds, for every rung, its records {"epoch", "loss", "reconstruction", "kl"}, the first before
-    training; that one is left out once two more follow, since it would squeeze all others together.
+    training. That one is left out once two more follow, since it would compress the scale of all others.
     """
     several = len(histories) > 1
-    figure, bottom, top = new_figure(
+    ratios = [1.55, 1, 1] if several else [1.55, 1]
+    figure, grid, _ = plot_page(
         5.0 if several else 3.6,
         "Learning curves",
-        "Negative ELBO of the test images. The rungs see the same numbers in the same order, so their lines, drawn "
-        "thinner and thinner, lie on one another; only rounding sets them apart."
+        "Negative ELBO of the test images, a thinner line for each further rung. All rungs see the same numbers in the "
+        "same order; rounding in float32 moves their lines apart, more with every step."
         if several
-        else "Negative ELBO of the test images: what the latents cannot rebuild, and what they cost.",
+        else "Negative ELBO of the test images: reconstruction plus KL.",
+        rows=len(ratios),
+        columns=2,
+        left=0.125,
+        hspace=0.55,
+        wspace=0.3,
+        height_ratios=ratios,
     )
-    ratios = [1.55, 1, 1] if several else [1.55, 1]
-    grid = figure.add_gridspec(
-        len(ratios), 2, left=0.125, right=0.97, bottom=bottom + 0.38 / figure.get_figheight(),
-        top=top - 0.2 / figure.get_figheight(), hspace=0.55, wspace=0.3, height_ratios=ratios,
-    )  # fmt: skip
     panels = {
         "loss": ("Test loss (nats per image)", figure.add_subplot(grid[0, :])),
         "reconstruction": ("Reconstruction", figure.add_subplot(grid[1, 0])),
@@ -46,7 +48,7 @@ def learning_curves(histories: dict[str, list[dict]]) -> Figure:
 
 
 def _plot_part(axes: Axes, histories: dict[str, list[dict]], key: str) -> None:
-    """One part of the loss, a line for each rung, each thinner than the one it lies on."""
+    """One part of the loss, a line for each rung, each thinner than the one below it."""
     first = 1 if max(len(records) for records in histories.values()) > 2 else 0
     for (rung, records), style in zip(histories.items(), CURVES if len(histories) > 1 else [ONE_CURVE], strict=False):
         shown = [record for record in records if record["epoch"] >= first]
@@ -55,7 +57,7 @@ def _plot_part(axes: Axes, histories: dict[str, list[dict]], key: str) -> None:
 
 
 def _differences(axes: Axes, histories: dict[str, list[dict]]) -> None:
-    """|loss - the first rung's loss| per epoch on a log axis, above what one float32 rounding amounts to."""
+    """|loss - the first rung's loss| per epoch on a log axis, with a band as high as one float32 rounding."""
     first, *others = histories
     reference = {r["epoch"]: r["loss"] for r in histories[first]}
     rounding = float(np.spacing(np.float32(max(map(abs, reference.values()), default=1.0)))) / 2
@@ -76,8 +78,7 @@ def _finish(axes: Axes, title: str) -> None:
     axes.set_title(title, pad=5)
     axes.set_xlabel("epoch", labelpad=1)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.grid(True, axis="y")
-    axes.set_axisbelow(True)
+    rule(axes, "y")
 
 
 PARTS = {
@@ -89,26 +90,23 @@ PARTS = {
     "beta": "Weight of the KL",
     "learning_rate": "Step size",
 }
-"""What the log's numbers are, in the order of the panels."""
+"""Titles of the panels by the names in the log, in order."""
 SETTINGS = ("beta", "learning_rate")
 """Shown only where they change."""
 
 
 @book_style()
 def training_curves(records: Sequence[dict], capacity: Sequence[float] | None = None) -> Figure:
-    """Loss, its parts, and what was changed on the way, over the training steps, one panel under the other.
+    """Loss, its parts, and the settings that change, over the training steps, one panel under the other.
 
     `records` are a log's lines: {"kind": "step", "step", "epoch", "loss", ...} for each step, and for each epoch
-    {"kind": "epoch", "step", "loss", ...} of the validation images, if there are any. `capacity` is where the KL was
-    held, step by step.
+    {"kind": "epoch", "step", "loss", ...} of the validation images, if there are any. `capacity` is the KL's target at
+    each step.
     """
     steps, epochs = ([record for record in records if record["kind"] == kind] for kind in ("step", "epoch"))
     shown = [name for name in PARTS if name in steps[0] and (name not in SETTINGS or _changes(steps, name))]
-    figure, bottom, top = new_figure(0.4 + 0.98 * len(shown), "Training", _caption(steps, epochs, capacity is not None))
-    inch = 1 / figure.get_figheight()
-    grid = figure.add_gridspec(
-        len(shown), 1, left=0.135, right=0.95, bottom=bottom + 0.38 * inch, top=top - 0.2 * inch, hspace=0.42
-    )
+    caption = _caption(steps, epochs, capacity is not None)
+    figure, grid, _ = plot_page(0.4 + 0.98 * len(shown), "Training", caption, rows=len(shown), right=0.95, hspace=0.42)
     for row, name in enumerate(shown):
         axes = figure.add_subplot(grid[row], sharex=figure.axes[0] if row else None)
         _plot_steps(axes, steps, epochs, name)
@@ -117,8 +115,7 @@ def training_curves(records: Sequence[dict], capacity: Sequence[float] | None = 
         axes.set_title(PARTS[name], pad=4)
         axes.tick_params(labelbottom=row == len(shown) - 1)
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-        axes.grid(True, axis="y")
-        axes.set_axisbelow(True)
+        rule(axes, "y")
     figure.axes[-1].set_xlim(0, 1.015 * steps[-1]["step"])
     figure.axes[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     per_epoch = sum(record["epoch"] == steps[0]["epoch"] for record in steps)
@@ -131,11 +128,13 @@ def _changes(steps: list[dict], name: str) -> bool:
 
 
 def _caption(steps: list[dict], epochs: list[dict], held: bool) -> str:
-    """What the marks are, and what to look for."""
+    """The meaning of the marks, and what to look for."""
     words = ["Pale: every training step; line: their running mean."]
     if any(record.get("loss") is not None for record in epochs):
-        words.append("Dots: the validation images after an epoch. Look for a gap between the two, which is overfitting"
-                     + (", and for where the parts trade places." if "kl" in steps[0] else "."))  # fmt: skip
+        trade = ", and for a KL that rises while reconstruction falls" if "kl" in steps[0] else ""
+        split = epochs[-1].get("split", "validation")
+        words.append(f"Dots: the {split} images after an epoch. Look for a gap between the two, which is overfitting")
+        words[-1] += f"{trade}."
     if held:
         words.append("Grey: the capacity at which the KL is held.")
     elif "kl" in steps[0] and not _changes(steps, "beta"):
@@ -144,7 +143,7 @@ def _caption(steps: list[dict], epochs: list[dict], held: bool) -> str:
 
 
 def _plot_steps(axes: Axes, steps: list[dict], epochs: list[dict], name: str) -> None:
-    """One number of the log. The axis is made for what comes after the first twentieth of the steps."""
+    """One number of the log. The axis fits the values after the first twentieth of the steps."""
     x, y = (np.array([record[key] for record in steps], dtype=float) for key in ("step", name))
     colour = SERIES[0]["color"]
     if name in SETTINGS:

@@ -1,7 +1,7 @@
-"""Grids of images with names: beside the rows, above the columns, and what a frame points at. From plain arrays.
+"""Grids of images: a plain mosaic, and a page of tiles with names beside the rows, above the columns, and frames.
 
-Images are (C, H, W) in [0, 1], of one channel or three. One pixel of theirs is a whole number of ours; the page's
-resolution is chosen so that the tiles fill its width all the same.
+Images are (C, H, W) in [0, 1], of one channel or three. One image pixel is a whole number of page pixels; the page's
+resolution is chosen so that the tiles still fill its width.
 """
 
 import itertools
@@ -14,19 +14,36 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from figures.galleries import GAP, show
-from figures.labels import fit, text_width
-from figures.style import DPI, FRAME, INK, MUTED, WIDTH, book_style, new_figure, pixel_axes
+from figures.style import DPI, EDGE, FRAME, INK, MUTED, WIDTH, Style, book_style, fit, image_page, text_width
 
 Image = Float[np.ndarray, "_ H W"]
-EDGE = 0.218
-"""Inches left free at both sides of the page."""
+GAP = 6
+"""White pixels between tiles."""
 LARGEST = 0.62
-"""Inches that a tile takes at most, however few there are."""
+"""Inches of a tile at most, however few there are."""
 NAME, HEAD = 7.5, 7.0
-"""Points of what stands beside rows and above columns."""
+"""Points of the names beside rows and above columns."""
 LONGEST = 1.0
-"""Inches that a row's name takes at most."""
+"""Inches of a row's name at most."""
+
+
+def mosaic(
+    tiles: Float[np.ndarray, "N C H W"], columns: int, scale: int, gap: int = GAP, row_gaps: tuple[int, ...] = ()
+) -> Float[np.ndarray, "height width 3"]:
+    """Lay out images in [0, 1] in reading order, each pixel `scale`×`scale`, with `gap` white pixels between tiles.
+
+    `row_gaps` are the extra pixels under each row but the last, in turn and repeated; empty cells stay white.
+    """
+    N, C, H, W = tiles.shape
+    rows = -(-N // columns)
+    extra = [row_gaps[r % len(row_gaps)] if row_gaps else 0 for r in range(max(rows - 1, 0))]
+    tops = np.cumsum([0, *(H * scale + gap + more for more in extra)])
+    page = np.ones((tops[-1] + H * scale, columns * (W * scale + gap) - gap, 3), dtype=tiles.dtype)
+    big = np.clip(tiles, 0, 1).repeat(scale, axis=2).repeat(scale, axis=3).transpose(0, 2, 3, 1)
+    for i, tile in enumerate(big):
+        top, left = tops[i // columns], (i % columns) * (W * scale + gap)
+        page[top : top + H * scale, left : left + W * scale] = tile if C == 3 else tile[:, :, :1]
+    return page
 
 
 class Frame(NamedTuple):
@@ -51,10 +68,11 @@ def labelled_grid(
     columns_apart: Sequence[int] = (),
     frames: Sequence[Frame] = (),
 ) -> Figure:
-    """Images row by row, a name to the left of each row, a note to its right, a name above each column.
+    """Draw images row by row, a name to the left of each row, a note to its right, a name above each column.
 
-    None leaves a cell empty, an empty name nothing. `rows_apart` and `columns_apart` are the rows and columns that
-    stand off from the one before. Names that are too long are broken, and cut where that does not help.
+    None leaves a cell empty, and an empty name draws nothing. `rows_apart` and `columns_apart` are the rows and columns
+    with a larger gap before them. Names that are too long are broken into lines, then cut. Text between two dollar
+    signs is a formula; names that come from the user pass through `style.literal` first.
     """
     cells = [list(row) for row in rows]
     count = max(len(row) for row in cells)
@@ -66,19 +84,22 @@ def labelled_grid(
     tops, lefts = _edges(len(cells), height, rows_apart), _edges(count, width, columns_apart)
     heads = [fit(name, (width + GAP) / dpi - 0.03, HEAD) for name in column_names]
     above = 0.05 + 0.115 * max((head.count("\n") + 1 for head in heads if head), default=0)
-    figure, axes = _page(_lay_out(cells, tops, lefts, scale), above, left, dpi, title, caption)
+    page, margin = _lay_out(cells, tops, lefts, scale), round((EDGE + left) * dpi)
+    figure, axes = image_page(page, title, caption, left=margin, above=above + 0.03, dpi=dpi)
     for head, x in zip(heads, lefts, strict=False):
-        place = {"ha": "center", "va": "baseline", "linespacing": 1.0}
-        axes.text(x + width / 2, -0.06 * dpi, head, fontsize=HEAD, color=MUTED, **place)
-    for x, texts, place in (
-        (-0.06 * dpi, beside, {"ha": "right", "color": INK}),
-        (lefts[-1] + width + 0.06 * dpi, notes, {"ha": "left", "color": MUTED}),
-    ):
-        for text, y in zip(texts, tops, strict=False):
-            axes.text(x, y + height / 2, text, va="center", fontsize=NAME, linespacing=1.05, **place)
+        middle, above_tiles = x + width / 2, -0.06 * dpi
+        axes.text(middle, above_tiles, head, fontsize=HEAD, color=MUTED, ha="center", va="baseline", linespacing=1.0)
+    _write_beside(axes, beside, tops, -0.06 * dpi, height, {"ha": "right", "color": INK})
+    _write_beside(axes, notes, tops, lefts[-1] + width + 0.06 * dpi, height, {"ha": "left", "color": MUTED})
     for frame in frames:
         _draw_frame(axes, frame, tops[frame.row], lefts[frame.column], scale, first.shape[1:])
     return figure
+
+
+def _write_beside(axes: Axes, texts: Sequence[str], tops: list[int], x: float, height: int, style: Style) -> None:
+    """Write a text at x beside the middle of each row."""
+    for text, y in zip(texts, tops, strict=False):
+        axes.text(x, y + height / 2, text, va="center", fontsize=NAME, linespacing=1.05, **style)
 
 
 def _widest(texts: Sequence[str]) -> float:
@@ -106,7 +127,9 @@ def _edges(count: int, size: int, apart: Sequence[int]) -> list[int]:
     return [i * (size + GAP) + 2 * GAP * sum(0 < a <= i for a in apart) for i in range(count)]
 
 
-def _lay_out(cells: list[list], tops: list[int], lefts: list[int], scale: int) -> Float[np.ndarray, "height width 3"]:
+def _lay_out(
+    cells: list[list[Image | None]], tops: list[int], lefts: list[int], scale: int
+) -> Float[np.ndarray, "height width 3"]:
     first = next(image for row in cells for image in row if image is not None)
     height, width = first.shape[1] * scale, first.shape[2] * scale
     page = np.ones((tops[-1] + height, lefts[-1] + width, 3), dtype=first.dtype)
@@ -116,14 +139,6 @@ def _lay_out(cells: list[list], tops: list[int], lefts: list[int], scale: int) -
                 big = np.clip(image, 0, 1).repeat(scale, axis=1).repeat(scale, axis=2).transpose(1, 2, 0)
                 page[top : top + height, left : left + width] = big  # one channel fills all three
     return page
-
-
-def _page(page: np.ndarray, above: float, left: float, dpi: int, title: str, caption: str) -> tuple[Figure, Axes]:
-    height, width = page.shape[:2]
-    figure, bottom, _ = new_figure(height / dpi + above + 0.06, title, caption, dpi)
-    axes = pixel_axes(figure, round((EDGE + left) * dpi), bottom + 0.03 / figure.get_figheight(), width, height)
-    show(axes, page)
-    return figure, axes
 
 
 def _draw_frame(axes: Axes, frame: Frame, top: int, left: int, scale: int, shape: tuple[int, ...]) -> None:

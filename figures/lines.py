@@ -9,13 +9,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from figures.labels import apart, fit, text_width
-from figures.style import INK, MUTED, RULE, SERIES, WIDTH, book_style, new_figure
+from figures.style import (
+    DASHED,
+    EDGE,
+    INK,
+    MUTED,
+    RULE,
+    SERIES,
+    WIDTH,
+    Style,
+    apart,
+    book_style,
+    fit,
+    literal,
+    new_figure,
+    plot_page,
+    rule,
+    text_width,
+)
 
-HOLLOW = {"linewidth": 1.4, "markersize": 3.6, "markerfacecolor": "white"}
+HOLLOW: Style = {"linewidth": 1.4, "markersize": 3.6, "markerfacecolor": "white"}
 POINTS = 12
-"""A line of more points than these needs no markers."""
-
+"""A line of more points is drawn without markers."""
 
 Number = float | int
 
@@ -45,16 +60,13 @@ def line_panels(panels: Sequence[Panel], title: str, caption: str, columns: int 
     names = list(dict.fromkeys(name for panel in panels for name in panel.lines))
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    across = _legend_columns(names)
-    legend = 0.165 * -(-len(names) // across) + 0.04 if len(names) > 1 else 0.0
+    legend = _legend_height(names)
     room = 3.9 / columns - 0.1
     titles = [fit(panel.title, room, 8.0) for panel in panels]
     heads = 0.2 + 0.13 * max(words.count("\n") for words in titles)
-    figure, bottom, top = new_figure((1.2 + heads + 0.35 * (columns == 1)) * rows + legend, title, caption)
-    inch = 1 / figure.get_figheight()
-    grid = figure.add_gridspec(
-        rows, columns, left=0.125, right=0.97, bottom=bottom + 0.38 * inch, top=top - (heads + legend) * inch,
-        wspace=0.3, hspace=0.58 + heads,
+    figure, grid, top = plot_page(
+        (1.2 + heads + 0.35 * (columns == 1)) * rows + legend, title, caption, rows=rows, columns=columns, left=0.125,
+        above=heads + legend, wspace=0.3, hspace=0.58 + heads,
     )  # fmt: skip
     for i, (panel, words) in enumerate(zip(panels, titles, strict=True)):
         axes = figure.add_subplot(grid[i // columns, i % columns])
@@ -62,23 +74,29 @@ def line_panels(panels: Sequence[Panel], title: str, caption: str, columns: int 
         # Flush with the numbers of the axis, so that a unit finds room on half a page.
         axes.annotate(words, (0, 1), (-22, 5), "axes fraction", "offset points", va="bottom", linespacing=1.1)
     if len(names) > 1:
-        _legend(figure, names, across, top)
+        _legend(figure, names, top)
     return figure
 
 
 def _legend_columns(names: Sequence[str]) -> int:
-    """How many names stand beside one another above the panels."""
-    widest = max(text_width(name, 7.5) for name in names) + 0.52
+    """How many names stand in one row above the panels."""
+    widest = max(text_width(literal(name), 7.5) for name in names) + 0.52
     return max(1, min(len(names), int((WIDTH - 0.3) / widest)))
 
 
-def _legend(figure: Figure, names: Sequence[str], across: int, top: float) -> None:
+def _legend_height(names: Sequence[str]) -> float:
+    """Inches of a legend above the panels; none for a single name."""
+    return 0.165 * -(-len(names) // _legend_columns(names)) + 0.04 if len(names) > 1 else 0.0
+
+
+def _legend(figure: Figure, names: Sequence[str], top: float) -> None:
     handles = {
         label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        [handles[name] for name in names], names, loc="upper left", ncols=across, handlelength=2.8, borderpad=0,
-        bbox_to_anchor=(0.218 / WIDTH, top), borderaxespad=0.2, columnspacing=1.2, labelspacing=0.35,
+        [handles[name] for name in names], [literal(name) for name in names], loc="upper left",
+        ncols=_legend_columns(names), bbox_to_anchor=(EDGE / WIDTH, top), handlelength=2.8, borderpad=0,
+        borderaxespad=0.2, columnspacing=1.2, labelspacing=0.35,
     )  # fmt: skip
 
 
@@ -87,27 +105,30 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     ticks = list(dict.fromkeys(x for line in panel.lines.values() for x in line.x))
     for name, line in panel.lines.items():
         x = np.array([ticks.index(value) for value in line.x] if named else line.x, dtype=float)
-        y = np.asarray(line.y, dtype=float)
-        style = HOLLOW | SERIES[names.index(name) % len(SERIES)]
-        if len(x) > POINTS:
-            style["marker"] = None
-        mean = y.mean(axis=0) if y.ndim == 2 else y
-        if line.spread is not None:
-            axes.errorbar(x, mean, yerr=line.spread, capsize=2, elinewidth=0.8, label=name, **style)
-        else:
-            axes.plot(x, mean, label=name, **style)
-        if y.ndim == 2:
-            axes.plot(x, y.T, ".", color=style["color"], markersize=3.5, alpha=0.55, markeredgewidth=0)
+        _draw_line(axes, x, line, name, HOLLOW | SERIES[names.index(name) % len(SERIES)])
     if panel.log_x:
         axes.set_xscale("log")
     if named or len(ticks) <= POINTS:
-        axes.xaxis.set_major_locator(FixedLocator(range(len(ticks)) if named else ticks))
+        places = list(range(len(ticks))) if named else [float(tick) for tick in ticks]
+        axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticklabels([str(tick) if named else f"{tick:g}" for tick in ticks])
+        axes.set_xticklabels([literal(str(tick)) if named else f"{tick:g}" for tick in ticks])
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(panel.xlabel, labelpad=1)
-    axes.grid(True, axis="y")
-    axes.set_axisbelow(True)
+    rule(axes, "y")
+
+
+def _draw_line(axes: Axes, x: np.ndarray, line: Line, name: str, style: Style) -> None:
+    y = np.asarray(line.y, dtype=float)
+    mean = y.mean(axis=0) if y.ndim == 2 else y
+    if len(x) > POINTS:
+        style["marker"] = None
+    if line.spread is not None:
+        axes.errorbar(x, mean, yerr=line.spread, capsize=2, elinewidth=0.8, label=name, **style)
+    else:
+        axes.plot(x, mean, label=name, **style)
+    if y.ndim == 2:
+        axes.plot(x, y.T, ".", color=style["color"], markersize=3.5, alpha=0.55, markeredgewidth=0)
 
 
 @book_style()
@@ -123,9 +144,8 @@ def trade_off(
 
     `joined` draws a line from each point to the next: the path of a sweep.
     """
-    figure, bottom, top = new_figure(3.0, title, caption)
-    inch = 1 / figure.get_figheight()
-    axes = figure.add_axes((0.145, bottom + 0.38 * inch, 0.815, top - bottom - 0.48 * inch))
+    figure, grid, _ = plot_page(3.0, title, caption, left=0.145, right=0.96, above=0.1)
+    axes = figure.add_subplot(grid[0])
     means = np.array([[np.mean(x), np.mean(y)] for x, y in points.values()])
     if joined:
         axes.plot(*means.T, color=RULE, linewidth=1.2, zorder=1)
@@ -137,8 +157,7 @@ def trade_off(
                   markeredgewidth=0.8, zorder=3)  # fmt: skip
     axes.margins(0.14)
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.grid(True)
-    axes.set_axisbelow(True)
+    rule(axes)
     _name_points(axes, list(points), means)
     return figure
 
@@ -148,6 +167,7 @@ def _name_points(axes: Axes, names: Sequence[str], means: np.ndarray) -> None:
     axes.autoscale_view()
     axes.autoscale(enable=False)
     inches = axes.transData.transform(means) / axes.figure.dpi
+    names = [literal(name) for name in names]
     sizes = np.array([(text_width(name, 7.5) + 0.06, 0.14) for name in names])
     wished = inches + np.array([0, 0.16])
     wished[:, 0] = np.minimum(wished[:, 0], WIDTH - 0.06 - sizes[:, 0] / 2)
@@ -168,34 +188,32 @@ def roc_curves(
 ) -> Figure:
     """True positives against false positives as a threshold falls, and the area under each curve."""
     side = 2.33
-    names = [fit(name, WIDTH - side - 1.22, 7.5, lines=3) for name in curves]
+    names = [fit(literal(name), WIDTH - side - 1.22, 7.5, lines=3) for name in curves]
     beside = sum(0.2 + 0.135 * (name.count("\n") + 1) for name in names)
     figure, _, top = new_figure(max(side + 0.42, beside), title, caption)
     inch = 1 / figure.get_figheight()
     axes = figure.add_axes((0.6 / WIDTH, top - (side + 0.04) * inch, side / WIDTH, side * inch))
-    axes.plot((0, 1), (0, 1), color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    axes.plot((0, 1), (0, 1), color=MUTED, linewidth=0.8, linestyle=DASHED)
     for i, (name, (false, true)) in enumerate(zip(names, curves.values(), strict=True)):
         style = SERIES[i % len(SERIES)] | {"marker": None, "linewidth": 1.6}
         axes.plot(false, true, label=f"{name}\narea {np.trapezoid(true, false):.3f}", clip_on=False, **style)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="false positives (share)", ylabel="true positives (share)")
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.grid(True)
-    axes.set_axisbelow(True)
+    rule(axes)
     axes.legend(loc="upper left", bbox_to_anchor=(1.03, 1.0), handlelength=2.2, labelspacing=0.9, borderpad=0)
     return figure
 
 
 @book_style()
 def distributions(values: Mapping[str, Float[np.ndarray, " n"]], xlabel: str, title: str, caption: str) -> Figure:
-    """How the values of several groups spread, over shared bins; 1 % of all values may lie outside at either end."""
+    """How the values of several groups spread, over shared bins; 1 % of all values at either end may lie outside."""
     names = list(values)
-    across = _legend_columns(names)
-    legend = 0.165 * -(-len(names) // across) + 0.04 if len(names) > 1 else 0.0
-    figure, bottom, top = new_figure(2.1 + legend, title, caption)
-    inch = 1 / figure.get_figheight()
-    axes = figure.add_axes((0.135, bottom + 0.38 * inch, 0.835, top - bottom - (0.48 + legend) * inch))
-    edges = np.linspace(*np.quantile(np.concatenate([*values.values()]), (0.01, 0.99)), 51)
+    legend = _legend_height(names)
+    figure, grid, top = plot_page(2.1 + legend, title, caption, above=0.1 + legend)
+    axes = figure.add_subplot(grid[0])
+    low, high = np.quantile(np.concatenate([*values.values()]), (0.01, 0.99))
+    edges = np.linspace(low, high, 51)
     for i, (name, group) in enumerate(values.items()):
         share = 100 * np.histogram(group, edges)[0] / len(group)
         style = SERIES[i % len(SERIES)] | {"marker": None}
@@ -203,8 +221,7 @@ def distributions(values: Mapping[str, Float[np.ndarray, " n"]], xlabel: str, ti
         axes.plot(np.repeat(edges, 2)[1:-1], np.repeat(share, 2), label=name, linewidth=1.3, **style)
     axes.set(xlim=(edges[0], edges[-1]), xlabel=xlabel, ylabel="share (%)")
     axes.set_ylim(bottom=0)
-    axes.grid(True, axis="y")
-    axes.set_axisbelow(True)
+    rule(axes, "y")
     if len(names) > 1:
-        _legend(figure, names, across, top)
+        _legend(figure, names, top)
     return figure

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from PIL import Image
 
-from figures.galleries import mosaic
+from figures.grids import mosaic
 from figures.style import save
 
 

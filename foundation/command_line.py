@@ -1,23 +1,19 @@
 """A command line from dataclasses: help pages, bad options in one line, and errors as exit codes.
 
-Exit codes: 0 done; 1 a check failed or training diverged; 2 unusable input; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 a check failed or training diverged; 2 unusable input, or a file that cannot be read or written;
+130 stopped by Ctrl-C; 141 nothing reads the output any more, as after `| head`.
 """
 
 import contextlib
-import inspect
-import io
-import itertools
-import re
-import shutil
-import signal
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import tyro
-
-from foundation.errors import Diverged, InputError
+from foundation.arguments import docstring, format_help, read_arguments
+from foundation.errors import Diverged, InputError, shown
+from foundation.process import flush_streams, ignore_signals, prepare_streams, stop_on_signals, terminal_width
 
 
 class Page(NamedTuple):
@@ -29,84 +25,74 @@ class Page(NamedTuple):
     """Printed as it is, at the end"""
 
 
-def run(program: str, command: Callable[[], int]) -> int:
-    """Run a command; its exit code, or that of its error, of which one line goes to standard error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without × shows ? and goes on
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return command()
-    except InputError as error:
-        return _complain(program, str(error), code=2)
-    except Diverged as error:
-        return _complain(program, str(error), code=1)
-    except KeyboardInterrupt as stop:
-        return _complain(program, str(stop) or "stopped before anything was written", code=130)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+def run(program: str, command: Callable[[], int], ends_process: bool = False) -> int:
+    """Run a command; its exit code, or that of its error, of which one line goes to standard error.
 
-
-def optional(metavar: str, default: str, *aliases: str) -> object:
-    """How the help page shows an option that may be left out: its placeholder, and in words what happens then."""
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})", aliases=aliases or None)
+    Args:
+        program: Its name, which begins the line.
+        command: Returns its exit code.
+        ends_process: The process ends after this: signals are ignored from then on (see `stop_on_signals`).
+    """
+    prepare_streams()
+    with stop_on_signals(ends_process):
+        try:
+            code, line = command(), ""
+        except InputError as error:
+            code, line = 2, str(error)
+        except Diverged as error:
+            code, line = 1, str(error)
+        except KeyboardInterrupt as stop:
+            ignore_signals()  # here already, since a signal after this clause would raise again
+            code, line = 130, str(stop) or "stopped before anything was written"
+        except BrokenPipeError:
+            code, line = 141, ""
+        except OSError as error:
+            reason = error.strerror or str(error)
+            code, line = 2, reason if error.filename is None else f"{shown(str(error.filename))}: {reason}"
+        ignore_signals()
+        problem = flush_streams()
+        if problem is not None and code == 0:
+            is_gone = isinstance(problem, BrokenPipeError)
+            code, line = (141, "") if is_gone else (2, f"cannot write to standard output: {problem.strerror}")
+        if line:
+            with contextlib.suppress(OSError):
+                print(f"{program}: {_one_line(line)}", file=sys.stderr)
+            flush_streams()
+        return code
 
 
 def parse(options: Any, program: str, arguments: Sequence[str], page: Page | None = None) -> Any | None:
     """The options, a dataclass, that the arguments stand for; None when its help page was asked for and printed.
 
     Raises:
-        InputError: with one line, where tyro would draw a box of several and exit.
+        InputError: with one line that names the argument; see `foundation.arguments.read_arguments`.
     """
     page = page or read_page(options)
-    texts = {"prog": program, "description": page.summary}
     if {"-h", "--help"} & set(arguments):
-        with contextlib.suppress(SystemExit):
-            tyro.cli(options, args=["--help"], **texts)
+        print(format_help(options, program, page.summary))
         print("\n".join([*wrap(page.details), "", page.ending]))
         return None
-    complaint = io.StringIO()
     try:
-        # Both streams, since tyro looks at standard output to choose how it draws on standard error.
-        with contextlib.redirect_stdout(complaint), contextlib.redirect_stderr(complaint):
-            return tyro.cli(options, args=arguments, **texts)
-    except SystemExit:
-        raise InputError(f"{_reason(complaint.getvalue())} (see {program} --help)") from None
+        os.getcwd()
+        return read_arguments(options, program, arguments)
+    except FileNotFoundError:
+        raise InputError("the working folder is gone: change to one that exists") from None
+    except InputError as error:
+        raise InputError(f"{error} (see {program} --help)") from None
 
 
-def read_page(options: type) -> Page:
+def read_page(options: Any) -> Page:
     """The page in a docstring: a summary, details, and what stands after "Examples:"; the last two may be empty."""
-    text, _, examples = inspect.getdoc(options).partition("Examples:\n")
+    text, _, examples = docstring(options).partition("Examples:\n")
     summary, _, details = text.partition("\n\n")
     return Page(summary.strip(), details.strip(), f"examples:\n{examples}".rstrip())
 
 
 def wrap(text: str) -> list[str]:
     """Paragraphs, each broken into lines that fit the terminal."""
-    width = min(shutil.get_terminal_size().columns, 100)
-    return [line for paragraph in text.split("\n\n") for line in textwrap.wrap(paragraph, width)]
+    return [line for paragraph in text.split("\n\n") for line in textwrap.wrap(paragraph, terminal_width())]
 
 
-def _reason(complaint: str) -> str:
-    """The reason in a complaint of tyro's: title, perhaps a rule, the reason, a rule, what repeats the help page."""
-    _, *lines = (line.strip(" │╭╮╰╯") for line in complaint.splitlines())
-    body = itertools.dropwhile(_is_rule, lines)
-    reason = " ".join(itertools.takewhile(lambda line: not _is_rule(line), body)).rstrip(".")
-    # What a dataclass refuses, tyro introduces with the dataclass's name: ours name the option themselves.
-    reason = re.sub(r"^Error parsing \w\S*: ", "", reason)
-    # Python's own words for int("abc") and float("abc").
-    reason = reason.replace("invalid literal for int() with base 10:", "expected an integer, got")
-    return reason.replace("could not convert string to float:", "expected a number, got")
-
-
-def _is_rule(line: str) -> bool:
-    return not line.strip("-─")
-
-
-def _complain(program: str, line: str, code: int) -> int:
-    print(f"{program}: {' '.join(line.split())}", file=sys.stderr)
-    return code
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
+def _one_line(text: str) -> str:
+    """A message as one line that a terminal shows as it is: control characters and lone surrogates become ?."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))

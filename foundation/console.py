@@ -1,17 +1,32 @@
-"""Talking to a person: a console that is right for a terminal and for a file, plain lines, and what is going on now."""
+"""Output for people: a console that suits a terminal and a file, plain lines, and a display of the current step."""
 
 import contextlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from foundation.process import NARROWEST, WIDEST
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the error through to `foundation.command_line.run`; rich exits with code 1 by default."""
+        raise  # called by rich while it handles the error
+
 
 def make_console() -> Console:
-    """Standard output: as wide as the terminal, and 100 columns in a file."""
-    console = Console(highlight=False)
+    """Standard output: as wide as the terminal, but at least 40 columns, and 100 columns in a file."""
+    width = height = None  # rich follows a terminal that changes its size
+    if {"COLUMNS", "LINES"} & os.environ.keys():
+        width, height = shutil.get_terminal_size()  # rich stops at values such as ²
+    console = _Console(highlight=False, width=width, height=height)
     if not console.is_terminal:
-        console.width = 100
+        console.width = WIDEST
+    elif console.width < NARROWEST:
+        console.width = NARROWEST
     return console
 
 
@@ -22,11 +37,11 @@ def say(console: Console, line: str, style: str | None = None) -> None:
 
 @contextlib.contextmanager
 def step_display(console: Console, what: str) -> Iterator[Callable[[str], None]]:
-    """Yields a function that says what is being worked on now; a file sees nothing of it."""
+    """Yields a function that shows the current step on a terminal; in a file it writes nothing."""
     if not console.is_terminal:
         yield lambda now: None
         return
-    columns = [SpinnerColumn(), TextColumn("{task.description}")]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what)
         yield lambda now: progress.update(task, description=f"{what}: {now}")

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import errno
+import io
 import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,10 @@ from foundation.errors import InputError
 
 @contextlib.contextmanager
 def write_atomically(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to; when the block ends well, it becomes `path`.
+    """Give a temporary path to write to; at the end of the block it becomes `path`.
 
-    If the block fails or is interrupted, the temporary file goes and whatever stood at `path` stays as it was.
-    Missing folders are made. Raises `InputError` where the folder cannot be written or the disk is full.
+    If the block fails or is interrupted, the temporary file is removed and the old file at `path` stays. Missing
+    folders are made. Raises `InputError` where the folder cannot be written or the disk is full.
     """
     path = Path(path)
     # In the same folder, since a rename is atomic only within one file system; with the same suffix, since
@@ -30,35 +33,53 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "r+b") as file:
-            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
+            os.fsync(file.fileno())  # or a power cut could leave an empty file under the new name
         os.replace(temporary, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink()  # there only if something above failed
+            temporary.unlink()  # it exists only if something above failed
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file at once; see `write_atomically`."""
+    """Write a file whole or not at all; see `write_atomically`."""
     with write_atomically(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file at once, with the same line ends on every system; see `write_atomically`."""
+    """Write a UTF-8 text file with the same line ends on every system; see `write_atomically`."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON at once; see `to_json` and `write_atomically`."""
+    """Write `value` as indented JSON; see `to_json` and `write_atomically`."""
     write_text(path, to_json(value, indent=2) + "\n")
+
+
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """Open a file for reading. Raises OSError for a pipe or device, which could block or never end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "expected a regular file", str(path))
+    return open(path, "rb")
+
+
+def expand_home(path: str | Path, argument: str) -> Path:
+    """The path with ~ or ~user at its start replaced by that home folder.
+
+    Raises `InputError` that begins with `argument` where there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{argument}: expected a folder, got {str(path)!r}, whose home folder is unknown") from error
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """`value` as JSON: dataclasses and named tuples become objects, NumPy's numbers and arrays plain ones, paths text.
 
-    NaN and infinity, for which JSON has no word, become null. Raises TypeError for anything else.
+    NaN and infinity, which JSON cannot hold, become null. Raises TypeError for any other type.
     """
     return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
@@ -80,6 +101,17 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+def check_writable(path: Path) -> None:
+    """Raise `InputError` where a file cannot be written, before hours are spent on its content."""
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
+        raise InputError(f"{path}: cannot be written")
+
+
 def cannot_write(path: Path, error: OSError) -> InputError:
-    """The one line for a file or folder that the system does not let us write."""
+    """The error of a file or folder that cannot be written, with the system's reason."""
     return InputError(f"cannot write {path}: {error.strerror or error}")

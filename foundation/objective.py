@@ -1,10 +1,12 @@
-"""What is minimised, as data: which likelihood, which weight on the KL term, and the parts of a loss."""
+"""The objective as data: the likelihood, the weight of the KL term, and the parts of a loss."""
 
 import dataclasses
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from foundation.errors import InputError
+
+Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
 
 
 class Loss(NamedTuple):
@@ -20,18 +22,26 @@ class Loss(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The objective of all three rungs: -E_q[log p(x|z)] + beta * KL(q(z|x) || N(0, I))."""
+    """The objective at one step: -E_q[log p(x|z)] + beta * KL(q(z|x) || N(0, I))."""
 
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    """p(x|z): Bernoulli(sigmoid(logits)), or Normal(sigmoid(logits), sigma^2) as in Kingma & Welling (2014), C.2."""
+    likelihood: Likelihood = "bernoulli"
+    """p(x|z): Bernoulli(sigmoid(logits)), or Normal(sigmoid(logits), sigma^2) as in Kingma & Welling (2014), C.2. The
+    other two are those of `paper.models.likelihoods`."""
     beta: float = 1.0
     """Weight of the KL term (Higgins et al. 2017, eq. 4); 1 is the VAE."""
     sigma: float = 0.2
     """Standard deviation of a pixel under the Gaussian likelihood, on the scale where white is 1."""
+    free_bits: float = 0.0
+    """lambda in nats (Kingma et al. 2016): the least that each latent's KL counts as; 0 turns it off."""
+    capacity: float | None = None
+    """C in nats (Burgess et al. 2018): with it, gamma * |KL - C| takes the place of beta * KL."""
+    gamma: float = 100.0
+    """Weight of |KL - C|."""
 
     def __post_init__(self) -> None:
-        if self.likelihood not in ("bernoulli", "gaussian"):
-            raise InputError(f"likelihood: expected bernoulli or gaussian, got {self.likelihood!r}")
+        if self.likelihood not in get_args(Likelihood):
+            known = get_args(Likelihood)
+            raise InputError(f"likelihood: expected {', '.join(known[:-1])} or {known[-1]}, got {self.likelihood!r}")
         if not (math.isfinite(self.beta) and self.beta >= 0):
             raise InputError(f"beta: expected a finite number >= 0, got {self.beta!r}")
         if not (math.isfinite(self.sigma) and self.sigma > 0):

@@ -1,7 +1,7 @@
-"""What a run leaves behind: a folder with its configuration, its log, its weights and its pictures.
+"""Run folders: the configuration, the log, the weights and the pictures that a run leaves behind.
 
     runs/2026-01-31_142501_climb/
-        config.json            what was asked for
+        config.json            command, options, versions
         metrics.jsonl          a line for each step and each epoch
         weights.safetensors
         figures/*.png
@@ -13,23 +13,30 @@ leaves files that are whole and a log of which at most the last line is torn.
 
 import contextlib
 import dataclasses
+import datetime
 import itertools
-import json
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from foundation.architecture import Architecture, Parameters
+from filelock import FileLock, Timeout
+
+from foundation.architecture import Parameters
 from foundation.errors import InputError
 from foundation.files import cannot_write, to_json, write_json, write_text
+from foundation.rung import Description
+from foundation.schema import read_object
 from foundation.weights import load_weights, save_weights
 
 STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
-STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d{6}")
+STAMP_LENGTH = len("2026-01-31_142501")
+
+
+NO_RESUME = "written by version 0.1, which drew in another order: it can be drawn and evaluated, but not resumed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +55,18 @@ class Run:
     def weights_path(self) -> Path:
         """Where `save_weights` writes."""
         return self.path / "weights.safetensors"
+
+    def description(self) -> Description:
+        """The model of the run, as config.json describes it. Raises `InputError` for a run of several models."""
+        config = self.config
+        if config.get("command") != "train" or "options" not in config:
+            raise InputError(f"{self.path}: expected the run of one model; of a climb name a rung's folder in it")
+        try:
+            channels, height, width = map(int, config["image_shape"])
+            shape, count = (channels, height, width), int(config["class_count"])
+            return Description(str(config["model"]), dict(config["options"]["model"]), shape, count)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path / 'config.json'}: damaged, expected model and options ({error})") from error
 
     def figure_path(self, name: str) -> Path:
         """Where the picture of that name belongs."""
@@ -81,13 +100,32 @@ class Run:
         lines = [to_json(record) + "\n" for record in self.metrics() if wanted(record)]
         write_text(self.metrics_path, "".join(lines))
 
-    def save_weights(self, parameters: Parameters, architecture: Architecture) -> None:
+    def save_weights(self, parameters: Parameters, description: Description) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
-        save_weights(self.weights_path, parameters, architecture)
+        save_weights(self.weights_path, parameters, description)
 
-    def load_weights(self) -> tuple[Parameters, Architecture]:
+    def load_weights(self) -> tuple[Parameters, Description]:
         """Read the run's weights; see `foundation.weights.load_weights`."""
         return load_weights(self.weights_path)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other trainings out of the folder. The lock ends with the process, whatever ends it.
+
+        The lock's file stays: where it is deleted, a process that waits at the old file and one that makes a new file
+        would both get in. Raises `InputError` where another process is training there.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise InputError(f"{self.path}: in use, another process is training there") from None
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def subrun(self, name: str, config: dict[str, Any]) -> "Run":
         """Make a run inside this one, such as one rung of a climb. Raises `InputError` if the name is taken."""
@@ -119,7 +157,44 @@ def open_run(path: str | Path) -> Run:
     if not _is_run(path):
         raise InputError(f"{path}: not a run folder, it has no config.json")
     config_path = path / "config.json"
-    return Run(path, _parse_object(config_path.read_bytes(), str(config_path)))
+    return Run(path, upgrade(_parse_object(config_path.read_bytes(), str(config_path)), str(config_path)))
+
+
+def upgrade(config: dict[str, Any], source: str = "config.json") -> dict[str, Any]:
+    """A configuration as this version writes it; those of version 0.1, of rungs and of models, had two other forms.
+
+    Theirs are marked by `format`. Raises `InputError`, beginning with the source, where one is damaged.
+    """
+    if config.get("command") == "train" and "model" in config and "rung" not in config:
+        return config | {"rung": "paper", "format": "0.1"}
+    if not {"architecture", "objective", "training"} <= config.keys():
+        return config
+    architecture, objective, training = (config[name] for name in ("architecture", "objective", "training"))
+    try:
+        beta = {} if objective["beta"] == 1 else {"beta": objective["beta"]}
+        model = {
+            "latent_dim": architecture["latent_dim"],
+            "channels": architecture["channels"],
+            "hidden_dims": [architecture["hidden_dim"]],
+            "likelihood": objective["likelihood"],
+            "sigma": objective["sigma"],
+        }
+        options = {
+            "model": model | beta,
+            "rung": config.get("rung", "paper"),
+            # A rung trained on all images and kept none aside.
+            "data": {"name": config["data"], "root": config["data_root"], "validation": 0.0},
+            "optimizer": {"learning_rate": training["learning_rate"]},
+            "epochs": training["epochs"],
+            "batch_size": training["batch_size"],
+            "seed": training["seed"],
+        }
+        rest = {key: value for key, value in config.items() if key not in ("architecture", "objective", "training")}
+        name = "beta-vae" if beta else "vae"
+        described = {"model": name, "options": options, "image_shape": architecture["image_shape"], "class_count": 0}
+        return rest | described | {"format": "0.1"}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{source}: damaged, expected a run of version 0.1 ({error})") from error
 
 
 def latest_run(out: str | Path) -> Run:
@@ -142,12 +217,20 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _started(folder: Path) -> tuple[str, int]:
-    """Sort key of a run: when it was made, by its name or else by its files."""
-    written = (folder / "config.json").stat().st_mtime_ns
-    # The date in the name outlives a copy of the folder; the file's own date orders the runs of one second.
-    stamp = STAMP.match(folder.name)
-    return (stamp[0] if stamp else time.strftime(STAMP_FORMAT, time.localtime(written / 1e9))), written
+def _started(folder: Path) -> tuple[float, int]:
+    """Sort key of a run: the instant at which it started, then that of its config.json on disk.
+
+    The instant comes from config.json, with its time zone, since the clock that names folders may be put back; without
+    it from the folder's name, and without that from the file's date.
+    """
+    path = folder / "config.json"
+    written = path.stat().st_mtime_ns
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        started = datetime.datetime.fromisoformat(_parse_object(path.read_bytes(), "")["started"])
+        return started.timestamp(), written
+    with contextlib.suppress(ValueError, OverflowError):
+        return time.mktime(time.strptime(folder.name[:STAMP_LENGTH], STAMP_FORMAT)), written
+    return written / 1e9, written
 
 
 def _run_folders(parent: Path) -> list[Path]:
@@ -188,9 +271,6 @@ def _start(path: Path, config: dict[str, Any]) -> Run:
 def _parse_object(text: bytes, source: str) -> dict[str, Any]:
     """A JSON object, or `InputError` with its source."""
     try:
-        value = json.loads(text)
+        return read_object(text, source)
     except ValueError as error:
-        raise InputError(f"{source}: damaged, expected a JSON object ({error})") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{source}: expected a JSON object, got {text[:40]!r}")
-    return value
+        raise InputError(str(error)) from error

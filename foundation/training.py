@@ -1,176 +1,247 @@
-"""The one training loop of all three rungs, and how a loss is measured over a whole data set."""
+"""The training loop of every rung and every model, and the loss over a whole data set."""
 
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float
 
 from foundation.architecture import Parameters
-from foundation.data import check_images
+from foundation.data.dataset import Dataset, check_images
+from foundation.data.splits import Data
 from foundation.errors import Diverged, InputError
-from foundation.objective import Loss, Objective
+from foundation.objective import Objective
+from foundation.options import TrainOptions
+from foundation.records import EpochRecord, Record, StepRecord
 from foundation.rung import Rung
+from foundation.schedules import learning_rate_at, objective_at
+
+BATCH = 512
+"""Images that are measured at once."""
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Images, their noise, their labels."""
+Parts = dict[str, float]
+"""A loss and its parts by name, in nats per image."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingOptions:
-    """How long and how fast to train."""
+@dataclasses.dataclass
+class Training:
+    """A training and how far it is. With `rung` and `rng` saved as they are, it continues exactly."""
 
-    epochs: int = 10
-    """Passes over the training images."""
-    batch_size: int = 128
-    """Images per step; the last batch of an epoch may be smaller."""
-    learning_rate: float = 1e-3
-    """Adam's step size (given to the rung when it is made)."""
-    seed: int = 0
-    """Seed of the one generator that draws initial values, batch order and noise."""
+    rung: Rung
+    data: Data[np.ndarray]
+    options: TrainOptions
+    rng: np.random.Generator
+    """Draws batch order, pixels and noise"""
+    eps: np.ndarray
+    """The noise of the held-out images, drawn once so that epochs compare"""
+    step: int = 0
+    """Training steps done"""
+    epoch: int = 0
+    """Whole epochs done"""
+    seconds: float = 0.0
+    """Time spent in training steps"""
+    best: float = math.inf
+    """Smallest `final_loss` of an epoch on the validation images"""
 
-    def __post_init__(self) -> None:
-        for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise InputError(f"{name}: expected an integer of at least {least}, got {value!r}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate: expected a finite number > 0, got {self.learning_rate!r}")
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps of one epoch."""
+        return math.ceil(len(self.data.train) / self.options.batch_size)
 
-
-@dataclasses.dataclass(frozen=True)
-class StepRecord:
-    """One training step; losses in nats per image on its batch, before the step."""
-
-    kind: Literal["step"]
-    step: int
-    """1 for the first step"""
-    epoch: int
-    loss: float
-    reconstruction: float
-    kl: float
-    beta: float
-    seconds: float
-    """Time spent in training steps so far, without evaluation and without what the caller does between them."""
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.options.epochs * self.steps_per_epoch
 
 
-@dataclasses.dataclass(frozen=True)
-class EpochRecord:
-    """One epoch, or what came before the first (epoch 0); losses in nats per image."""
+def begin(rung: Rung, data: Data[np.ndarray], options: TrainOptions, rng: np.random.Generator) -> Training:
+    """The training before its first step; `rng` has drawn the initial values and now draws the held-out noise.
 
-    kind: Literal["epoch"]
-    epoch: int
-    step: int
-    """Training steps done so far"""
-    loss: float
-    """On the test images after the epoch, as are `reconstruction` and `kl`"""
-    reconstruction: float
-    kl: float
-    train_loss: float | None
-    """Mean over the epoch's batches, while the parameters moved; None for epoch 0, as are the two below"""
-    train_reconstruction: float | None
-    train_kl: float | None
-    beta: float
-    images_per_second: float | None
-    """Speed of this epoch's training steps alone; None for epoch 0"""
-    seconds: float
-
-
-def train(
-    rung: Rung,
-    rng: np.random.Generator,
-    train_images: Float[np.ndarray, "N C H W"],
-    test_images: Float[np.ndarray, "M C H W"],
-    objective: Objective,
-    options: TrainingOptions,
-) -> Iterator[StepRecord | EpochRecord]:
-    """Train `rung`, yielding a record for each step and each epoch, first one for epoch 0, before training.
-
-    Everything random comes from `rng`, in this order: the noise of the test loss (once, so that epochs compare),
-    then for each epoch one permutation of the images and, batch by batch, the noise. Two rungs given the same
-    seed therefore see the same numbers. Stopping the iteration between two records leaves the rung usable.
-
-    Raises `InputError` before the first step where images cannot be used, `Diverged` where a loss is not finite.
+    Raises `InputError` where the images cannot be used.
     """
-    for name, images in (("train_images", train_images), ("test_images", test_images)):
-        check_images(images, name)
-        if images.shape[1:] != rung.architecture.image_shape:
-            raise InputError(f"{name}: expected images of {rung.architecture.image_shape}, got {images.shape[1:]}")
-    test_eps = draw_eps(rng, len(test_images), rung.architecture.latent_dim, test_images.dtype)
-    beta, step, seconds = objective.beta, 0, 0.0
-
-    test = evaluate(rung, test_images, test_eps, objective)
-    yield EpochRecord("epoch", 0, step, *test, None, None, None, beta, None, seconds)
-    for epoch in range(1, options.epochs + 1):
-        total, epoch_start = np.zeros(len(Loss._fields)), seconds
-        for x, eps in draw_batches(rng, train_images, options.batch_size, rung.architecture.latent_dim):
-            begin = time.perf_counter()
-            with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss, checked below
-                loss = rung.step(x, eps, objective)
-            seconds += time.perf_counter() - begin
-            step += 1
-            check_finite(loss, rung, x, eps, objective, f"step {step} (epoch {epoch})")
-            total += np.multiply(loss, len(x))
-            yield StepRecord("step", step, epoch, *loss, beta, seconds)
-
-        test = evaluate(rung, test_images, test_eps, objective)
-        check_finite(test, rung, test_images[:512], test_eps[:512], objective, f"the test images after step {step}")
-        mean, speed = (total / len(train_images)).tolist(), len(train_images) / (seconds - epoch_start)
-        yield EpochRecord("epoch", epoch, step, *test, *mean, beta, speed, seconds)
+    check(rung, data, options)
+    eps = draw_eps(rng, rung.noise_shape(len(data.held_out)), rung.dtype)
+    return Training(rung, data, options, rng, eps)
 
 
-def evaluate(
-    rung: Rung,
-    images: Float[np.ndarray, "N C H W"],
-    eps: Float[np.ndarray, "N Z"],
-    objective: Objective,
-    batch_size: int = 512,
-) -> Loss:
-    """The loss of a whole data set in nats per image: the mean over all images, however the batches fall."""
-    if len(images) == 0 or batch_size < 1:
-        raise InputError(f"expected at least one image a batch, got {len(images)} images and batch_size {batch_size}")
-    total = np.zeros(len(Loss._fields))
-    for start in range(0, len(images), batch_size):
-        x = images[start : start + batch_size]
+def check(rung: Rung, data: Data[np.ndarray], options: TrainOptions) -> None:
+    """Raise `InputError` for images that the rung does not take or that lack labels, and for too small batches."""
+    for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        if part is None:
+            continue
+        check_images(part.images, f"{name} images")
+        if len(part.labels) != len(part.images):
+            raise InputError(
+                f"{name} images: expected a label each, got {len(part.images)} images and {len(part.labels)} labels"
+            )
+        if part.images.shape[1:] != tuple(rung.description.image_shape):
+            expected = tuple(rung.description.image_shape)
+            raise InputError(f"{name} images: expected {expected} each, got {part.images.shape[1:]}")
+    last = (len(data.train) - 1) % options.batch_size + 1
+    if min(options.batch_size, last) < rung.processes:
+        raise InputError(
+            f"batch_size: every process needs an image of every batch, and of {len(data.train):,} images in batches of "
+            f"{options.batch_size} the last batch has {last}; got {rung.processes} processes"
+        )
+
+
+def train(training: Training) -> Iterator[Record]:
+    """Train, yielding a record for each step and each epoch, first one for epoch 0, before training.
+
+    Everything random comes from `training.rng`: for each epoch one permutation of the images and, batch by batch, the
+    pixels, where they are dynamic, and the noise. Two rungs given the same seed therefore see the same numbers. At the
+    record of an epoch, `training` holds all that is needed to continue from there; between any two records the
+    iteration may be stopped.
+
+    Raises `Diverged` where a number is not finite.
+    """
+    if training.epoch == 0:
+        yield end_epoch(training, None, None)
+    while training.epoch < training.options.epochs:
+        totals: Parts = {}
+        start = training.seconds
+        for record, count in run_epoch(training):
+            for name, value in record.parts.items():
+                totals[name] = totals.get(name, 0.0) + value * count
+            yield record
+        training.epoch += 1
+        images = len(training.data.train)
+        means = {name: total / images for name, total in totals.items()}
+        yield end_epoch(training, means, images / (training.seconds - start))
+
+
+def run_epoch(training: Training) -> Iterator[tuple[StepRecord, int]]:
+    """The steps of one epoch, each with the number of its images."""
+    rung, options, epoch = training.rung, training.options, training.epoch + 1
+    unread: list[tuple[int, Objective, float, int, Any]] = []
+    begin = time.perf_counter()
+    dynamic = options.data.binarise == "dynamic"
+    batches = draw_batches(training.rng, training.data.train, options.batch_size, rung.noise_shape, dynamic)
+    for x, eps, labels in batches:
+        progress = training.step / training.steps
+        objective = objective_at(options, progress)
+        rung.learning_rate = rate = learning_rate_at(options.optimizer, progress)
+        training.step += 1
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss
-            total += np.multiply(rung.evaluate(x, eps[start : start + batch_size], objective), len(x))
-    return Loss(*(total / len(images)).tolist())
+            loss = rung.step(x, eps, objective, labels)
+        unread.append((training.step, objective, rate, len(x), loss))
+        if len(unread) == rung.read_every or training.step == epoch * training.steps_per_epoch:
+            losses = [{name: float(value) for name, value in loss._asdict().items()} for *_, loss in unread]
+            training.seconds += time.perf_counter() - begin
+            for (step, objective, rate, count, _), parts in zip(unread, losses, strict=True):
+                if not math.isfinite(parts["loss"]):
+                    # Where the loss was read at once no step was taken on it: the batch still shows the cause.
+                    batch = (x, eps, labels) if rung.read_every == 1 else None
+                    raise diverged(parts, rung, f"step {step} (epoch {epoch})", batch)
+                yield StepRecord(step, epoch, parts, objective.beta, rate, training.seconds), count
+            unread, begin = [], time.perf_counter()
+
+
+def end_epoch(training: Training, means: Parts | None, speed: float | None) -> EpochRecord:
+    """Measure the held-out images and remember the best loss; the epoch's record."""
+    rung, options, data = training.rung, training.options, training.data
+    progress = training.epoch / options.epochs
+    objective, final = objective_at(options, progress), objective_at(options, 1.0)
+    eps = training.eps if options.z == "sampled" else np.zeros_like(training.eps)
+    now = evaluate(rung, data.held_out, eps, objective)
+    final_loss = now["loss"] if objective == final else evaluate(rung, data.held_out, eps, final)["loss"]
+    if not (math.isfinite(now["loss"]) and math.isfinite(final_loss)):
+        first = slice(0, BATCH)
+        batch = data.held_out.images[first], eps[first], data.held_out.labels[first]
+        raise diverged(now, rung, f"the {data.held_out.split} images after step {training.step}", batch)
+    best = data.validation is not None and training.epoch > 0 and final_loss < training.best
+    if best:
+        training.best = final_loss
+    return EpochRecord(
+        epoch=training.epoch,
+        step=training.step,
+        held_out=now,
+        split="test" if data.validation is None else "validation",
+        final_loss=final_loss,
+        best=best,
+        train=means,
+        beta=objective.beta,
+        learning_rate=learning_rate_at(options.optimizer, progress),
+        images_per_second=speed,
+        seconds=training.seconds,
+    )
+
+
+def evaluate(rung: Rung, part: Dataset[np.ndarray], eps: np.ndarray, objective: Objective, batch: int = BATCH) -> Parts:
+    """The loss of a data set and its parts in nats per image: the mean over all images, however the batches fall.
+
+    What a loss takes from a whole batch (free bits, a capacity, perplexity) it takes from each `batch` images here.
+    """
+    if len(part) == 0 or batch < 1:
+        raise InputError(f"expected at least one image a batch, got {len(part)} images and a batch of {batch}")
+    totals: Parts = {}
+    for start in range(0, len(part), batch):
+        chosen = slice(start, start + batch)
+        x = part.images[chosen]
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss
+            loss = rung.evaluate(x, eps[chosen], objective, part.labels[chosen])
+        for name, value in loss._asdict().items():
+            totals[name] = totals.get(name, 0.0) + float(value) * len(x)
+    return {name: total / len(part) for name, total in totals.items()}
+
+
+def measure_test(training: Training) -> dict[str, Parts]:
+    """The test loss under the objective that training ends with: `sampled`, with z drawn from q(z|x), and `mu`."""
+    rung, test = training.rung, training.data.test
+    if test is training.data.held_out:
+        eps = training.eps
+    else:
+        eps = draw_eps(np.random.default_rng(training.options.seed), rung.noise_shape(len(test)), rung.dtype)
+    objective = objective_at(training.options, 1.0)
+    return {
+        "sampled": evaluate(rung, test, eps, objective),
+        "mu": evaluate(rung, test, np.zeros_like(eps), objective),
+    }
 
 
 def draw_batches(
-    rng: np.random.Generator, images: Float[np.ndarray, "N C H W"], batch_size: int, latent_dim: int
-) -> Iterator[tuple[Float[np.ndarray, "B C H W"], Float[np.ndarray, "B Z"]]]:
-    """One epoch: every image once, in random order, each batch with its noise. The last batch may be smaller."""
-    order = rng.permutation(len(images))
+    rng: np.random.Generator,
+    part: Dataset[np.ndarray],
+    batch_size: int,
+    noise_shape: Callable[[int], tuple[int, ...]],
+    dynamic: bool = False,
+) -> Iterator[Batch]:
+    """One epoch: every image once, in random order, each batch with its noise and labels. The last may be smaller.
+
+    `noise_shape` gives the shape of eps for a number of images. With `dynamic`, pixels are drawn as black or white.
+    """
+    order = rng.permutation(len(part))
     for start in range(0, len(order), batch_size):
-        x = images[order[start : start + batch_size]]
-        yield x, draw_eps(rng, len(x), latent_dim, x.dtype)
+        chosen = order[start : start + batch_size]
+        x = part.images[chosen]
+        if dynamic:
+            x = (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
+        yield x, draw_eps(rng, noise_shape(len(x)), x.dtype), part.labels[chosen]
 
 
-def draw_eps(rng: np.random.Generator, count: int, latent_dim: int, dtype: npt.DTypeLike) -> Float[np.ndarray, "N Z"]:
-    """Standard normal noise for `count` images; drawn in float64 and rounded, so that both dtypes see the same."""
-    return rng.standard_normal((count, latent_dim)).astype(dtype)
+def draw_eps(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.ndarray:
+    """Standard normal noise; drawn in float64 and rounded, so that both dtypes see the same."""
+    return rng.standard_normal(shape).astype(dtype)
 
 
-def check_finite(loss: Loss, rung: Rung, x: np.ndarray, eps: np.ndarray, objective: Objective, where: str) -> None:
-    """Raise `Diverged` if a loss is not finite, with the tensors of that batch that show it."""
-    if math.isfinite(loss.loss):
-        return
+def diverged(parts: Parts, rung: Rung, where: str, batch: Batch | None = None) -> Diverged:
+    """The error for a loss that is not finite: its parts, and the tensor of rung or batch that shows it."""
     with np.errstate(all="ignore"):
-        found = rung.differentiate(x, eps, objective)
-    # The rung took no step on that loss. In the order of computation: the first broken one is nearest to the cause.
-    tensors = rung.parameters() | {"mu": found.mu, "logvar": found.logvar, "logits": found.logits}
-    tensors |= {f"the gradient of {name}": value for name, value in found.gradients.items()}
-    raise Diverged(
-        f"training diverged at {where}: reconstruction {loss.reconstruction:g}, kl {loss.kl:g}; "
-        f"worst tensor: {worst_tensor(tensors)}; try a smaller learning rate"
+        tensors = rung.parameters() | (rung.activations(*batch) if batch is not None else {})
+    # In the order of computation: the first broken tensor is nearest to the cause.
+    amounts = ", ".join(f"{name} {value:g}" for name, value in parts.items() if name != "loss")
+    return Diverged(
+        f"training diverged at {where}: {amounts}; worst tensor: {worst_tensor(tensors)}; try a smaller learning rate"
     )
 
 
 def worst_tensor(tensors: Parameters) -> str:
-    """The first tensor that holds NaN or infinity and, of those that hold none, the one that reaches furthest."""
-    sizes = {name: float(np.abs(value).max()) for name, value in tensors.items()}
+    """The first tensor that holds NaN or infinity and, of the finite ones, the one with the largest entry."""
+    sizes = {name: float(np.abs(value).max()) for name, value in tensors.items() if value.size}
     finite = {name: size for name, size in sizes.items() if math.isfinite(size)}
     worst = [f"{name} holds NaN or infinity" for name in sizes if name not in finite][:1]
     if finite:

@@ -1,19 +1,22 @@
 """The console command `vae-ladder`: reads a command's options and runs it; see `foundation.command_line` for errors."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 from exercises.options import COMMANDS as EXERCISE_COMMANDS
 from foundation import command_line
-from foundation.command_line import read_page
+from foundation.command_line import Page, read_page, wrap
 from foundation.errors import InputError
+from foundation.options import TrainOptions
 from ladder.options import COMMANDS as LADDER_COMMANDS
-from ladder.options import RUNG_SUMMARIES, Bench, Climb, Figures, Gradcheck, Parity, Train
-from paper.command_line import Resume, parse_training
+from ladder.options import RUNG_SUMMARIES, Bench, Climb, Figures, Gradcheck, Parity, Resume
+from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions
-from paper.options import EvaluateOptions, TrainOptions
+from paper.models.options import MODELS, training_options
 
 COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 PROGRAM = "vae-ladder"
@@ -31,14 +34,14 @@ exercises that check themselves:
 {exercises}
 
 examples:
-  vae-ladder climb                     everything, on data that needs no download
-  vae-ladder train numpy_impl          the first rung alone
-  vae-ladder train cvae                a conditional VAE
-  vae-ladder train                     what else can be trained
-  vae-ladder evaluate                  measure the latest run
-  vae-ladder experiment                questions that experiments answer
-  vae-ladder start                     get the exercises; then vae-ladder watch
-  vae-ladder climb --help              the options of a command, with more examples
+  vae-ladder climb                         everything, on data that needs no download
+  vae-ladder train vae --rung numpy_impl   the first rung alone
+  vae-ladder train cvae                    a conditional VAE
+  vae-ladder train                         what else can be trained
+  vae-ladder evaluate                      measure the latest run
+  vae-ladder experiment                    questions that experiments answer
+  vae-ladder start                         get the exercises; then vae-ladder watch
+  vae-ladder climb --help                  the options of a command, with more examples
 
 Losses are in nats per image. What a command writes lies in a new folder under runs/.
 Exit codes: 0 done, 1 a check failed or training diverged, 2 unusable input, 130 stopped by Ctrl-C.
@@ -48,7 +51,9 @@ Exit codes: 0 done, 1 a check failed or training diverged, 2 unusable input, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name; by default the process's own); the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    return command_line.run(PROGRAM, lambda: _run_command(arguments))
+    number = os.environ.get("RANK", "0")  # as torchrun numbers processes: an error says whose it is
+    program = PROGRAM if number == "0" else f"{PROGRAM}, process {number}"
+    return command_line.run(program, lambda: _run_command(arguments), ends_process=argv is None)
 
 
 def _run_command(argv: list[str]) -> int:
@@ -70,8 +75,8 @@ def parse(command: str, arguments: Sequence[str]) -> object | None:
     Raises `InputError` for what cannot be understood.
     """
     program = f"{PROGRAM} {command}"
-    if command == "train" and not (arguments and arguments[0] in RUNG_SUMMARIES):
-        return parse_training(program, arguments, RUNG_SUMMARIES)
+    if command == "train":
+        return parse_training(program, list(arguments))
     if command == "experiment":
         page = read_page(ExperimentOptions)
         questions = "\n".join(f"  {name:<20}{question}" for name, question in EXPERIMENTS.items())
@@ -80,15 +85,61 @@ def parse(command: str, arguments: Sequence[str]) -> object | None:
     return command_line.parse(COMMANDS[command], program, arguments)
 
 
-def _dispatch(choices: object, typed: str) -> int:
+def parse_training(program: str, arguments: list[str]) -> TrainOptions | Resume | None:
+    """The options of `train MODEL ...` or `train --resume RUN`; None when a help page was asked for and printed."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(training_manual(program))
+        return None
+    if arguments[0] in RUNG_SUMMARIES:
+        arguments = new_spelling(arguments)
+        print(f"{program}: spelled since version 0.2: {program} {shlex.join(arguments)}", file=sys.stderr)
+    what, *rest = arguments
+    if what.partition("=")[0] == "--resume":
+        return command_line.parse(Resume, program, arguments)
+    if what not in MODELS:
+        known = ", ".join(MODELS)
+        raise InputError(f"train: expected a model first, one of {known}, got {what!r} (see {program} --help)")
+    about_model, about_training = read_page(MODELS[what]), read_page(TrainOptions)
+    page = Page(about_model.summary, about_training.details, about_model.ending)
+    kind = training_options(what)
+    return command_line.parse(kind, f"{program} {what}", rest, page)
+
+
+def new_spelling(arguments: list[str]) -> list[str]:
+    """The arguments of `train RUNG ...`, as version 0.1 had it, in today's form; to be dropped in version 0.3."""
+    rung, *rest = arguments
+    beta = any(word.partition("=")[0] == "--beta" for word in rest)
+    fixed = ["--rung", rung, "--data.validation", "0"]
+    return ["beta-vae" if beta else "vae", *fixed, *rest]
+
+
+def training_manual(program: str) -> str:
+    """The page that lists the models that can be trained."""
+    page = read_page(TrainOptions)
+    usage = [f"{program} MODEL [OPTIONS]", f"{program} MODEL --help", f"{program} --resume RUN"]
+    lines = ["usage: " + "\n       ".join(usage), "", page.summary, "", "models:"]
+    lines += [f"  {name:<18}{read_page(options).summary}" for name, options in MODELS.items()]
+    lines += ["", "rungs, for vae and beta-vae (--rung):"]
+    lines += [f"  {name:<18}{text}" for name, text in RUNG_SUMMARIES.items()]
+    return "\n".join([*lines, "", *wrap(page.details), "", page.ending])
+
+
+def _dispatch(choices: Any, typed: str) -> int:
     # Imported here, so that help and bad options need neither NumPy nor torch.
+    command: Any
     match choices:
         case Climb():
-            from ladder.climb import climb as command
-        case Train():
-            from ladder.train import train_one as command
-        case TrainOptions() | Resume() | EvaluateOptions() | ExperimentOptions():
-            return _dispatch_to_paper(choices, typed)
+            from ladder.climb import climb
+
+            return climb(choices, typed)
+        case TrainOptions():
+            from ladder.train import train_command
+
+            return train_command(choices, typed)
+        case Resume():
+            from ladder.train import resume_command
+
+            return resume_command(choices.resume, choices.record)
         case Figures():
             from ladder.climb import redraw as command
         case Parity():
@@ -97,38 +148,33 @@ def _dispatch(choices: object, typed: str) -> int:
             from ladder.checks import gradcheck as command
         case Bench():
             from ladder.bench.command import bench as command
+        case EvaluateOptions() | ExperimentOptions():
+            command = _torch_command(choices, typed)
         case _:
             from exercises.commands import run_command as command
     return command(choices)
 
 
-def _dispatch_to_paper(choices: object, typed: str) -> int:
-    """The commands about models, all of which need torch; `typed` is the command line itself."""
+def _torch_command(choices: EvaluateOptions | ExperimentOptions, typed: str) -> Any:
+    """The commands about models that need torch; `typed` is the command line itself."""
     from ladder.rungs import INSTALL_TORCH, torch_is_installed
 
     if not torch_is_installed():
         raise InputError(f"{shlex.split(typed)[1]}: this needs torch, which is not installed: {INSTALL_TORCH}")
-    match choices:
-        case TrainOptions():
-            from paper.train import train_model
+    if isinstance(choices, EvaluateOptions):
+        from paper.evaluation.command import evaluate
 
-            return train_model(choices, typed)
-        case Resume():
-            from paper.train import resume
+        return evaluate
+    from paper.experiments.command import run_experiment
 
-            return resume(choices.resume)
-        case EvaluateOptions():
-            from paper.evaluate import evaluate as command
-        case _:
-            from paper.experiments.command import experiment as command
-    return command(choices)
+    return run_experiment
 
 
 def manual() -> str:
     """The page of `vae-ladder --help`."""
 
     def lines(commands: dict[str, type]) -> str:
-        return "\n".join(f"  {name:<12}{read_page(options).summary}" for name, options in commands.items())
+        return "\n".join(f"  {name:<14}{read_page(options).summary}" for name, options in commands.items())
 
     rungs = "\n".join(f"  rung {i}  {name:<18}{text}" for i, (name, text) in enumerate(RUNG_SUMMARIES.items(), 1))
     return MANUAL.format(rungs=rungs, ladder=lines(LADDER_COMMANDS), exercises=lines(EXERCISE_COMMANDS)).rstrip()

@@ -1,45 +1,59 @@
-"""The main job, `vae-ladder climb`: prove that the rungs agree, train each one, draw and compare what they learned."""
+"""The main job, `vae-ladder climb`: compare the rungs, train each one, draw and compare what they learned."""
 
+import dataclasses
 import time
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 
+from foundation.architecture import Architecture
+from foundation.checkpoint import saved_epoch
 from foundation.console import make_console, say, step_display
-from foundation.data import Dataset, load
+from foundation.data.splits import Data, load_data
+from foundation.display import result_table, training_display
 from foundation.errors import InputError
 from foundation.files import write_json
+from foundation.rung import Description, architecture_of
 from foundation.runs import Run, create_run, latest_run, open_run
-from foundation.training import EpochRecord
+from foundation.schedules import objective_at
+from foundation.training import Parts, measure_test
 from ladder.checks import verdict
 from ladder.options import Climb, Figures
 from ladder.parity import compare
-from ladder.progress import result_table, training_display
-from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs, torch_is_installed
-from ladder.train import Setting, describe, prepare, train_rung, what_is_kept
+from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs, torch_is_installed, why_not
+from ladder.train import describe, make_training, train_into
+from paper.runs import read_data
 
 
-def climb(choices: Climb) -> int:
-    """`vae-ladder climb`. The exit code: 1 where two rungs disagree.
+def climb(choices: Climb, command: str = "") -> int:
+    """`vae-ladder climb`; `command` is the command line. The exit code: 1 where two rungs disagree.
 
     Everything is checked before the run folder is made, so that bad input leaves nothing behind.
     """
     begin = time.perf_counter()
     console = make_console()
-    rungs = available_rungs() if choices.rungs is None else split_rungs(choices.rungs)
-    setting = prepare(choices, console)
+    names: Any = available_rungs() if choices.rungs is None else split_rungs(choices.rungs)
+    options = {name: choices.training(name) for name in names}
+    for name, one in options.items():
+        if reason := why_not(dataclasses.replace(one, rung="numpy_impl")):
+            raise InputError(f"climb: all rungs train the same model, and rung {name} cannot: {reason}")
+    with step_display(console, f"loading {choices.data.name}"):
+        data = load_data(choices.data, choices.seed)
     say(console, "1  Data", "bold")
-    say(console, f"   {setting.train.describe()}")
-    say(console, f"   {setting.test.describe()}")
-    run = create_run(choices.out, "climb", describe(choices, setting, "climb", rungs=rungs))
+    for line in data.describe():
+        say(console, f"   {line}")
+    config = describe(make_training(options[names[0]], data), command) | {"command": "climb", "rungs": names}
+    del config["rung"]
+    run = create_run(choices.out, "climb", config)
     try:
-        if prove(console, rungs, setting, run) != 0:
+        if prove(console, choices, data, names, run) != 0:
             return 1
-        train_all(console, rungs, setting, run)
+        train_all(console, options, data, run, command)
         say(console, "4  Figures and report", "bold")
-        draw(console, run, setting.test)
+        draw(console, run, data)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(what_is_kept(run)) from None
+        raise KeyboardInterrupt(progress_kept(run)) from None
     minutes, seconds = divmod(round(time.perf_counter() - begin), 60)
     say(console, f"\nDone in {minutes} min {seconds} s. Open this page in a browser:", "bold")
     say(console, f"   {run.path / 'report.html'}")
@@ -48,7 +62,7 @@ def climb(choices: Climb) -> int:
     return 0
 
 
-def prove(console: Console, rungs: tuple[str, ...], setting: Setting, run: Run) -> int:
+def prove(console: Console, choices: Climb, data: Data[np.ndarray], rungs: tuple[str, ...], run: Run) -> int:
     """Compare the rungs in float64 on the training images and write parity.json; 0 where they agree."""
     say(console, "2  Parity", "bold")
     if len(rungs) < 2:
@@ -57,13 +71,14 @@ def prove(console: Console, rungs: tuple[str, ...], setting: Setting, run: Run) 
             say(console, f"   the other rungs need torch, which is not installed: {INSTALL_TORCH}")
         return 0
 
+    architecture: Architecture = architecture_of(Description.of(choices.model, data.image_shape, len(data.classes)))
     with step_display(console, "comparing in float64") as now:
         report = compare(
-            setting.architecture,
+            architecture,
             rungs=rungs,
-            seed=setting.options.seed,
-            objective=setting.objective,
-            images=setting.train.images,
+            seed=choices.seed,
+            objective=choices.model.objective(),
+            images=data.train.images,
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
     write_json(run.path / "parity.json", report.to_json())
@@ -71,28 +86,45 @@ def prove(console: Console, rungs: tuple[str, ...], setting: Setting, run: Run) 
     return verdict(report)
 
 
-def train_all(console: Console, rungs: tuple[str, ...], setting: Setting, run: Run) -> None:
-    """Train one rung after the other, each into its own sub-run, and print what came of it."""
+def train_all(console: Console, options: dict[str, Any], data: Data[np.ndarray], run: Run, command: str) -> None:
+    """Train one rung after the other, each into its own sub-run, and print their losses beside one another."""
     say(console, "3  Training", "bold")
-    results: dict[str, EpochRecord] = {}
-    with training_display(console, setting.steps, setting.options) as start:
-        for name in rungs:
-            part = run.subrun(name, run.config | {"command": "train", "rung": name})
-            results[name] = train_rung(name, setting, part, start(name))
-    console.print(result_table(results, len(setting.train)))
+    losses: dict[str, Parts] = {}
+    speeds: dict[str, float] = {}
+    with training_display(console) as start:
+        for name, one in options.items():
+            training = make_training(one, data)
+            part = run.subrun(name, describe(training, command))
+            with part.hold():
+                train_into(part, training, start(name, training))
+                tested = measure_test(training)
+                write_json(part.path / "test.json", tested)
+            losses[name], speeds[name] = tested["sampled"], len(data.train) * training.epoch / training.seconds
+    beta = objective_at(one, 1.0).beta
+    console.print(result_table("rung", losses, len(data.test), beta, speeds))
 
 
-def draw(console: Console, run: Run, test_data: Dataset, pixels: bool = False) -> None:
+def progress_kept(run: Run) -> str:
+    """One line after a climb was stopped: what was finished, and how to look at it."""
+    epochs = {name: saved_epoch(part.path) for name, part in run.subruns().items()}
+    kept = ", ".join(f"{name} as after epoch {epoch}" for name, epoch in epochs.items() if epoch > 0)
+    if not kept:
+        return f"stopped before the first epoch ended; {run.path} holds no weights yet"
+    return f"stopped; kept: {kept} of {run.config['options']['epochs']}; look at it: vae-ladder figures {run.path}"
+
+
+def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool = False) -> None:
     """Draw the pictures of a run, for a climb those of every rung, its learning curves and its report.
 
-    With `pixels` samples come as draws from p(x|z), too.
+    With `pixels` samples come as draws from p(x|z), too. Without data, where nothing was trained, there is only the
+    report.
     """
     # Here, since matplotlib takes a second to import.
     from ladder.figures import draw_run
     from ladder.report import write_report
 
     with step_display(console, "drawing"):
-        paths = draw_run(run, test_data, pixels)
+        paths = [] if data is None else draw_run(run, data, pixels)
         if run.config["command"] == "climb":
             paths.append(write_report(run))
     say(console, f"   {len(paths)} files under {run.path}")
@@ -102,24 +134,11 @@ def redraw(choices: Figures) -> int:
     """`vae-ladder figures`: draw a run again from its weights. The exit code."""
     console = make_console()
     run = latest_run(choices.out) if choices.run is None else open_run(choices.run)
-    for field in ("command", "data", "data_root"):
-        if field not in run.config:
-            raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no {field!r}")
-    if "model" in run.config:
-        return redraw_model(console, run, choices)
-    root = choices.data_root or run.config["data_root"]
-    draw(console, run, load(run.config["data"], "test", root=root and Path(root)), choices.draw)
-    return 0
-
-
-def redraw_model(console: Console, run: Run, choices: Figures) -> int:
-    """Draw a model of the paper rung again. The exit code."""
-    if not torch_is_installed():
-        raise InputError(f"{run.path}: its model, {run.config['model']}, needs torch: {INSTALL_TORCH}")
-    from paper.checkpoint import open_data, open_model
-    from paper.drawing import draw_model_run
-
-    with step_display(console, "drawing"):
-        paths = draw_model_run(run, open_model(run), open_data(run, choices.data_root), choices.draw)
-    say(console, f"   {len(paths)} files under {run.path}")
+    if run.config.get("command") not in ("train", "climb"):
+        raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no command")
+    climbed = run.config["command"] == "climb"
+    parts = list(run.subruns().values()) if climbed else [run]
+    if any(part.config.get("rung") != "numpy_impl" for part in parts) and not torch_is_installed():
+        raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
+    draw(console, run, read_data(parts[0], choices.data_root) if parts else None, choices.draw)
     return 0

@@ -1,17 +1,18 @@
-"""What each command of `vae-ladder` can be asked: one small dataclass a command, read by the command line and by tests.
+"""Options of the commands of `vae-ladder`: one small dataclass a command, read by the command line and by tests.
 
-A field's docstring is its help text. What stands after "Examples:" closes the command's help page.
+A field's docstring is its help text; the text after "Examples:" closes the command's help page.
 """
 
 import dataclasses
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
-from foundation.command_line import optional
+from foundation.arguments import Flat, Hidden, Option, Positional, optional
+from foundation.options import DataOptions, RungName, TrainOptions
+from foundation.sizes import Architecture
+from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import ExperimentOptions
-from paper.options import EvaluateOptions
+from paper.models.options import BetaVAEOptions, VAEOptions
 
 RUNG_SUMMARIES = {
     "numpy_impl": "NumPy, forward and backward by hand; needs no torch",
@@ -22,34 +23,8 @@ RUNG_SUMMARIES = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingChoices:
-    """What climbing and training one rung have in common."""
-
-    data: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER")] = "glyphs"
-    """glyphs, shapes, mnist, fashion-mnist, kmnist, or a folder with images of your own."""
-    data_root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder")] = None
-    """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
-    latent_dim: int = 2
-    """Z, the number of latent variables."""
-    epochs: int = 10
-    """How often training sees every image."""
-    batch_size: int = 128
-    """Images per step."""
-    learning_rate: float = 1e-3
-    """Adam's step size."""
-    beta: float = 1.0
-    """Weight of the KL term; 1 is the VAE, more is a beta-VAE."""
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
-    """p(x|z): Bernoulli on logits, or Gaussian around sigmoid(logits)."""
-    seed: int = 0
-    """Seed of the first parameters, the batch order and the noise. The data sets themselves stay as they are."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
-    """Where the run folder is made."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Climb(TrainingChoices):
-    """Prove the three rungs equal, train each one, draw what they learned.
+class Climb(TrainOptions[BetaVAEOptions]):
+    """Compare the three rungs number by number, train each one, draw what they learned.
 
     Loads the data; compares logits, losses and every gradient of the rungs in float64, and their parameters
     after 100 Adam steps; trains each rung in float32 from the same start, with the same batches and the same
@@ -62,27 +37,36 @@ class Climb(TrainingChoices):
       vae-ladder climb --data mnist --data-root data --latent-dim 20 --epochs 5
     """
 
+    model: Flat[BetaVAEOptions] = BetaVAEOptions(beta=1.0)  # noqa: RUF009  (frozen)
+    """The VAE; with another --beta than 1 the beta-VAE."""
+    data: DataOptions = DataOptions(validation=0.0)  # noqa: RUF009  (frozen)
+    """Images to climb on; the test images are measured unless some are kept aside."""
     rungs: Annotated[str | None, optional("R,R,..", "all that can run here")] = None
     """The rungs to climb, with commas: numpy_impl, pytorch_lowlevel, paper."""
+    rung: Hidden[RungName] = "paper"
+    weights: Hidden[Path | None] = None
+    device: Hidden[str] = "cpu"
+    compile: Hidden[bool] = False
+    record: Hidden[Path | None] = None
+
+    def training(self, rung: RungName) -> TrainOptions:
+        """The options of one rung's training."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(TrainOptions)}
+        model: VAEOptions = self.model
+        if self.model.beta == 1 and self.model.capacity is None:
+            names = [field.name for field in dataclasses.fields(VAEOptions)]
+            model = VAEOptions(**{name: getattr(model, name) for name in names})
+        return TrainOptions(**fields | {"model": model, "rung": rung})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Train(TrainingChoices):
-    """Train a model of the papers, or the ladder's VAE on one rung, and draw what it learned.
+class Resume:
+    """Continue a training that was stopped, after its last whole epoch, exactly as it would have gone on."""
 
-    The run folder under --out holds config.json, metrics.jsonl (a line a step and a line an epoch),
-    weights.safetensors (after every epoch; each rung reads the others') and figures/. numpy_impl needs no torch.
-
-    Examples:
-      vae-ladder train numpy_impl
-      vae-ladder train paper --latent-dim 10 --beta 4 --epochs 5
-      vae-ladder train numpy_impl --data shapes --likelihood gaussian
-    """
-
-    rung: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUNG")]
-    """numpy_impl, pytorch_lowlevel or paper."""
-    weights: Annotated[Path | None, optional("FILE", "draw fresh parameters from the seed")] = None
-    """A weights.safetensors of the same architecture to start from, whichever rung wrote it."""
+    resume: Path
+    """The run folder."""
+    record: Annotated[Path | None, optional("FILE", "print only")] = None
+    """Also write command, seed, versions, seconds and the test loss to this JSON file."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,19 +79,19 @@ class Figures:
       vae-ladder figures --out runs
     """
 
-    run: Annotated[tyro.conf.Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
+    run: Annotated[Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
+    out: Annotated[Path, Option("DIR")] = Path("runs")
     """Where run folders lie."""
     data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
     """Folder that holds MNIST and its siblings, where it has moved since the run."""
-    draw: tyro.conf.FlagCreatePairsOff[bool] = False
+    draw: bool = False
     """Also pictures drawn from p(x|z), beside the expected ones."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parity:
-    """Prove that the rungs compute the same numbers, tensor by tensor.
+    """Compare the numbers that the rungs compute, tensor by tensor.
 
     Same parameters, batch and eps on every rung: logits, mu, logvar, the parts of the loss and every gradient,
     then the parameters after a number of Adam steps. Exit code 1 when two rungs differ.
@@ -118,7 +102,7 @@ class Parity:
       vae-ladder parity --dtype float32 --steps 20
     """
 
-    latent_dim: int = 2
+    latent_dim: int = Architecture.latent_dim
     """Z, the number of latent variables."""
     batch_size: int = 8
     """Images per batch."""
@@ -161,17 +145,17 @@ class Bench:
       vae-ladder bench --json bench.json --figure bench.png
     """
 
-    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    quick: bool = False
     """Fewer batch sizes and shorter measurements: half a minute."""
     json: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write every number as JSON."""
-    figure: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("runs/bench.png")
+    figure: Annotated[Path, Option("FILE")] = Path("runs/bench.png")
     """Where the picture goes."""
 
 
 COMMANDS = {
     "climb": Climb,
-    "train": Train,
+    "train": TrainOptions,
     "evaluate": EvaluateOptions,
     "experiment": ExperimentOptions,
     "figures": Figures,

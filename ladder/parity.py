@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from rich.table import Table
 
-from foundation.architecture import Architecture, initial_parameters
+from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.errors import InputError
 from foundation.objective import Loss, Objective
-from foundation.rung import Rung
+from foundation.rung import Rung, architecture_of
 from ladder.rungs import make_rung
 
 # What is compared, in the order in which it is computed, and the relative error that still counts as rounding.
@@ -160,7 +160,8 @@ def compare(
     computed: dict[str, dict[str, Tensors]] = {}
     for name in rungs:
         rng = np.random.default_rng(seed)  # anew for every rung, so that each meets the same numbers
-        rung = make(name, architecture, initial_parameters(architecture, rng, np.dtype(dtype).type))
+        parameters = initial_parameters(architecture, rng, np.dtype(dtype).type)
+        rung = make(name, architecture, parameters, objective=objective)
         batches = draw_batches(architecture, rng, batch_size, dtype, images)
         computed[name] = one_pass(rung, *next(batches), objective)
         losses = []
@@ -200,13 +201,14 @@ def one_pass(rung: Rung, x: np.ndarray, eps: np.ndarray, objective: Objective) -
     return {
         FORWARD: {"x": x, "eps": eps, "mu": result.mu, "logvar": result.logvar, "logits": result.logits},
         LOSS: {part: np.asarray(value, np.float64) for part, value in result.loss._asdict().items()},
-        GRADIENTS: every_parameter(rung.architecture, result.gradients),
+        GRADIENTS: every_parameter(architecture_of(rung.description), result.gradients),
     }
 
 
-def every_parameter(architecture: Architecture, tensors: Tensors) -> Tensors:
+def every_parameter(architecture: Architecture, tensors: Parameters) -> Tensors:
     """The tensors, with None for a missing one: two rungs that lack the same parameter do not agree."""
-    return dict.fromkeys(architecture.parameter_shapes()) | tensors
+    missing: Tensors = dict.fromkeys(architecture.parameter_shapes())
+    return missing | tensors
 
 
 def check(
@@ -220,7 +222,7 @@ def check(
     """Compare one tensor; where losses part in training, the note names the step."""
     error, note = relative_error(pair, reference, other)
     ok = error <= tolerance  # false for NaN
-    if group == LOSSES and not ok:
+    if group == LOSSES and not ok and reference is not None and other is not None:
         bound = tolerance * np.abs(reference).max(where=np.isfinite(reference), initial=0)
         apart = ~np.isclose(other, reference, rtol=0, atol=bound)
         note = f"{note} from step {np.argmax(apart) + 1}".strip()
@@ -229,9 +231,10 @@ def check(
 
 def relative_error(pair: tuple[str, str], reference: np.ndarray | None, other: np.ndarray | None) -> tuple[float, str]:
     """max|other - reference| / max|reference|, after presence, shape and dtype; or NaN with what is wrong."""
-    tensors = dict(zip(pair, (reference, other), strict=True))
-    if missing := [name for name, tensor in tensors.items() if tensor is None]:
+    if reference is None or other is None:
+        missing = [name for name, tensor in zip(pair, (reference, other), strict=True) if tensor is None]
         return math.nan, f"missing in {' and '.join(missing)}"
+    tensors = dict(zip(pair, (reference, other), strict=True))
     if reference.shape != other.shape:
         return math.nan, f"shapes {reference.shape} and {other.shape}"
     if reference.dtype != other.dtype:

@@ -3,20 +3,27 @@
 import importlib.util
 from collections.abc import Sequence
 
-from foundation.architecture import Architecture, Parameters
+import numpy as np
+
+from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.errors import InputError
-from foundation.rung import Rung
+from foundation.objective import Objective
+from foundation.options import KLOptions, OptimizerOptions, TrainOptions
+from foundation.rung import Description, ImageShape, Rung, architecture_of, describe_architecture
+from foundation.runs import Run
+from foundation.weights import load_weights
+from paper.models.options import BetaVAEOptions, VAEOptions
 
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
 NEED_TORCH = ("pytorch_lowlevel", "paper")
-INSTALL_TORCH = 'pip install -e ".[torch]"'
+INSTALL_TORCH = 'pip install "vae-ladder[torch]"'
 
 
 def torch_is_installed() -> bool:
     """Whether `import torch` would find something, without importing it."""
     try:
         return importlib.util.find_spec("torch") is not None
-    except ValueError:  # sys.modules["torch"] is None: somebody forbade the import
+    except ValueError:  # sys.modules["torch"] is None: the import is forbidden
         return False
 
 
@@ -44,13 +51,113 @@ def split_rungs(text: str) -> tuple[str, ...]:
     return check_rungs([name.strip() for name in text.split(",")] if text.strip() else [])
 
 
-def make_rung(name: str, architecture: Architecture, parameters: Parameters, learning_rate: float = 1e-3) -> Rung:
-    """Build one rung from the given parameters (copied; their dtype is the rung's)."""
+def make_rung(
+    name: str,
+    architecture: Architecture,
+    parameters: Parameters,
+    learning_rate: float = 1e-3,
+    objective: Objective = Objective(),  # noqa: B008  (frozen)
+) -> Rung:
+    """The VAE of the main files on one rung, from given parameters (copied; their dtype is the rung's)."""
     check_rungs([name])
+    if name == "paper":
+        from paper.rung import PaperRung
+
+        return PaperRung(architecture, parameters, learning_rate, objective)
+    description = describe_architecture(architecture, likelihood=objective.likelihood, sigma=objective.sigma)
+    return make_ladder_rung(name, architecture, parameters, learning_rate, description)
+
+
+def make_ladder_rung(
+    name: str,
+    architecture: Architecture,
+    parameters: Parameters,
+    learning_rate: float,
+    description: Description,
+    device: str = "cpu",
+) -> Rung:
+    """Rung 1 or 2 from given parameters."""
     if name == "numpy_impl":
-        from numpy_impl.rung import NumpyRung as Made
-    elif name == "pytorch_lowlevel":
-        from pytorch_lowlevel.rung import LowlevelRung as Made
+        from numpy_impl.rung import NumpyRung
+
+        return NumpyRung(architecture, parameters, learning_rate, description)
+    from pytorch_lowlevel.rung import LowlevelRung
+
+    return LowlevelRung(architecture, parameters, learning_rate, description, device)
+
+
+def start_rung(options: TrainOptions, image_shape: ImageShape, class_count: int, rng: np.random.Generator) -> Rung:
+    """A fresh rung as the options ask, its first values drawn from the generator, or read from `options.weights`.
+
+    Raises `InputError` where the rung cannot do what is asked.
+    """
+    check_choice(options)
+    if options.rung == "paper":
+        from paper.rung import make_rung as make_paper_rung
+
+        rung: Rung = make_paper_rung(options, image_shape, class_count, rng)
     else:
-        from paper.rung import PaperRung as Made
-    return Made(architecture, parameters, learning_rate=learning_rate)
+        description = Description.of(options.model, image_shape, class_count)
+        architecture = architecture_of(description)
+        device = "cpu"
+        if options.rung == "pytorch_lowlevel":
+            from paper.training.device import choose_device
+
+            chosen = choose_device(options.device)
+            if chosen.type == "mps" and options.precision == "float64":
+                raise InputError("precision: MPS has no float64, expected float32")
+            device = str(chosen)
+        dtype = np.float64 if options.precision == "float64" else np.float32
+        parameters = initial_parameters(architecture, rng, dtype)
+        rate = options.optimizer.learning_rate
+        rung = make_ladder_rung(options.rung, architecture, parameters, rate, description, device)
+    if options.weights is not None:
+        # The first values are drawn all the same, so that batches and noise stay the same.
+        tensors, _ = load_weights(options.weights, rung.description)
+        rung.restore({name: value.astype(rung.dtype) for name, value in tensors.items()}, {}, options.weights)
+    return rung
+
+
+def check_choice(options: TrainOptions) -> None:
+    """Raise `InputError` where the rung cannot do what the options ask, or is not installed."""
+    check_rungs([options.rung])
+    if options.rung != "paper" and (reason := why_not(options)):
+        raise InputError(f"rung {options.rung}: {reason}")
+
+
+def why_not(options: TrainOptions) -> str:
+    """Why rungs 1 and 2 cannot do what the options ask, in one line; empty where they can."""
+    model = options.model
+    if not isinstance(model, VAEOptions) or model.model not in ("vae", "beta-vae"):
+        return f"its main file is the VAE, and with --beta the beta-VAE; {model.model} needs --rung paper"
+    if model.network != "conv" or len(model.hidden_dims) != 1:
+        return "its main file has the convolutional network with one hidden layer; others need --rung paper"
+    if model.likelihood not in ("bernoulli", "gaussian"):
+        return f"its main file has the Bernoulli and the Gaussian likelihood; {model.likelihood} needs --rung paper"
+    if isinstance(model, BetaVAEOptions) and model.capacity is not None:
+        return "a capacity compares the KL of the whole batch with C, which its main file does not; use --rung paper"
+    if options.kl.free_bits != KLOptions().free_bits:
+        return "free bits weigh each latent's KL by the whole batch, which its main file does not; use --rung paper"
+    if options.optimizer.name != OptimizerOptions().name:
+        return "its optimiser is Adam; AdamW needs --rung paper"
+    if options.precision == "bf16":
+        return "its arithmetic is float32 or float64; bf16 needs --rung paper"
+    if options.compile:
+        return "there is no network to compile; --compile needs --rung paper"
+    if options.rung == "numpy_impl" and options.device not in ("auto", "cpu"):
+        return f"NumPy computes on the CPU, got --device {options.device}"
+    return ""
+
+
+def open_rung(run: Run) -> Rung:
+    """The rung that a run trained, as its last epoch left it. Raises `InputError` where the run cannot be read."""
+    name = str(run.config.get("rung", "paper"))
+    check_rungs([name])
+    description = run.description()
+    parameters, _ = load_weights(run.weights_path, description)
+    if name == "paper":
+        from paper.models.registry import model_of
+        from paper.rung import ModelRung
+
+        return ModelRung(model_of(description, parameters, run.weights_path))
+    return make_ladder_rung(name, architecture_of(description), parameters, 1e-3, description)

@@ -1,130 +1,277 @@
-"""Training rungs into run folders: what `vae-ladder train` does once and `vae-ladder climb` for each rung."""
+"""Training into run folders: `vae-ladder train` for one model on one rung, and each rung of `vae-ladder climb`.
 
+On several GPUs, or on several cores that share no memory:
+
+    torchrun --nproc-per-node 2 -m ladder.cli train vae --epochs 10
+
+Every process computes its share of each batch; the first one alone prints and writes.
+"""
+
+import contextlib
 import dataclasses
 import datetime
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from foundation.architecture import Architecture, Parameters, initial_parameters
+from foundation.checkpoint import cut_log, restore_training, save_training, saved_epoch
 from foundation.console import make_console, say, step_display
-from foundation.data import DATASETS, Dataset, load
-from foundation.objective import Objective
-from foundation.runs import Run, create_run, versions
-from foundation.training import EpochRecord, TrainingOptions, train
-from foundation.weights import load_weights
-from ladder.options import Train, TrainingChoices
-from ladder.progress import Show, result_table, training_display
-from ladder.rungs import check_rungs, make_rung
+from foundation.data import DATASETS
+from foundation.data.splits import Data, load_data
+from foundation.display import HOW_Z, Show, result_table, training_display
+from foundation.errors import InputError
+from foundation.files import check_writable, write_json
+from foundation.options import TrainOptions
+from foundation.process import hold_signals
+from foundation.records import EpochRecord
+from foundation.runs import NO_RESUME, Run, create_run, open_run, versions
+from foundation.schedules import objective_at
+from foundation.training import Parts, Training, begin, evaluate, measure_test, train
+from foundation.weights import check_safetensors, save_weights
+from ladder.rungs import check_choice, start_rung
+from paper.runs import read_options
+
+FIRST = os.environ.get("RANK", "0") == "0"
+"""Whether this process prints and writes: all but the first of those that torchrun starts only compute."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """Everything that the rungs of one run share."""
+def train_command(options: TrainOptions, command: str) -> int:
+    """`vae-ladder train MODEL`: train into a new run folder; `command` is the command line. The exit code.
 
-    train: Dataset
-    test: Dataset
-    architecture: Architecture
-    objective: Objective
-    options: TrainingOptions
-
-    @property
-    def steps(self) -> int:
-        """Training steps of one rung, over all epochs."""
-        return self.options.epochs * -(-len(self.train) // self.options.batch_size)
-
-
-def prepare(choices: TrainingChoices, console: Console) -> Setting:
-    """Check every choice and load the data; nothing is written. Raises `InputError` for what cannot be used."""
-    # The cheap checks come first: nobody should wait for data to hear that the batch size is 0.
-    options = TrainingOptions(choices.epochs, choices.batch_size, choices.learning_rate, choices.seed)
-    objective = Objective(choices.likelihood, choices.beta)
-    architecture = Architecture(choices.latent_dim)
-    with step_display(console, f"loading {choices.data}"):
-        train_data, test_data = (load(choices.data, split, root=choices.data_root) for split in ("train", "test"))
-    architecture = dataclasses.replace(architecture, image_shape=train_data.images.shape[1:])
-    return Setting(train_data, test_data, architecture, objective, options)
+    Everything is checked before the folder is made, so that bad input leaves nothing behind.
+    """
+    console = make_console()
+    console.quiet = not FIRST
+    if options.record is not None:
+        check_writable(options.record)
+    with processes(options):
+        training = prepare(options, console)
+        if not FIRST:
+            return follow(training)
+        run = create_run(options.out, f"train_{options.model.model}", describe(training, command))
+        with run.hold():
+            return carry_out(console, run, training)
 
 
-def describe(choices: TrainingChoices, setting: Setting, command: str, **more: Any) -> dict[str, Any]:
-    """What `config.json` holds: enough to repeat the run, and the versions it ran with."""
+def resume_command(path: Path, record: Path | None = None) -> int:
+    """`vae-ladder train --resume RUN`: continue a training exactly as it would have gone on. The exit code.
+
+    The run's files say what is trained, never where anything is written: results go into the run's own folder, and to
+    `record` where the command line names it.
+    """
+    run = open_run(path)
+    options = dataclasses.replace(read_options(run), record=record)
+    if record is not None:
+        check_writable(record)
+    console = make_console()
+    console.quiet = not FIRST
+    if (path / "test.json").is_file():
+        say(console, f"{path}: finished already, {options.epochs} epochs; nothing is left to do")
+        return 0
+    if run.config.get("format") == "0.1":
+        raise InputError(f"{path}: {NO_RESUME}")
+    if saved_epoch(path) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
+        options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
+    with processes(options), run.hold() if FIRST else contextlib.nullcontext():
+        training = prepare(options, console)
+        restore_training(path, training)
+        if not FIRST:
+            return follow(training)
+        cut_log(run, training)
+        epoch = training.epoch
+        say(console, f"Going on {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
+        return carry_out(console, run, training)
+
+
+@contextlib.contextmanager
+def processes(options: TrainOptions) -> Iterator[None]:
+    """The group of processes that torchrun started; nothing where there is one process."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield
+        return
+    if options.rung != "paper":
+        raise InputError(f"torchrun: expected --rung paper, got {options.rung}, which trains in one process")
+    from paper.training.distributed import process_group
+
+    with process_group():
+        yield
+
+
+def prepare(options: TrainOptions, console: Console) -> Training:
+    """Check every choice, load the data, make the rung and introduce them; nothing is written.
+
+    Raises `InputError` for what cannot be used.
+    """
+    check_choice(options)
+    if options.weights is not None:
+        check_safetensors(options.weights)
+    with step_display(console, f"loading {options.data.name}"):
+        dtype = np.float64 if options.precision == "float64" else np.float32
+        data = load_data(options.data, options.seed, dtype)
+    training = make_training(options, data)
+    # A model refuses labels or images that it cannot use when it computes a loss: better before a folder is made.
+    rung, one = training.rung, data.train.subset(slice(0, 1))
+    evaluate(rung, one, np.zeros(rung.noise_shape(1), rung.dtype), objective_at(options, 0.0))
+    say(console, rung.summary())
+    for line in [*data.describe(), *conditions(training)]:
+        say(console, line)
+    return training
+
+
+def make_training(options: TrainOptions, data: Data[np.ndarray]) -> Training:
+    """A training before its first step; one generator, made from the seed, draws everything."""
+    rng = np.random.default_rng(options.seed)
+    rung = start_rung(options, data.image_shape, len(data.classes), rng)
+    return begin(rung, data, options, rng)
+
+
+def conditions(training: Training) -> Iterator[str]:
+    """What the numbers to come depend on, in lines for a person."""
+    options, rung = training.options, training.rung
+    if options.data.binarise != "none":
+        when = "anew for every batch" if options.data.binarise == "dynamic" else "once"
+        yield f"Pixels: each drawn as black or white, {when}; for validation and test once"
+    how = HOW_Z[options.z] if rung.traits.posterior else "z as the encoder gives it"
+    yield f"{training.data.held_out.split.capitalize()} loss after every epoch: the objective of training, {how}"
+    several = f", {rung.processes} processes" if rung.processes > 1 else ""
+    yield f"Rung: {rung.name}, {count_parameters(training):,} parameters, {rung.device}, {options.precision}{several}"
+
+
+def count_parameters(training: Training) -> int:
+    """Numbers that the model's file holds."""
+    return sum(value.size for value in training.rung.parameters().values())
+
+
+def describe(training: Training, command: str) -> dict[str, Any]:
+    """What `config.json` holds: enough to repeat the run and to continue it, and the versions it ran with."""
+    options, data = training.options, training.data
+    name = options.data.name if options.data.name in DATASETS else absolute(options.data.name)
+    where = dataclasses.replace(options.data, name=name, root=options.data.root and Path(absolute(options.data.root)))
+    weights = options.weights and Path(absolute(options.weights))
+    kept = dataclasses.replace(options, data=where, weights=weights)
     return {
-        "command": command,
-        "data": choices.data if choices.data in DATASETS else _absolute(choices.data),
-        "data_root": _absolute(choices.data_root),
-        "train_images": len(setting.train),
-        "test_images": len(setting.test),
-        "architecture": dataclasses.asdict(setting.architecture),
-        "objective": dataclasses.asdict(setting.objective),
-        "training": dataclasses.asdict(setting.options),
-        **more,
+        "command": "train",
+        "command_line": command,
+        "model": options.model.model,
+        "rung": options.rung,
+        "options": kept,
+        "image_shape": data.image_shape,
+        "class_count": len(data.classes),
+        "classes": data.classes,
+        "data": name,
+        "data_root": where.root,
+        "train_images": len(data.train),
+        "test_images": len(data.test),
+        "parameters": count_parameters(training),
         "versions": versions(),
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
-def _absolute(path: str | Path | None) -> str | None:
-    """A path that still holds when the run is drawn from elsewhere."""
-    return None if path is None else str(Path(path).expanduser().resolve())
+def absolute(path: str | Path) -> str:
+    """A path that still holds when the run is used from elsewhere."""
+    return str(Path(path).expanduser().resolve())
 
 
-def train_rung(name: str, setting: Setting, run: Run, show: Show, weights: Parameters | None = None) -> EpochRecord:
-    """Train one rung in float32 into `run`; the record of the last epoch.
-
-    One generator, made anew from the seed, draws the first parameters, then the batch order and the noise: every
-    rung starts from the same values and sees the same numbers. `weights` replace the first parameters.
-    The log grows with every step, the weights are saved after every epoch.
-    """
-    rng = np.random.default_rng(setting.options.seed)
-    # Drawn even where weights replace them, so that batches and noise stay the same.
-    parameters = initial_parameters(setting.architecture, rng)
-    rung = make_rung(name, setting.architecture, weights or parameters, setting.options.learning_rate)
-    for record in train(rung, rng, setting.train.images, setting.test.images, setting.objective, setting.options):
-        run.log(**vars(record))
-        if isinstance(record, EpochRecord) and record.epoch > 0:
-            run.save_weights(rung.parameters(), setting.architecture)
-        show(record)
-    return record
-
-
-def train_one(choices: Train) -> int:
-    """`vae-ladder train RUNG`: train one rung, draw what it learned. The exit code."""
-    console = make_console()
-    check_rungs([choices.rung])
-    weights = None
-    if choices.weights is not None:
-        parameters, _ = load_weights(choices.weights, Architecture(choices.latent_dim))
-        weights = {key: value.astype(np.float32) for key, value in parameters.items()}
-    setting = prepare(choices, console)
-    say(console, setting.train.describe())
-    say(console, setting.test.describe())
-    config = describe(choices, setting, "train", rung=choices.rung, weights=_absolute(choices.weights))
-    run = create_run(choices.out, f"train_{choices.rung}", config)
-    try:
-        with training_display(console, setting.steps, setting.options) as start:
-            last = train_rung(choices.rung, setting, run, start(choices.rung), weights)
-        console.print(result_table({choices.rung: last}, len(setting.train)))
-        with step_display(console, "drawing"):
-            from ladder.figures import draw_run
-
-            draw_run(run, setting.test)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(what_is_kept(run)) from None
-    say(console, f"Weights, log and figures: {run.path}")
+def follow(training: Training) -> int:
+    """Compute this process's share of every batch; the first process does the rest, and the printing."""
+    with contextlib.suppress(KeyboardInterrupt):
+        for _ in train(training):
+            pass
     return 0
 
 
-def what_is_kept(run: Run) -> str:
-    """One line for whoever stopped a run: what was finished, where it lies, how to look at it."""
-    parts = run.subruns() if run.config["command"] == "climb" else {run.config["rung"]: run}
-    epochs = {name: _last_epoch(part) for name, part in parts.items()}
-    kept = ", ".join(f"{name} as after epoch {epoch}" for name, epoch in epochs.items() if epoch > 0)
-    if not kept:
-        return f"stopped before the first epoch ended; {run.path} holds no weights yet"
-    return f"stopped; kept: {kept} of {run.config['training']['epochs']}; look at it: vae-ladder figures {run.path}"
+def carry_out(console: Console, run: Run, training: Training) -> int:
+    """Train, save after every epoch, measure on the test images, draw. The exit code."""
+    try:
+        with training_display(console) as start:
+            train_into(run, training, start(training.options.model.model, training))
+        finish(console, run, training)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(progress_kept(run)) from None
+    return 0
 
 
-def _last_epoch(run: Run) -> int:
-    return max((record["epoch"] for record in run.metrics() if record["kind"] == "epoch"), default=0)
+def train_into(run: Run, training: Training, show: Show) -> None:
+    """Train to the end, logging every record and saving after every epoch."""
+    with scalar_writer(run.path, training) as write:
+        for record in train(training):
+            run.log(**record.line())
+            if isinstance(record, EpochRecord) and record.epoch > 0:
+                with hold_signals():
+                    save(run, training, record)
+            show(record)
+            write(record)
+
+
+@contextlib.contextmanager
+def scalar_writer(folder: Path, training: Training) -> Iterator[Show]:
+    """What writes each record for TensorBoard, where it is installed beside torch."""
+    if training.options.rung != "paper":
+        yield lambda record: None
+        return
+    from paper.training.tensorboard import scalar_writer as writer
+
+    with writer(folder, training.step) as write:
+        yield write
+
+
+def save(run: Run, training: Training, record: EpochRecord) -> None:
+    """Write what an epoch leaves behind; the checkpoint last, so that it vouches for the rest."""
+    rung = training.rung
+    run.save_weights(rung.parameters(), rung.description)
+    if record.best:
+        save_weights(run.path / "best.safetensors", rung.parameters(), rung.description)
+    save_training(run.path, training)
+
+
+def finish(console: Console, run: Run, training: Training) -> None:
+    """The loss on the test images, the pictures, and the record; test.json last, which says that all is done."""
+    options, traits, test = training.options, training.rung.traits, training.data.test
+    losses = measure_test(training)
+    order = sorted(losses, key=lambda z: z != options.z)
+    rows = {HOW_Z[z]: losses[z] for z in order} if traits.posterior else {"as encoded": losses[options.z]}
+    console.print(result_table("z", rows, len(test), objective_at(options, 1.0).beta))
+    if (run.path / "best.safetensors").is_file():
+        say(console, f"best.safetensors: the epoch with the smallest validation loss, {training.best:.2f} nats")
+    with step_display(console, "drawing"):
+        from ladder.figures import draw_run  # here, since matplotlib takes a second to import
+
+        draw_run(run, training.data)
+    if options.record is not None:
+        write_json(options.record, results(training, str(run.config["command_line"]), losses))
+    write_json(run.path / "test.json", {z: losses[z] for z in order})
+    say(console, f"Weights, log and figures: {run.path}")
+
+
+def results(training: Training, command: str, losses: dict[str, Parts]) -> dict[str, Any]:
+    """What `--record` keeps of a run: how to make it again, and its losses; no folder of this machine."""
+    options, rung = training.options, training.rung
+    data = dataclasses.replace(options.data, name=training.data.name, root=None)
+    kept = dataclasses.asdict(dataclasses.replace(options, data=data))
+    return {
+        "command": command,
+        "seed": options.seed,
+        "test": losses,
+        "test_images": len(training.data.test),
+        "parameters": count_parameters(training),
+        "seconds": round(training.seconds, 1),
+        "rung": rung.name,
+        "device": rung.device,
+        "processes": rung.processes,
+        "versions": versions(),
+        "config": {name: value for name, value in kept.items() if name not in ("out", "record", "weights")},
+    }
+
+
+def progress_kept(run: Run) -> str:
+    """One line after a run was stopped: what was finished, and how to continue."""
+    epoch, resume = saved_epoch(run.path), f"vae-ladder train --resume {run.path}"
+    if epoch == 0:
+        return f"stopped before the first epoch ended; to begin again: {resume}"
+    epochs = run.config["options"]["epochs"]
+    return f"stopped; kept: {run.config['model']} as after epoch {epoch} of {epochs}; to go on: {resume}"

@@ -1,7 +1,7 @@
 r"""The convolution as one trilinear form, and its three partial derivatives.
 
-For images x (N, C, H, W), a kernel w (O, C, KH, KW) and outputs y (N, O, OH, OW), everything a convolution and a
-transposed convolution ever compute, forward and backward, hides in one sum over all indices:
+For images x (N, C, H, W), a kernel w (O, C, KH, KW) and outputs y (N, O, OH, OW), one sum over all indices contains
+all that a convolution and a transposed convolution compute, forward and backward:
 
     T(x, w, y) = sum  x[n, c, s*p + i - pad, s*q + j - pad] * w[o, c, i, j] * y[n, o, p, q]
 
@@ -11,8 +11,8 @@ T is linear in each of its three arguments, so leaving one out gives the gradien
     leave out x: `spread(y, w)`         the transposed convolution     its shape is x's
     leave out w: `correlate_weight(x, y)`  the gradient of the kernel  its shape is w's
 
-Arrays are NCHW to the caller and NHWC in memory (torch's channels_last), because then a patch of an image is
-KH runs of KW * C neighbouring numbers, and a matrix product over channels needs no transposition.
+Arrays have shape NCHW and the memory order NHWC (torch's channels_last): so a patch of an image is KH runs of KW * C
+neighbouring numbers, and a matrix product over channels needs no transposition.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from numpy_impl.runtime.memory import empty
 
 Pair = tuple[int, int]
 
-PART_BYTES = 1 << 20  # patches are made and multiplied in parts of this size, while they are in cache
+PART_BYTES = 1 << 20  # patches are made and multiplied in parts of this size, which stay in the cache
 
 
 def correlate(
@@ -64,7 +64,7 @@ def correlate_twice(
     stride: Pair,
     padding: Pair,
 ) -> tuple[Float[np.ndarray, "N O OH OW"], Float[np.ndarray, "O C KH KW"]]:
-    """`correlate(x, w)` and `correlate_weight(x, y)` from the same patches, which are made only once."""
+    """`correlate(x, w)` and `correlate_weight(x, y)`, whose common patches are made once."""
     (O, C, KH, KW), (_, _, OH, OW) = w.shape, y.shape
     y = y.transpose(0, 2, 3, 1)
     kernel = np.ascontiguousarray(w.transpose(2, 3, 1, 0)).reshape(-1, O)
@@ -102,7 +102,7 @@ def spread(
 
 
 def channels_last(x: Float[np.ndarray, "N C H W"]) -> Float[np.ndarray, "N C H W"]:
-    """The same images, NHWC in memory: x itself where it is so already."""
+    """The same images in the memory order NHWC; x itself if it already has that order."""
     if x.transpose(0, 2, 3, 1).flags.c_contiguous:
         return x
     N, C, H, W = x.shape
@@ -118,7 +118,8 @@ def _patches(
     (N, C, _, _), (KH, KW), (OH, OW) = x.shape, kernel_size, output_size
     x = x.transpose(0, 2, 3, 1)
     for part in _parts(N, OH * OW * KH * KW * C * x.itemsize):
-        windows = sliding_window_view(_pad(x[part], padding), kernel_size, axis=(1, 2))  # type: ignore[call-overload]
+        # NumPy's annotation allows for one axis only.
+        windows = sliding_window_view(_pad(x[part], padding), kernel_size, axis=(1, 2))
         windows = windows[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
         # Copied along the longest run of neighbours: the columns of a patch, or the patches of a row of outputs.
         if KW * C > OW:

@@ -1,8 +1,8 @@
 """The operations of the VAE, each beside its adjoint: pure functions with the names and defaults of torch.
 
 `f_backward(dy, ...)` takes dL/dy, with y's shape, and gives dL/d(input) for each input of `f`. Images are NCHW,
-weights as in torch (transposed convolutions: IOHW). Arrays are float32 or float64, all of one dtype, and the
-results have it too. A wrong shape or option raises ValueError, a wrong type TypeError. Losses are sums in nats.
+weights as in torch (transposed convolutions: IOHW). Arrays are float32 or float64, all of one dtype, and so are the
+results. A wrong shape or option raises ValueError, a wrong type TypeError. Losses are sums in nats.
 """
 
 import math
@@ -16,7 +16,7 @@ from numpy_impl.runtime.memory import empty
 
 IntOrPair = int | tuple[int, int]
 
-FEW_ROWS = 64  # up to so many, x weight^T is computed as its transpose
+FEW_ROWS = 64  # up to this many rows of x, x weight^T is computed as the transpose of weight x^T
 
 
 def linear(
@@ -38,7 +38,7 @@ def linear_backward(
     check_shape("weight", weight, (None, x.shape[1]))
     check_shape("dy", dy, (len(x), len(weight)))
     dx = np.matmul(dy, weight, out=empty(x.shape, x.dtype))
-    dweight = np.dot(dy.T, x, out=empty(weight.shape, x.dtype))  # np.matmul does without BLAS when N = 1
+    dweight = np.dot(dy.T, x, out=empty(weight.shape, x.dtype))  # np.matmul does not call BLAS when N = 1
     return dx, dweight, dy.sum(axis=0)
 
 
@@ -70,7 +70,7 @@ def conv2d_backward(
 ) -> tuple[Float[np.ndarray, "N C H W"], Float[np.ndarray, "O C KH KW"], Float[np.ndarray, " O"]]:
     """dx is a transposed convolution of dy; dweight sums x times dy over all pixels; dbias sums dy."""
     check_arrays(dy=(dy, 4))
-    dy = channels_last(dy)  # once, for three that want it so
+    dy = channels_last(dy)  # once, for the three sums that read it in this order
     dweight, dbias = conv2d_parameters_backward(dy, x, weight, stride, padding)
     return spread(dy, weight, x.shape[2:], pair("stride", stride, 1), pair("padding", padding, 0)), dweight, dbias
 
@@ -82,7 +82,7 @@ def conv2d_parameters_backward(
     stride: IntOrPair = 1,
     padding: IntOrPair = 0,
 ) -> tuple[Float[np.ndarray, "O C KH KW"], Float[np.ndarray, " O"]]:
-    """`conv2d_backward` without dx, for a first layer: nobody asks for the gradient of the data."""
+    """`conv2d_backward` without dx, for a first layer, whose input, the data, needs no gradient."""
     check_arrays(dy=(dy, 4), x=(x, 4), weight=(weight, 4))
     check_shape("weight", weight, (None, x.shape[1], None, None))
     stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
@@ -105,7 +105,7 @@ def conv_transpose2d(
     """The adjoint of `conv2d` in x: <conv2d(a, weight), x> = <a, conv_transpose2d(x, weight)>; plus bias.
 
     OH = (H - 1)*stride - 2*padding + KH + output_padding, and OW likewise. output_padding chooses among the
-    sizes that `conv2d` with this stride would have mapped to H; it adds no zeros.
+    sizes that `conv2d` with this stride maps to H; it adds no zeros.
     """
     check_arrays(x=(x, 4), weight=(weight, 4), bias=(bias, 1))
     check_shape("weight", weight, (x.shape[1], None, None, None))
@@ -132,7 +132,7 @@ def conv_transpose2d_backward(
 
 
 def relu(x: Float[np.ndarray, "*shape"], inplace: bool = False) -> Float[np.ndarray, "*shape"]:
-    """max(x, 0). In place, x becomes the result: for an array that nobody else needs."""
+    """max(x, 0). With `inplace`, the result overwrites x."""
     check_arrays(x=(x, None))
     return np.clip(x, 0, np.inf, out=x if inplace else _empty_like(x))  # three times as fast as np.maximum(x, 0)
 
@@ -140,28 +140,28 @@ def relu(x: Float[np.ndarray, "*shape"], inplace: bool = False) -> Float[np.ndar
 def relu_backward(
     dy: Float[np.ndarray, "*shape"], x: Float[np.ndarray, "*shape"], inplace: bool = False
 ) -> Float[np.ndarray, "*shape"]:
-    """dy where x > 0, else 0. Since relu(x) > 0 exactly where x > 0, `relu`'s output serves as x just as well.
+    """dx = dy where x > 0, else 0. Since relu(x) > 0 exactly where x > 0, x may also be `relu`'s output.
 
-    In place, dy may become the result: for an array that nobody else needs.
+    With `inplace`, the result overwrites dy if both have the same memory order.
     """
     check_arrays(dy=(dy, None), x=(x, None))
     check_shape("dy", dy, x.shape)
     if inplace and dy.strides == x.strides:
         return np.multiply(dy, x > 0, out=dy)
     dx = _empty_like(x)
-    dx[...] = dy  # first into x's memory order: two orders in one product are several times slower
+    dx[...] = dy  # first into x's memory order: a product of arrays in two orders is several times slower
     return np.multiply(dx, x > 0, out=dx)
 
 
 def sigmoid(x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """1 / (1 + exp(-x)), written so that exp never overflows and small values keep their digits."""
+    """1 / (1 + exp(-x)), in a form in which exp cannot overflow and small values keep their digits."""
     check_arrays(x=(x, None))
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
 
 
 def sigmoid_backward(dy: Float[np.ndarray, "*shape"], x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """dx = dy * s * (1 - s) with s = sigmoid(x); 1 - s is written sigmoid(-x), which keeps its digits."""
+    """dx = dy * s * (1 - s) with s = sigmoid(x); 1 - s is computed as sigmoid(-x), which keeps its digits."""
     check_arrays(dy=(dy, None), x=(x, None))
     check_shape("dy", dy, x.shape)
     return dy * sigmoid(x) * sigmoid(-x)
@@ -207,7 +207,7 @@ def gaussian_nll_loss_backward(
 
 
 def _times_transposed(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """x weight^T. For few rows BLAS is up to twice as fast at its transpose, weight x^T, and that is small to turn."""
+    """x weight^T. For few rows of x, BLAS computes the transpose, weight x^T, up to twice as fast."""
     y = empty((len(x), len(weight)), x.dtype)
     if len(x) > FEW_ROWS:
         return np.matmul(x, weight.T, out=y)
@@ -226,7 +226,7 @@ def _transposed_geometry(
     OH = (H - 1) * stride[0] - 2 * padding[0] + KH + extra[0]
     OW = (W - 1) * stride[1] - 2 * padding[1] + KW + extra[1]
     if OH < 1 or OW < 1:
-        raise ValueError(f"padding: {padding} leaves an output of {OH}x{OW} for x of {H}x{W}")
+        raise ValueError(f"padding: expected an output of at least 1x1 for x of {H}x{W}, got {OH}x{OW} with {padding}")
     return stride, padding, (OH, OW)
 
 
@@ -240,7 +240,7 @@ def _sum_over_pixels(dy: np.ndarray) -> np.ndarray:
 
 
 def _empty_like(x: np.ndarray) -> np.ndarray:
-    """An uninitialised array of x's shape and memory order, so that elementwise passes run along memory."""
+    """An uninitialised array of x's shape and memory order, so that elementwise operations read memory in order."""
     if x.ndim == 4 and not x.flags.c_contiguous:
         N, C, H, W = x.shape
         return empty((N, H, W, C), x.dtype).transpose(0, 3, 1, 2)

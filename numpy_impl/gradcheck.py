@@ -1,19 +1,19 @@
-"""Is a backward function right? Ask the forward function, which is easier to get right.
+"""Checks backward functions against central differences of their forward functions, which are easier to get right.
 
-A derivative is what a small step does to the result. So move one entry of an input by +h and by -h, call the
-forward function twice, and divide: for the scalar L = sum(dy * f(x)),
+Move one entry of an input by +h and by -h, call the forward function twice, and divide: for the scalar
+L = sum(dy * f(x)),
 
     dL/dx_i  =  sum(dy * (f(x + h e_i) - f(x - h e_i))) / 2h  +  O(h^2).
 
-The backward function claims the same numbers by another road; here the two are compared. Five things make
-such a check worth trusting:
+The backward function computes the same numbers without differences, and the two are compared. Five rules make such a
+check reliable:
 
-- dy is random. With all ones, a function that ignores dy, shifts it or turns it upside down looks right.
+- dy is random. With all ones, a function that ignores dy, shifts it or flips it looks right.
 - float64. Rounding costs about 1e-16 |f| / h and the formula itself h^2: with h = 1e-5 both stay near 1e-10.
-- Nothing is symmetric: sizes are primes that differ, images and kernels are not square. What is transposed,
-  or divided by the wrong size, then shows.
+- Nothing is symmetric: sizes are primes that differ, images and kernels are not square. A transposed array, or a
+  division by the wrong size, then shows.
 - No input lies near a kink. ReLU has no derivative at 0, and a step across it measures neither slope.
-- Errors are relative. A tensor's own largest entry is the scale: an absolute 0.01 would pass most mistakes.
+- Errors are relative to the largest entry of the tensor. An absolute tolerance of 0.01 would pass most mistakes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,11 @@ from numpy_impl import vae_numpy as vae
 
 STEP = 1e-5
 TOLERANCE = 1e-6
-VAE_TOLERANCE = 1e-5  # its loss is a sum of hundreds of nats, whose rounding hides more of a small gradient
+VAE_TOLERANCE = (
+    1e-5  # the loss is a sum of hundreds of nats, whose rounding limits how well a small gradient is measured
+)
 SMALL_ENTRY = 1e-2
-"""Entries smaller than this share of their tensor's largest one are compared on the scale of that share."""
+"""Errors of entries below this fraction of their tensor's largest entry are relative to that fraction of it."""
 
 SMALL = Architecture(latent_dim=5, channels=(2, 3), hidden_dim=7, image_shape=(1, 8, 12))
 BATCH_SIZE = 11
@@ -39,7 +41,7 @@ OBJECTIVES = (Objective("bernoulli", beta=1.7), Objective("gaussian", beta=0.6, 
 
 
 class Result(NamedTuple):
-    """What the check of one gradient found."""
+    """The result of checking one gradient."""
 
     name: str
     """The operation."""
@@ -54,9 +56,9 @@ class Result(NamedTuple):
     compared: int
     """Entries compared; the rest were not in the sample, or lay at a kink."""
     kinks: int = 0
-    """Entries left out because their step changed which ReLUs were open."""
+    """Entries left out because their step made a ReLU's input change its sign."""
     problem: str = ""
-    """What prevented a comparison, such as a gradient of the wrong shape."""
+    """The reason why nothing was compared, such as a gradient of the wrong shape; else empty."""
 
 
 def differences(
@@ -79,9 +81,9 @@ def numeric_gradient(
 ) -> np.ndarray:
     """The gradient of sum(dy * f(x)) with respect to x by central differences; x is float64, dy has f(x)'s shape."""
     gradient = np.empty_like(x)
-    # The copies are for an f that returns its argument, or a view of it.
+    # Copies, because f may return its argument or a view of it.
     for index, above, below in differences(lambda x: np.array(f(x)), x, h):
-        # Subtracted before they are summed: what x[index] does not touch cancels exactly.
+        # Subtracted before they are summed: entries that x[index] does not change cancel exactly.
         gradient[index] = np.sum(dy * (above - below)) / (2 * h)
     return gradient
 
@@ -126,7 +128,7 @@ def check(
     tolerance: float = TOLERANCE,
     seed: int = 0,
 ) -> list[Result]:
-    """Compare `f_backward` with what `f` does: one result for each input.
+    """Compare `f_backward` with central differences of `f`: one result for each input.
 
     `inputs` names the differentiable inputs in the order in which `f(*inputs)` takes them and in which
     `f_backward(dy, *inputs)` returns their gradients (one alone may come without a tuple). `dy` has the
@@ -145,7 +147,11 @@ def check(
 
     results = []
     for i, (label, x) in enumerate(inputs.items()):
-        numeric = numeric_gradient(lambda x, i=i: f(*values[:i], x, *values[i + 1 :]), x, dy, h)
+
+        def f_of_one(x: np.ndarray, i: int = i) -> Any:
+            return f(*values[:i], x, *values[i + 1 :])
+
+        numeric = numeric_gradient(f_of_one, x, dy, h)
         results.append(compare(name, label, gradients[i], numeric, tolerance=tolerance))
     return results
 
@@ -156,12 +162,12 @@ def away_from_zero(x: np.ndarray, margin: float = 0.05) -> np.ndarray:
 
 
 def check_operations(seed: int = 0) -> list[Result]:
-    """Check every operation of `functional`, and the loss and the reparameterization of `vae_numpy`."""
+    """Check every operation of `functional`, and the parameter-free functions of `vae_numpy`."""
     rng = np.random.default_rng(seed)
     normal = rng.standard_normal
     results = _check_layer(F.linear, F.linear_backward, normal((3, 7)), normal((5, 7)), normal(5))
 
-    # Both strides leave a last row, of x or of its padding, that no window reaches; output_padding gives it back.
+    # Both strides leave a last row, of x or of its padding, that no window covers; output_padding restores it.
     x, weight = normal((3, 2, 11, 7)), normal((5, 2, 2, 3))
     for options in ({}, {"stride": 2, "padding": 1}, {"stride": (2, 3), "padding": (0, 1)}):
         results += _check_layer(F.conv2d, F.conv2d_backward, x, weight, normal(5), **options)
@@ -207,7 +213,14 @@ def _check_objective(rng: np.random.Generator) -> list[Result]:
         lambda dy, mu, logvar: vae.reparameterize_backward(dy, logvar, eps),
         {"mu": mu, "logvar": logvar},
     )
+    results += check("kl_divergence", vae.kl_divergence, vae.kl_divergence_backward, {"mu": mu, "logvar": logvar})
     for objective in OBJECTIVES:
+        results += check(
+            f"reconstruction_loss, {objective.likelihood}",
+            lambda logits, o=objective: vae.reconstruction_loss(logits, target, o),
+            lambda dy, logits, o=objective: vae.reconstruction_loss_backward(dy, logits, target, o),
+            {"logits": logits},
+        )
         results += check(
             f"loss, {objective.likelihood}, beta {objective.beta}",
             lambda logits, mu, logvar, o=objective: vae.loss(logits, target, mu, logvar, o).loss,
@@ -227,45 +240,44 @@ def check_vae(
 ) -> list[Result]:
     """Check the gradient of the whole VAE for every parameter by name, under both likelihoods and a beta that is not 1.
 
-    With `sample`, only so many entries of each tensor are drawn and compared: two forward passes an entry take
-    a while for a model of a million. Steps that open or close a ReLU are left out and counted.
+    With `sample`, only that many entries of each tensor are drawn and compared, since every entry takes two forward
+    passes. Entries whose step makes a ReLU's input change its sign are left out and counted.
     """
     if sample is not None and sample < 1:
         raise InputError(f"sample: expected at least 1, got {sample}")
     rng = np.random.default_rng(seed)
-    # Twice the usual starting values: the signal, and with it the gradients, reach the far ends undiminished.
+    # Twice the usual starting values, so that gradients do not vanish on their way through the layers.
     parameters = {name: 2 * value for name, value in initial_parameters(architecture, rng, np.float64).items()}
     x = rng.random((BATCH_SIZE, *architecture.image_shape))
     eps = rng.standard_normal((BATCH_SIZE, architecture.latent_dim))
     results = []
     for objective in OBJECTIVES:
-        gradients = backward(parameters, x, eps, vae.forward(parameters, x, eps), objective)
+        gradients = backward(parameters, x, eps, *vae.forward(parameters, x, eps), objective)
         for name, parameter in parameters.items():
             indices = list(np.ndindex(parameter.shape))
             if sample is not None and sample < len(indices):
                 indices = [indices[i] for i in rng.choice(len(indices), sample, replace=False)]
-            numeric, measured, kinks = _numeric_vae_gradient(parameters, name, indices, x, eps, objective)
+            numeric, measured, kinks = numeric_vae_gradient(parameters, name, indices, x, eps, objective)
             label = f"vae, {objective.likelihood}, beta {objective.beta}"
             results.append(compare(label, name, gradients[name], numeric, measured, kinks, VAE_TOLERANCE))
     return results
 
 
-def _numeric_vae_gradient(
+def numeric_vae_gradient(
     parameters: Parameters, name: str, indices: list, x: np.ndarray, eps: np.ndarray, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """The gradient of one parameter at `indices`, where it was measured, and how many steps met a kink."""
+    """The gradient of one parameter at `indices`, a mask of the entries that were measured, and the number of kinks."""
 
-    def loss_and_open_relus(parameter: np.ndarray) -> tuple[float, np.ndarray]:
-        encoding, _, decoding = vae.forward(parameters | {name: parameter}, x, eps)
-        loss = vae.loss(decoding.logits, x, encoding.mu, encoding.logvar, objective).loss
-        hidden = (encoding.h1, encoding.h2, encoding.h3, decoding.h4, decoding.h5, decoding.h6)
-        return float(loss), np.concatenate([h.ravel() > 0 for h in hidden])
+    def loss_and_active_units(parameter: np.ndarray) -> tuple[float, np.ndarray]:
+        run, (encoder_hidden, decoder_hidden) = vae.forward(parameters | {name: parameter}, x, eps)
+        parts = vae.loss(run.logits, x, run.mu, run.logvar, objective)
+        return float(parts.loss), np.concatenate([h.ravel() > 0 for h in encoder_hidden + decoder_hidden])
 
     numeric, measured, kinks = np.zeros_like(parameters[name]), np.zeros(parameters[name].shape, bool), 0
-    for index, (above, open_above), (below, open_below) in differences(
-        loss_and_open_relus, parameters[name], STEP, indices
+    for index, (above, active_above), (below, active_below) in differences(
+        loss_and_active_units, parameters[name], STEP, indices
     ):
-        if np.array_equal(open_above, open_below):
+        if np.array_equal(active_above, active_below):
             numeric[index], measured[index] = (above - below) / (2 * STEP), True
         else:
             kinks += 1

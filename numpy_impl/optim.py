@@ -9,8 +9,8 @@ from numpy_impl.runtime.arguments import check_shape
 from numpy_impl.runtime.memory import empty
 from numpy_impl.runtime.parallel import on_every_core
 
-# Entries updated at a time. Fewer would stay in a nearer cache for an update's eleven passes, but between two passes a
-# thread takes Python's lock, and waiting for one another over short passes costs two threads more than the cache gains.
+# Entries updated at a time. A smaller part would stay in a faster cache through the eleven operations of an update, but
+# a thread takes Python's lock between two operations, and with short ones, waiting for it costs more than that gains.
 PART = 1 << 20
 
 
@@ -62,8 +62,26 @@ class Adam:
         parts = [part for name in self.parameters for part in self._parts(name, gradients[name])]
         on_every_core(lambda part: self._update(*part), parts)
 
+    def state(self) -> Parameters:
+        """A copy of the step count and of both moments, as `<parameter>.<moment>`; empty before the first step."""
+        steps = dict.fromkeys(self.parameters, np.array(float(self.t)))
+        moments = {"exp_avg": self.m, "exp_avg_sq": self.v, "step": steps}
+        return {
+            f"{name}.{moment}": np.array(values[name])
+            for name in self.parameters
+            for moment, values in moments.items()
+            if self.t
+        }
+
+    def restore(self, state: Parameters) -> None:
+        """Put back what `state` gave."""
+        for name in self.parameters:
+            self.m[name][...] = state[f"{name}.exp_avg"]
+            self.v[name][...] = state[f"{name}.exp_avg_sq"]
+            self.t = int(state[f"{name}.step"])
+
     def _parts(self, name: str, gradient: np.ndarray) -> list[list[np.ndarray]]:
-        """Parameter, gradient, m and v of that name, cut alike into pieces of whole rows."""
+        """Parameter, gradient, m and v of that name, divided into the same parts of whole rows."""
         arrays = np.atleast_1d(self.parameters[name], gradient, self.m[name], self.v[name])
         rows = max(1, PART // max(1, arrays[0][:1].size))
         return [[array[start : start + rows] for array in arrays] for start in range(0, len(arrays[0]), rows)]
@@ -86,8 +104,8 @@ class Adam:
 
 
 def check_gradients(gradients: Parameters, parameters: Parameters) -> None:
-    """Refuse, before anything is touched, a gradient that is missing or has another shape than its parameter."""
+    """Raise ValueError for a gradient that is missing or has another shape than its parameter, before any update."""
     for name, parameter in parameters.items():
         if name not in gradients:
-            raise ValueError(f"gradients: {name!r} is missing")
+            raise ValueError(f"gradients: expected one for every parameter, but {name!r} is missing")
         check_shape(f"gradient of {name}", gradients[name], parameter.shape)

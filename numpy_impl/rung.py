@@ -1,56 +1,129 @@
-"""Rung 1 behind the interface that training, parity and figures use."""
+"""Rung 1 behind the contract that training, parity and figures use."""
+
+from pathlib import Path
 
 import numpy as np
 
 from foundation.architecture import Architecture, Parameters, check_parameters
 from foundation.objective import Loss, Objective
-from foundation.rung import Pass, check_batch
+from foundation.rung import (
+    Description,
+    Pass,
+    Traits,
+    batch_shapes,
+    check_batch,
+    describe_architecture,
+    draw_pixels,
+    no_codes,
+    no_mask,
+    parameter_table,
+)
+from foundation.weights import check_moments
 from numpy_impl import vae_numpy as vae
 from numpy_impl.optim import Adam
+from numpy_impl.runtime import sharing
 
 
 class NumpyRung:
     """`foundation.rung.Rung` over `numpy_impl.vae_numpy`."""
 
     name = "numpy_impl"
+    traits = Traits()
+    device = "cpu"
+    read_every = 1
+    processes = 1
 
-    def __init__(self, architecture: Architecture, parameters: Parameters, learning_rate: float = 1e-3) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        learning_rate: float = 1e-3,
+        description: Description | None = None,
+    ) -> None:
         check_parameters(architecture, parameters)
         self.architecture = architecture
+        self.description = description or describe_architecture(architecture)
+        self._shapes = batch_shapes(architecture)
         self._parameters = {name: np.array(parameters[name], order="C") for name in architecture.parameter_shapes()}
-        self._dtype = self._parameters["encoder.mu.weight"].dtype
+        self.dtype = self._parameters["encoder.mu.weight"].dtype
         self._optimizer = Adam(self._parameters, learning_rate)
 
-    def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        check_batch(self.architecture, self._dtype, x=x, eps=eps)
-        return Loss(*map(float, vae.train_step(self._parameters, self._optimizer, x, eps, objective)))
+    @property
+    def learning_rate(self) -> float:
+        return self._optimizer.learning_rate
 
-    def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
-        check_batch(self.architecture, self._dtype, x=x, eps=eps)
-        return Loss(*map(float, vae.evaluate(self._parameters, x, eps, objective)))
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._optimizer.learning_rate = rate
 
-    def differentiate(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Pass:
-        check_batch(self.architecture, self._dtype, x=x, eps=eps)
-        (mu, logvar, *_), _, (logits, *_) = vae.forward(self._parameters, x, eps)
-        loss, gradients = vae.differentiate(self._parameters, x, eps, objective)
-        return Pass(mu, logvar, logits, Loss(*map(float, loss)), gradients)
+    def noise_shape(self, count: int) -> tuple[int, int]:
+        return count, self.architecture.latent_dim
 
-    def encode(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        check_batch(self.architecture, self._dtype, x=x)
+    def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
+        check_batch(self._shapes, self.dtype, x=x, eps=eps)
+        return Loss(*map(float, sharing.train_step(self._parameters, self._optimizer, x, eps, objective)))
+
+    def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
+        check_batch(self._shapes, self.dtype, x=x, eps=eps)
+        return Loss(*map(float, sharing.evaluate(self._parameters, x, eps, objective)))
+
+    def differentiate(
+        self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None
+    ) -> Pass:
+        check_batch(self._shapes, self.dtype, x=x, eps=eps)
+        run, _ = vae.forward(self._parameters, x, eps)
+        loss, gradients = sharing.differentiate(self._parameters, x, eps, objective)
+        return Pass(run.mu, run.logvar, run.logits, Loss(*map(float, loss)), gradients)
+
+    def activations(self, x: np.ndarray, eps: np.ndarray, labels: np.ndarray | None = None) -> Parameters:
+        check_batch(self._shapes, self.dtype, x=x, eps=eps)
+        run, _ = vae.forward(self._parameters, x, eps)
+        return run._asdict()
+
+    def condition(self, x: np.ndarray | None, labels: np.ndarray | None) -> None:
+        return None
+
+    def encode(self, x: np.ndarray, c: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        check_batch(self._shapes, self.dtype, x=x)
         mu, logvar, *_ = vae.encode(self._parameters, x)
         return mu, logvar
 
-    def decode(self, z: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, z=z)
-        return vae.decode(self._parameters, z, self.architecture.image_shape[1:]).logits
+    def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, z=z)
+        logits, _ = vae.decode(self._parameters, z, self.architecture.image_shape[1:])
+        return logits
 
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, x=x)
+    def reconstruct(self, x: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, x=x)
         return vae.reconstruct(self._parameters, x)
 
-    def sample(self, z: np.ndarray) -> np.ndarray:
-        check_batch(self.architecture, self._dtype, z=z)
+    def sample(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, z=z)
         return vae.sample(self._parameters, z, self.architecture.image_shape[1:])
+
+    def draw(self, z: np.ndarray, c: np.ndarray | None, seed: int) -> np.ndarray:
+        return draw_pixels(self.sample(z), self.description.options, seed)
+
+    def mask(self) -> np.ndarray:
+        raise no_mask(self.description)
+
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        raise no_codes(self.description)
+
+    def summary(self) -> str:
+        return parameter_table(self.parameters())
 
     def parameters(self) -> Parameters:
         return {name: value.copy() for name, value in self._parameters.items()}
+
+    def optimizer_state(self) -> Parameters:
+        return self._optimizer.state()
+
+    def restore(self, parameters: Parameters, optimizer_state: Parameters, source: str | Path = "parameters") -> None:
+        check_parameters(self.architecture, parameters, str(source))
+        if optimizer_state:
+            check_moments(optimizer_state, self.architecture.parameter_shapes(), source)
+        for name, value in parameters.items():
+            self._parameters[name][...] = value
+        if optimizer_state:
+            self._optimizer.restore(optimizer_state)

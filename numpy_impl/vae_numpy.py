@@ -5,16 +5,14 @@ r"""Rung 1: the variational autoencoder in NumPy, forward and backward by hand.
     decode          z -> logits                   p(x|z) = Bernoulli(sigmoid(logits))
     loss            reconstruction + beta * KL    the negative ELBO, nats per image
 
-The functions stand in the order of the other rungs' main files; where those let autograd differentiate, this one
-has each forward function's adjoint, and `differentiate`, which puts every core to work. Parameters are a dict of
-arrays under the names of rung 3's `state_dict()`.
+The functions stand in the order of the other rungs' main files. Where those use autograd, each `f` here is followed
+by its `f_backward`, which takes the gradient of the loss from f's results to f's inputs. The hidden activations that it
+needs again are the last thing that `f` returns. Parameters are a dict of arrays under the names of rung 3's
+`state_dict()`. Shapes in comments: N images of C channels, H x W; C1, C2 channels and `hidden` units inside; Z latents.
 Source: Kingma & Welling (2014), Auto-Encoding Variational Bayes, arXiv:1312.6114.
 """
 
-import functools
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -40,40 +38,40 @@ from numpy_impl.functional import (
 )
 from numpy_impl.optim import Adam
 from numpy_impl.runtime.memory import contiguous
-from numpy_impl.runtime.parallel import on_every_core, shares
 
 Images = Float[np.ndarray, "N C H W"]
 Latents = Float[np.ndarray, "N Z"]
 
-DOWN = {"stride": 2, "padding": 1}
-UP = {"stride": 2, "padding": 1, "output_padding": 1}
-
-
-class Encoding(NamedTuple):
-    """q(z|x), and the activations that `encode_backward` needs again."""
-
-    mu: Latents
-    logvar: Latents
-    h1: Float[np.ndarray, "N C1 H1 W1"]
-    h2: Float[np.ndarray, "N C2 H2 W2"]
-    h3: Float[np.ndarray, "N hidden"]
-
-
-class Decoding(NamedTuple):
-    """p(x|z), and the activations that `decode_backward` needs again."""
-
-    logits: Images
-    h4: Float[np.ndarray, "N hidden"]
-    h5: Float[np.ndarray, "N C2 H2 W2"]
-    h6: Float[np.ndarray, "N C1 H1 W1"]
+DOWN: dict[str, Any] = {"stride": 2, "padding": 1}
+UP: dict[str, Any] = {"stride": 2, "padding": 1, "output_padding": 1}
 
 
 class Forward(NamedTuple):
-    """What one forward pass computed."""
+    """The results of one forward pass."""
 
-    encoding: Encoding
+    mu: Latents
+    logvar: Latents
     z: Latents
-    decoding: Decoding
+    logits: Images
+
+
+class EncoderHidden(NamedTuple):
+    """Activations of the encoder's hidden layers."""
+
+    h1: Float[np.ndarray, "N C1 H/2 W/2"]
+    h2: Float[np.ndarray, "N C2 H/4 W/4"]
+    h3: Float[np.ndarray, "N hidden"]
+
+
+class DecoderHidden(NamedTuple):
+    """Activations of the decoder's hidden layers."""
+
+    h4: Float[np.ndarray, "N hidden"]
+    h5: Float[np.ndarray, "N C2 H/4 W/4"]
+    h6: Float[np.ndarray, "N C1 H/2 W/2"]
+
+
+Hidden = tuple[EncoderHidden, DecoderHidden]
 
 
 def init(architecture: Architecture, rng: np.random.Generator, dtype: type = np.float32) -> Parameters:
@@ -82,121 +80,29 @@ def init(architecture: Architecture, rng: np.random.Generator, dtype: type = np.
 
 
 def layer(parameters: Parameters, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A layer's weight and bias."""
+    """Weight and bias of a layer."""
     return parameters[f"{name}.weight"], parameters[f"{name}.bias"]
 
 
-def encode(parameters: Parameters, x: Images) -> Encoding:
+def encode(parameters: Parameters, x: Images) -> tuple[Latents, Latents, EncoderHidden]:
     """Mean and log-variance of q(z|x) = Normal(mu, exp(logvar)), diagonal (appendix C.2)."""
-    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN), inplace=True)
-    h2 = contiguous(relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN), inplace=True))
-    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")), inplace=True)
-    mu = linear(h3, *layer(parameters, "encoder.mu"))
-    logvar = linear(h3, *layer(parameters, "encoder.logvar"))
-    return Encoding(mu, logvar, h1, h2, h3)
-
-
-def reparameterize(mu: Latents, logvar: Latents, eps: Latents) -> Latents:
-    """z = mu + sigma * eps with sigma = exp(logvar / 2): a draw from q(z|x) where eps is one from N(0, I) (eq. 4)."""
-    return mu + np.exp(logvar / 2) * eps
-
-
-def decode(parameters: Parameters, z: Latents, size: tuple[int, int] = (28, 28)) -> Decoding:
-    """Logits of p(x|z) for images of `size` (height, width); x_hat = sigmoid(logits) (appendix C.1)."""
-    height, width = size
-    h4 = relu(linear(z, *layer(parameters, "decoder.fc1")), inplace=True)
-    h5 = relu(linear(h4, *layer(parameters, "decoder.fc2")), inplace=True).reshape(len(z), -1, height // 4, width // 4)
-    h6 = relu(conv_transpose2d(h5, *layer(parameters, "decoder.conv_transpose1"), **UP), inplace=True)
-    logits = conv_transpose2d(h6, *layer(parameters, "decoder.conv_transpose2"), **UP)
-    return Decoding(logits, h4, h5, h6)
-
-
-def forward(parameters: Parameters, x: Images, eps: Latents) -> Forward:
-    """x -> q(z|x) -> z -> p(x|z)."""
-    encoding = encode(parameters, x)
-    z = reparameterize(encoding.mu, encoding.logvar, eps)
-    return Forward(encoding, z, decode(parameters, z, x.shape[2:]))
-
-
-def kl_divergence(mu: Latents, logvar: Latents) -> np.floating:
-    """KL(Normal(mu, exp(logvar)) || Normal(0, 1)) = -1/2 sum(1 + logvar - mu^2 - exp(logvar)) in nats (appendix B)."""
-    return -np.sum(1 + logvar - np.square(mu) - np.exp(logvar)) / 2
-
-
-def reconstruction_loss(logits: Images, x: Images, objective: Objective) -> np.floating:
-    """-log p(x|z), summed over pixels and batch, in nats."""
-    if objective.likelihood == "gaussian":
-        return gaussian_nll_loss(sigmoid(logits), x, objective.sigma**2)
-    return binary_cross_entropy_with_logits(logits, x)
-
-
-def loss(logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective) -> Loss:
-    """The negative ELBO (eq. 7 with one draw of z) in its parts, nats per image; beta multiplies the KL alone."""
-    reconstruction = reconstruction_loss(logits, x, objective) / len(x)
-    kl = kl_divergence(mu, logvar) / len(x)
-    return Loss(reconstruction + objective.beta * kl, reconstruction, kl)
-
-
-def backward(
-    parameters: Parameters, x: Images, eps: Latents, forward: Forward, objective: Objective, dy: float = 1.0
-) -> Parameters:
-    """dy times the gradient of the loss for every parameter: `forward` and `loss`, read upside down."""
-    encoding, z, decoding = forward
-    dlogits, dmu, dlogvar = loss_backward(decoding.logits, x, encoding.mu, encoding.logvar, objective, dy)
-    dz, decoder = decode_backward(dlogits, parameters, z, decoding)
-    dmu_through_z, dlogvar_through_z = reparameterize_backward(dz, encoding.logvar, eps)
-    encoder = encode_backward(dmu + dmu_through_z, dlogvar + dlogvar_through_z, parameters, x, encoding)
-    gradients = encoder | decoder
-    return {name: gradients[name] for name in parameters}
-
-
-def loss_backward(
-    logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective, dy: float = 1.0
-) -> tuple[Images, Latents, Latents]:
-    """dlogits from the reconstruction; dmu = mu and dlogvar = (exp(logvar) - 1) / 2 from the KL; all over N."""
-    dkl = mu.dtype.type(dy * objective.beta / len(x))
-    dlogits = reconstruction_loss_backward(dy / len(x), logits, x, objective)
-    return dlogits, dkl * mu, dkl * (np.exp(logvar) - 1) / 2
-
-
-def reconstruction_loss_backward(dy: float, logits: Images, x: Images, objective: Objective) -> Images:
-    """dlogits."""
-    if objective.likelihood == "gaussian":
-        dmean = gaussian_nll_loss_backward(dy, sigmoid(logits), x, objective.sigma**2)
-        return sigmoid_backward(dmean, logits)
-    return binary_cross_entropy_with_logits_backward(dy, logits, x)
-
-
-def decode_backward(
-    dlogits: Images, parameters: Parameters, z: Latents, decoding: Decoding
-) -> tuple[Latents, Parameters]:
-    """`decode` upside down: dz and the decoder's gradients."""
-    p, g, (_, h4, h5, h6) = parameters, {}, decoding
-    dh6, g["decoder.conv_transpose2.weight"], g["decoder.conv_transpose2.bias"] = conv_transpose2d_backward(
-        dlogits, h6, p["decoder.conv_transpose2.weight"], **UP
-    )
-    dh5, g["decoder.conv_transpose1.weight"], g["decoder.conv_transpose1.bias"] = conv_transpose2d_backward(
-        relu_backward(dh6, h6, inplace=True), h5, p["decoder.conv_transpose1.weight"], **UP
-    )
-    dh4, g["decoder.fc2.weight"], g["decoder.fc2.bias"] = linear_backward(
-        relu_backward(dh5, h5, inplace=True).reshape(len(z), -1), h4, p["decoder.fc2.weight"]
-    )
-    dz, g["decoder.fc1.weight"], g["decoder.fc1.bias"] = linear_backward(
-        relu_backward(dh4, h4, inplace=True), z, p["decoder.fc1.weight"]
-    )
-    return dz, g
-
-
-def reparameterize_backward(dz: Latents, logvar: Latents, eps: Latents) -> tuple[Latents, Latents]:
-    """dmu = dz and dlogvar = dz * eps * sigma / 2, since sigma = exp(logvar / 2)."""
-    return dz, dz * eps * np.exp(logvar / 2) / 2
+    # fmt: off
+    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN), inplace=True)               # N C1 H/2 W/2
+    h2 = contiguous(relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN), inplace=True))  # N C2 H/4 W/4
+    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")), inplace=True)     # N hidden
+    mu = linear(h3, *layer(parameters, "encoder.mu"))                                             # N Z
+    logvar = linear(h3, *layer(parameters, "encoder.logvar"))                                     # N Z
+    # fmt: on
+    return mu, logvar, EncoderHidden(h1, h2, h3)
 
 
 def encode_backward(
-    dmu: Latents, dlogvar: Latents, parameters: Parameters, x: Images, encoding: Encoding
+    dmu: Latents, dlogvar: Latents, parameters: Parameters, x: Images, hidden: EncoderHidden
 ) -> Parameters:
-    """`encode` upside down: the encoder's gradients. h3 feeds mu and logvar, so dh3 is a sum of two."""
-    p, g, (_, _, h1, h2, h3) = parameters, {}, encoding
+    """`encode` from its last line to its first: the encoder's gradients; h3 feeds mu and logvar, so dh3 is a sum."""
+    h1, h2, h3 = hidden
+    p = parameters
+    g: Parameters = {}
     dh3_of_mu, g["encoder.mu.weight"], g["encoder.mu.bias"] = linear_backward(dmu, h3, p["encoder.mu.weight"])
     dh3_of_logvar, g["encoder.logvar.weight"], g["encoder.logvar.bias"] = linear_backward(
         dlogvar, h3, p["encoder.logvar.weight"]
@@ -213,62 +119,139 @@ def encode_backward(
     return g
 
 
-def differentiate(parameters: Parameters, x: Images, eps: Latents, objective: Objective) -> tuple[Loss, Parameters]:
-    """The loss of a batch and its gradient for every parameter; each core takes a share of the images.
-
-    The loss is a mean over images, so the batch's is the mean of the shares', weighted by their sizes.
-    """
-
-    def of_share(share: slice) -> tuple[Loss, Parameters]:
-        run = forward(parameters, x[share], eps[share])
-        parts = loss(run.decoding.logits, x[share], run.encoding.mu, run.encoding.logvar, objective)
-        weight = len(x[share]) / len(x)
-        return parts, backward(parameters, x[share], eps[share], run, objective, weight)
-
-    batch = shares(len(x))
-    losses, gradients = zip(*on_every_core(of_share, batch), strict=True)
-    if len(batch) == 1:
-        return losses[0], gradients[0]
-
-    def add(name: str) -> np.ndarray:
-        first, *others = (gradient[name] for gradient in gradients)
-        return functools.reduce(np.ndarray.__iadd__, others, first)
-
-    return mean_loss(losses, batch), dict(zip(parameters, on_every_core(add, parameters), strict=True))
+def reparameterize(mu: Latents, logvar: Latents, eps: Latents) -> Latents:
+    """z = mu + sigma * eps with sigma = exp(logvar / 2): a draw from q(z|x) if eps is one from N(0, I) (eq. 4)."""
+    return mu + np.exp(logvar / 2) * eps
 
 
-def evaluate(parameters: Parameters, x: Images, eps: Latents, objective: Objective) -> Loss:
-    """The loss of a batch without gradients; each core takes a share of the images."""
-
-    def of_share(share: slice) -> Loss:
-        run = forward(parameters, x[share], eps[share])
-        return loss(run.decoding.logits, x[share], run.encoding.mu, run.encoding.logvar, objective)
-
-    batch = shares(len(x))
-    return mean_loss(on_every_core(of_share, batch), batch)
+def reparameterize_backward(dz: Latents, logvar: Latents, eps: Latents) -> tuple[Latents, Latents]:
+    """dmu = dz and dlogvar = dz * eps * sigma / 2, since sigma = exp(logvar / 2)."""
+    return dz, dz * eps * np.exp(logvar / 2) / 2
 
 
-def mean_loss(losses: Sequence[Loss], batch: Sequence[slice]) -> Loss:
-    """The loss of a batch from those of its shares."""
-    if len(losses) == 1:
-        return losses[0]
-    weights = [share.stop - share.start for share in batch]
-    return Loss(*np.average(losses, axis=0, weights=weights).astype(losses[0].loss.dtype))
+def decode(parameters: Parameters, z: Latents, size: tuple[int, ...] = (28, 28)) -> tuple[Images, DecoderHidden]:
+    """Logits of p(x|z) for images of `size` (height, width); x_hat = sigmoid(logits) (appendix C.1)."""
+    height, width = size
+    if height % 4 or width % 4:
+        raise ValueError(f"size: expected height and width divisible by 4, got {height}x{width}")
+    # fmt: off
+    h4 = relu(linear(z, *layer(parameters, "decoder.fc1")), inplace=True)                               # N hidden
+    h5 = relu(linear(h4, *layer(parameters, "decoder.fc2")), inplace=True)                              # N C2*H/4*W/4
+    h5 = h5.reshape(len(z), -1, height // 4, width // 4)                                                # N C2 H/4 W/4
+    h6 = relu(conv_transpose2d(h5, *layer(parameters, "decoder.conv_transpose1"), **UP), inplace=True)  # N C1 H/2 W/2
+    logits = conv_transpose2d(h6, *layer(parameters, "decoder.conv_transpose2"), **UP)                  # N C H W
+    # fmt: on
+    return logits, DecoderHidden(h4, h5, h6)
+
+
+def decode_backward(
+    dlogits: Images, parameters: Parameters, z: Latents, hidden: DecoderHidden
+) -> tuple[Latents, Parameters]:
+    """`decode` from its last line to its first: dz, and the decoder's gradients."""
+    h4, h5, h6 = hidden
+    p = parameters
+    g: Parameters = {}
+    dh6, g["decoder.conv_transpose2.weight"], g["decoder.conv_transpose2.bias"] = conv_transpose2d_backward(
+        dlogits, h6, p["decoder.conv_transpose2.weight"], **UP
+    )
+    dh5, g["decoder.conv_transpose1.weight"], g["decoder.conv_transpose1.bias"] = conv_transpose2d_backward(
+        relu_backward(dh6, h6, inplace=True), h5, p["decoder.conv_transpose1.weight"], **UP
+    )
+    dh4, g["decoder.fc2.weight"], g["decoder.fc2.bias"] = linear_backward(
+        relu_backward(dh5, h5, inplace=True).reshape(len(z), -1), h4, p["decoder.fc2.weight"]
+    )
+    dz, g["decoder.fc1.weight"], g["decoder.fc1.bias"] = linear_backward(
+        relu_backward(dh4, h4, inplace=True), z, p["decoder.fc1.weight"]
+    )
+    return dz, g
+
+
+def forward(parameters: Parameters, x: Images, eps: Latents) -> tuple[Forward, Hidden]:
+    """x -> q(z|x) -> z -> p(x|z)."""
+    mu, logvar, encoder_hidden = encode(parameters, x)
+    z = reparameterize(mu, logvar, eps)
+    logits, decoder_hidden = decode(parameters, z, x.shape[2:])
+    return Forward(mu, logvar, z, logits), (encoder_hidden, decoder_hidden)
+
+
+def kl_divergence(mu: Latents, logvar: Latents) -> np.floating:
+    """KL(Normal(mu, exp(logvar)) || Normal(0, 1)) = -1/2 sum(1 + logvar - mu^2 - exp(logvar)) in nats (appendix B)."""
+    return -np.sum(1 + logvar - mu**2 - np.exp(logvar)) / 2
+
+
+def kl_divergence_backward(dy: float, mu: Latents, logvar: Latents) -> tuple[Latents, Latents]:
+    """dmu = dy * mu and dlogvar = dy * (exp(logvar) - 1) / 2."""
+    dy = mu.dtype.type(dy)
+    return dy * mu, dy * (np.exp(logvar) - 1) / 2
+
+
+def reconstruction_loss(logits: Images, x: Images, objective: Objective) -> np.floating:
+    """-log p(x|z), summed over pixels and batch, in nats."""
+    if objective.likelihood == "gaussian":
+        mean, variance = sigmoid(logits), objective.sigma**2
+        return gaussian_nll_loss(mean, x, variance)
+    return binary_cross_entropy_with_logits(logits, x)
+
+
+def reconstruction_loss_backward(dy: float, logits: Images, x: Images, objective: Objective) -> Images:
+    """dlogits, by the chain rule through mean = sigmoid(logits) where the likelihood is Gaussian."""
+    if objective.likelihood == "gaussian":
+        mean, variance = sigmoid(logits), objective.sigma**2
+        return sigmoid_backward(gaussian_nll_loss_backward(dy, mean, x, variance), logits)
+    return binary_cross_entropy_with_logits_backward(dy, logits, x)
+
+
+def loss(logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective) -> Loss:
+    """The negative ELBO (eq. 7 with one draw of z) in its parts, nats per image; beta multiplies the KL alone."""
+    reconstruction = reconstruction_loss(logits, x, objective) / len(x)
+    kl = kl_divergence(mu, logvar) / len(x)
+    return Loss(reconstruction + objective.beta * kl, reconstruction, kl)
+
+
+def loss_backward(
+    logits: Images, x: Images, mu: Latents, logvar: Latents, objective: Objective, dy: float = 1.0
+) -> tuple[Images, Latents, Latents]:
+    """dlogits from the reconstruction, dmu and dlogvar from the KL; both are means over the batch."""
+    dlogits = reconstruction_loss_backward(dy / len(x), logits, x, objective)
+    dmu, dlogvar = kl_divergence_backward(dy * objective.beta / len(x), mu, logvar)
+    return dlogits, dmu, dlogvar
+
+
+def backward(
+    parameters: Parameters,
+    x: Images,
+    eps: Latents,
+    run: Forward,
+    hidden: Hidden,
+    objective: Objective,
+    dy: float = 1.0,
+) -> Parameters:
+    """dy times the gradient of the loss for every parameter; mu and logvar collect theirs from the KL and from z."""
+    encoder_hidden, decoder_hidden = hidden
+    dlogits, dmu, dlogvar = loss_backward(run.logits, x, run.mu, run.logvar, objective, dy)
+    dz, decoder = decode_backward(dlogits, parameters, run.z, decoder_hidden)
+    dmu_of_z, dlogvar_of_z = reparameterize_backward(dz, run.logvar, eps)
+    encoder = encode_backward(dmu + dmu_of_z, dlogvar + dlogvar_of_z, parameters, x, encoder_hidden)
+    gradients = encoder | decoder
+    return {name: gradients[name] for name in parameters}
 
 
 def train_step(parameters: Parameters, optimizer: Adam, x: Images, eps: Latents, objective: Objective) -> Loss:
     """One step of the optimiser on a batch, in place; the loss before it. A loss that is not finite takes no step."""
-    parts, gradients = differentiate(parameters, x, eps, objective)
-    if math.isfinite(parts.loss):
-        optimizer.step(gradients)
+    run, hidden = forward(parameters, x, eps)
+    parts = loss(run.logits, x, run.mu, run.logvar, objective)
+    if np.isfinite(parts.loss):
+        optimizer.step(backward(parameters, x, eps, run, hidden, objective))
     return parts
 
 
-def sample(parameters: Parameters, z: Latents, size: tuple[int, int] = (28, 28)) -> Images:
+def sample(parameters: Parameters, z: Latents, size: tuple[int, ...] = (28, 28)) -> Images:
     """x_hat, the expected image E[x|z] in [0, 1], for latents drawn from the prior N(0, I) or chosen."""
-    return sigmoid(decode(parameters, z, size).logits)
+    logits, _ = decode(parameters, z, size)
+    return sigmoid(logits)
 
 
 def reconstruct(parameters: Parameters, x: Images) -> Images:
     """x_hat from the mean of q(z|x): eps is zero, so the result is repeatable."""
-    return sample(parameters, encode(parameters, x).mu, x.shape[2:])
+    mu, *_ = encode(parameters, x)
+    return sample(parameters, mu, x.shape[2:])

@@ -39,3 +39,21 @@ class Adam:
             v.mul_(b2).addcmul_(g, g, value=1 - b2)
             denominator = (v.sqrt() / math.sqrt(1 - b2**self.t)).add_(self.eps)
             parameter.addcdiv_(m, denominator, value=-self.learning_rate / (1 - b1**self.t))
+
+    def state(self) -> dict[str, Tensor]:
+        """A copy of the step count and of both moments, as `<parameter>.<moment>`; empty before the first step."""
+        steps = dict.fromkeys(self.parameters, torch.tensor(self.t, dtype=torch.float64))
+        moments = {"exp_avg": self.m, "exp_avg_sq": self.v, "step": steps}
+        return {
+            f"{name}.{moment}": values[name].clone()
+            for name in self.parameters
+            for moment, values in moments.items()
+            if self.t
+        }
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Put back what `state` gave."""
+        for name in self.parameters:
+            self.m[name].copy_(state[f"{name}.exp_avg"])
+            self.v[name].copy_(state[f"{name}.exp_avg_sq"])
+            self.t = int(state[f"{name}.step"])

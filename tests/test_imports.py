@@ -1,4 +1,4 @@
-"""Imports run downhill, numpy_impl and foundation need no torch, and the contract that says so can fail."""
+"""Imports run downhill; foundation, figures and numpy_impl need no torch; and the contract that says so can fail."""
 
 import os
 import shutil
@@ -63,6 +63,12 @@ def test_empty_packages_pass(house):
         ("foundation", "import torch"),
         ("foundation", "import numpy_impl.model"),
         ("foundation", "from ladder import model"),
+        ("foundation", "import figures.model"),
+        ("foundation", "def later():\n    from exercises import model"),
+        ("figures", "import torch"),
+        ("figures", "import numpy_impl.model"),
+        ("figures", "def later():\n    import paper"),
+        ("figures", "from exercises import model"),
         ("numpy_impl", "from paper.model import *"),
         ("numpy_impl", "import pytorch_lowlevel"),
         ("pytorch_lowlevel", "import numpy_impl.model"),
@@ -71,6 +77,11 @@ def test_empty_packages_pass(house):
         ("paper", "from numpy_impl import model"),
         ("paper", "import ladder"),
         ("pytorch_lowlevel", "import ladder.model"),
+        ("numpy_impl", "import exercises.model"),
+        ("paper", "from exercises import model"),
+        ("exercises", "import ladder.model"),
+        ("exercises", "def later():\n    from tools import model"),
+        ("ladder", "import tools"),
     ],
 )
 def test_an_import_uphill_or_sideways_is_caught(house, module, line):
@@ -91,10 +102,16 @@ def test_a_detour_is_caught(house):
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("ladder", "import paper.model, numpy_impl.model, pytorch_lowlevel.model, foundation.model"),
-        ("paper", "import torch, numpy, foundation.model"),
+        ("tools", "import ladder.model, exercises.model, paper.model"),
+        (
+            "ladder",
+            "import exercises, paper.model, numpy_impl.model, pytorch_lowlevel.model, figures, foundation.model",
+        ),
+        ("exercises", "import paper.model, numpy_impl.model, figures.model, foundation.model"),
+        ("paper", "import torch, numpy, figures.model, foundation.model"),
         ("pytorch_lowlevel", "import torch\nfrom foundation import model"),
-        ("numpy_impl", "import numpy, foundation.model"),
+        ("numpy_impl", "import numpy, figures.model, foundation.model"),
+        ("figures", "import numpy, matplotlib, foundation.model"),
     ],
 )
 def test_downhill_imports_pass(house, module, line):
@@ -104,9 +121,10 @@ def test_downhill_imports_pass(house, module, line):
 
 
 def test_importing_the_first_rung_loads_no_torch():
-    paths = [path for package in ("foundation", "numpy_impl") for path in (CHECKOUT / package).rglob("*.py")]
+    packages = ("foundation", "figures", "numpy_impl")
+    paths = [path for package in packages for path in (CHECKOUT / package).rglob("*.py")]
     names = [".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in sorted(paths)]
-    assert "numpy_impl.rung" in names
+    assert {"foundation.training", "figures.style", "numpy_impl.rung"} <= set(names)
     code = f"import importlib, sys; [importlib.import_module(n) for n in {names}]; sys.exit('torch' in sys.modules)"
     process = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr

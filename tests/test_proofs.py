@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from foundation.architecture import Architecture, initial_parameters
+from foundation.architecture import Architecture
 from foundation.data import load
+from foundation.data.splits import load_data
 from foundation.objective import Objective
-from foundation.training import EpochRecord, TrainingOptions, train
+from foundation.options import DataOptions, TrainOptions
+from foundation.records import EpochRecord
+from foundation.training import train
+from ladder.train import make_training
 from numpy_impl.gradcheck import check_vae
-from numpy_impl.rung import NumpyRung
+from paper.models.options import VAEOptions
 
 MNIST = Path(__file__).parents[2] / "shared" / "data"
 
@@ -37,11 +40,9 @@ def test_parity_on_glyphs_over_three_hundred_steps(objective):
 def test_rung_1_learns_mnist():
     if not (MNIST / "MNIST" / "raw").is_dir():
         pytest.skip("MNIST is not here")
-    rng = np.random.default_rng(0)
-    rung = NumpyRung(Architecture(), initial_parameters(Architecture(), rng))
-    images = [load("mnist", split, root=MNIST).images for split in ("train", "test")]
-    records = train(rung, rng, *images, Objective(), TrainingOptions(epochs=2))
-    losses = [record.loss for record in records if isinstance(record, EpochRecord)]
+    data = DataOptions(name="mnist", root=MNIST, validation=0.0)
+    training = make_training(TrainOptions(model=VAEOptions(), rung="numpy_impl", data=data, epochs=2), load_data(data))
+    losses = [record.held_out["loss"] for record in train(training) if isinstance(record, EpochRecord)]
     assert losses[0] > 450  # noise, before training
     assert losses[1] < 130
     assert losses[2] < 120

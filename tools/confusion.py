@@ -7,8 +7,7 @@ import sys
 from typing import NamedTuple
 
 from exercises.kit.catalogue import Entry, catalogue, find
-from exercises.kit.diagnose import diagnose
-from exercises.kit.verdict import Verdict
+from exercises.kit.diagnose import Verdict, diagnose
 
 
 class Row(NamedTuple):

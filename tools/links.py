@@ -2,23 +2,22 @@
 
     python -m tools.links
 
-A link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) leads to the line that defines what the link is
-called, and one called `Adam.step` to the method. When the code has moved, the command above writes the new numbers
-into the pages.
+The text of a link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) names a definition, its number the line
+of that definition; `Adam.step` names a method. When the code has moved, the command above writes the new numbers into
+the pages.
 """
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-from exercises.kit.catalogue import COURSE
 from foundation.files import write_text
+from tools import CHECKOUT
 
-CHECKOUT = COURSE.parent
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 TAG = re.compile(r"<(?P<text>a|img)\b[^>]*?\b(?:href|src)=\"(?P<target>[^\"#]*)(?:#(?P<anchor>[^\"]*))?\"")
 NO_LINKS = re.compile(r"^(```+)[^\n]*\n.*?^\1|^\$\$$.*?^\$\$$", re.MULTILINE | re.DOTALL)
-"""Fenced blocks and formulas, where brackets mean something else."""
+"""Fenced blocks and formulas, where brackets are no links."""
 LINES = re.compile(r"L(\d+)(?:-L(\d+))?")
 
 
@@ -52,7 +51,7 @@ def links_of(page: Path) -> list[Link]:
 
 
 def problem_of(link: Link) -> str:
-    """What is wrong with a link, or nothing."""
+    """What is wrong with a link, or "" if nothing is."""
     if not link.path.exists():
         return f"{link.match[0]} leads nowhere"
     if not link.anchor:
@@ -80,7 +79,7 @@ def line_of(link: Link) -> int | None:
 
 
 def anchors_of(page: Path) -> list[str]:
-    """The anchors that GitHub gives a page's headings: lower case, hyphens for blanks, most signs left out."""
+    """GitHub's anchors of a page's headings: lower case, hyphens for blanks, most punctuation left out."""
     text = re.sub(r"^(```+)[^\n]*\n.*?^\1", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     anchors: list[str] = []
     for heading in re.findall(r"^#{1,6} +(.+?)[ #]*$", text, re.MULTILINE):
@@ -92,7 +91,7 @@ def anchors_of(page: Path) -> list[str]:
 
 
 def renumber(page: Path) -> int:
-    """Write the right line numbers into a page; how many were wrong."""
+    """Write the right line numbers into a page; return how many were wrong."""
     text, changed = page.read_text(encoding="utf-8"), 0
     for link in reversed(links_of(page)):
         line = line_of(link) if _names_code(link) and link.path.exists() else None
@@ -105,7 +104,7 @@ def renumber(page: Path) -> int:
 
 
 def _names_code(link: Link) -> bool:
-    """Whether the link's text is the name of something in the file that it leads to."""
+    """Whether the link's text names a definition in the file that it leads to."""
     return link.anchor.startswith("L") and link.match["text"].startswith("`")
 
 
@@ -116,4 +115,5 @@ def _lines_exist(link: Link) -> bool:
 
 if __name__ == "__main__":
     for page in pages():
-        print(f"{page.relative_to(CHECKOUT)}: {renumber(page)} links renumbered")
+        if count := renumber(page):
+            print(f"{page.relative_to(CHECKOUT)}: {count} links renumbered")

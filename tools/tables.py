@@ -2,14 +2,14 @@
 
     python -m tools.tables
 
-A page holds the place, between two comments that no reader sees:
+A page marks the place of a table by two invisible comments:
 
     <!-- table: parameters -->
     <!-- end -->
 
-and `TABLES` the function that makes what belongs there: Markdown text, from code or from recorded results (JSON that
-is part of the project). Its words pass through `say`, which a page named `*.ko.md` has from
-`tools/translations.py`. The command above writes all tables anew; a test holds that there is nothing to write.
+`TABLES` holds the function that writes it, as Markdown, from code or from recorded results (JSON that is part of the
+project). Its words pass through `say`, which on a page named `*.ko.md` is that of `tools/translations.py`. The command
+above writes all tables anew; a test fails where they differ from the pages.
 """
 
 import functools
@@ -28,20 +28,20 @@ from foundation.files import write_text
 from numpy_impl import vae_numpy
 from paper.experiments.options import EXPERIMENTS
 from paper.experiments.tables import Column, caption, cells, markdown_table, rows_of
-from tools import translations
-from tools.links import CHECKOUT, pages
+from tools import CHECKOUT, translations
+from tools.links import pages
 
 PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 OPENING, CLOSING = "<!-- table:", "<!-- end -->"
 RESULTS = CHECKOUT / "paper" / "results"
-"""What `vae-ladder train --record`, `evaluate --record` and `experiment --record` wrote, as the chapter quotes it."""
+"""Results recorded by `vae-ladder train`, `evaluate` and `experiment` with `--record`, as the chapter quotes them."""
 Say = Callable[[str], str]
-"""From a piece of words in English to the same in the page's language."""
+"""Translates a piece of English words into the page's language."""
 Table = Callable[[Say], str]
 
 
 class Goal(NamedTuple):
-    """A number that others have published, and ours beside it."""
+    """A published number to compare ours with."""
 
     model: str
     z: str
@@ -49,6 +49,7 @@ class Goal(NamedTuple):
     published: float
     source: str
     reach: float
+    """The target for our number, set before the run."""
 
 
 KERAS = "Keras' example, which trains on its test set"
@@ -65,32 +66,32 @@ BURDA = 86.76
 
 
 def english(text: str) -> str:
-    """The words as they are."""
+    """Leaves the words as they are."""
     return text
 
 
 def language_of(page: Path) -> Say:
-    """How a page says the words of its tables."""
+    """The translation that a page's tables use."""
     return translations.say if page.name.endswith(".ko.md") else english
 
 
 def parameters_table(say: Say) -> str:
-    """The layers of the one VAE: their outputs for one image, and how many numbers they learn."""
+    """The layers of the VAE: their outputs for one image, and their numbers of parameters."""
     architecture = Architecture()
     sizes = {name: math.prod(shape) for name, shape in architecture.parameter_shapes().items()}
     parameters = initial_parameters(architecture, np.random.default_rng(0))
     x, eps = np.zeros((1, *architecture.image_shape), np.float32), np.zeros((1, architecture.latent_dim), np.float32)
-    encoding, _, decoding = vae_numpy.forward(parameters, x, eps)
+    run, (encoder_hidden, decoder_hidden) = vae_numpy.forward(parameters, x, eps)
     outputs = {
-        "encoder.conv1": ("h1", encoding.h1),
-        "encoder.conv2": ("h2", encoding.h2),
-        "encoder.fc": ("h3", encoding.h3),
-        "encoder.mu": ("mu", encoding.mu),
-        "encoder.logvar": ("logvar", encoding.logvar),
-        "decoder.fc1": ("h4", decoding.h4),
-        "decoder.fc2": ("h5", decoding.h5),
-        "decoder.conv_transpose1": ("h6", decoding.h6),
-        "decoder.conv_transpose2": ("logits", decoding.logits),
+        "encoder.conv1": ("h1", encoder_hidden.h1),
+        "encoder.conv2": ("h2", encoder_hidden.h2),
+        "encoder.fc": ("h3", encoder_hidden.h3),
+        "encoder.mu": ("mu", run.mu),
+        "encoder.logvar": ("logvar", run.logvar),
+        "decoder.fc1": ("h4", decoder_hidden.h4),
+        "decoder.fc2": ("h5", decoder_hidden.h5),
+        "decoder.conv_transpose1": ("h6", decoder_hidden.h6),
+        "decoder.conv_transpose2": ("logits", run.logits),
     }
     rows = [
         (
@@ -148,7 +149,7 @@ def likelihood_table(say: Say) -> str:
 
 
 def experiment_table(name: str, say: Say) -> str:
-    """The tables of an experiment, what it said of them, and how it was run."""
+    """The tables of an experiment, its findings, and how it was run."""
     found = recorded(f"experiments/{name}")
     tables = []
     for title, options in found["tables"].items():
@@ -158,7 +159,7 @@ def experiment_table(name: str, say: Say) -> str:
         head = [say(column.head) for column in columns]
         body = [map(say, row) for row in cells(columns, rows)]
         tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
-    answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which nobody translates
+    answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which are not translated
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
     how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
     return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])
@@ -170,14 +171,14 @@ TABLES: dict[str, Table] = {
     "likelihood of MNIST": likelihood_table,
     **{f"experiment {name}": functools.partial(experiment_table, name) for name in EXPERIMENTS},
 }
-"""Every table by the name that stands in the page."""
+"""Every table by its name in the pages."""
 
 
 def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:
     """The text of a page with every table made anew, in the words of `say`.
 
-    Raises `InputError` for a table that nobody makes, for a place that is opened or closed alone, and for words that
-    `say` does not know.
+    Raises `InputError` for an unknown table, for an opening or closing comment without the other, and for words that
+    `say` cannot translate.
     """
     places = list(PLACE.finditer(text))
     for place in places:
@@ -189,7 +190,7 @@ def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:
 
 
 def refresh(page: Path) -> bool:
-    """Make a page's tables anew; whether that changed it."""
+    """Write a page's tables anew; return whether that changed the page."""
     text = page.read_text(encoding="utf-8")
     fresh = render(text, language_of(page))
     if fresh != text:
@@ -198,7 +199,7 @@ def refresh(page: Path) -> bool:
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """A recorded result. Raises `FileNotFoundError` where nobody has recorded it."""
+    """A recorded result. Raises `FileNotFoundError` where there is none."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -210,7 +211,7 @@ def duration(seconds: float) -> str:
 
 
 def as_typed(command: str) -> str:
-    """A command line as a reader types it, who keeps no record and has runs of other names."""
+    """A command line for readers: without the options that record it, and with RUN for the name of a run."""
     return re.sub(r"\S*\d{4}-\d\d-\d\d_\d{6}_\S+", "RUN", re.sub(r" --(record|out) \S+", "", command))
 
 
@@ -224,6 +225,9 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 if __name__ == "__main__":
+    missing = translations.untranslated(TABLES.values())
+    if missing:
+        raise SystemExit("\n".join(["tools/translations.py has no Korean for:", *missing]))
     for page in pages():
         if refresh(page):
             print(f"{page.relative_to(CHECKOUT)}: tables written")

@@ -1,16 +1,18 @@
 """The words of the generated tables in Korean.
 
-`tools/tables.py` makes the tables of every page, in English; on a page named `*.ko.md` each piece of words goes through
-`say`. A piece is a title, a head, a cell, or a sentence beside a table. A new one needs a line in WORDS, or in KEPT.
+`tools/tables.py` makes the tables of every page, in English; on a page named `*.ko.md` each piece of words passes
+through `say`. A piece is a title, a head, a cell, or a sentence beside a table. A new one needs an entry in WORDS or
+KEPT; `python -m tools.tables` lists all that have none.
 """
 
 import re
+from collections.abc import Callable, Iterable
 
 from foundation.data import DATASETS
 from foundation.errors import InputError
 
 VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*")
-"""What stays as it is: code, names of data sets, numbers. In WORDS it is {}."""
+"""Parts of a piece that are not translated: code, names of data sets, numbers. In WORDS each is {}."""
 
 KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "VAE, x̂", "{}, tanh")
 """Pieces that are the same in Korean."""
@@ -50,10 +52,13 @@ WORDS = {
     "Test images": "테스트 이미지",
     "Test images, and new ones for the scores": "테스트 이미지. 점수는 새로 만든 이미지로 잰다",
     "Test images classified rightly, %": "바르게 분류한 테스트 이미지의 비율, %",
+    "Test images classified correctly, %": "바르게 분류한 테스트 이미지의 비율, %",
     "What a classifier makes of rebuilt and drawn images": "재구성한 이미지와 생성한 이미지를 분류기가 본 결과",
+    "A classifier on reconstructed and generated images": "재구성한 이미지와 생성한 이미지에 대한 분류기의 결과",
     "Missing pixels, nats per image": "가려진 픽셀, 이미지당 내트",
     "Noise removal: PSNR of the test images, dB": "잡음 제거: 테스트 이미지의 PSNR, dB",
-    "Strangers: area under the ROC curve": "낯선 클래스: ROC 곡선 아래의 넓이",
+    "Strangers: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
+    "Detection of a left-out class: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
     "±: standard deviation over the seeds": "±: 시드에 따른 표준편차",
     "±: standard error over the test images": "±: 테스트 이미지에 대한 표준오차",
     "{}, seed {}: {} training and {} test images of {}": "{0}, 시드 {1}: {4}의 훈련 이미지 {2}장과 테스트 이미지 {3}장",
@@ -76,6 +81,7 @@ WORDS = {
     "FactorVAE metric": "FactorVAE 지표",
     # collapse
     "KL held back by": "KL을 억제하는 방법",
+    "method": "방법",
     "none": "없음",
     "linear warm-up": "선형 웜업",
     "cyclical": "주기적 웜업",
@@ -118,6 +124,8 @@ WORDS = {
     "−ELBO with the label, nats": "레이블을 더한 −ELBO, 내트",
     "class read linearly, %": "선형으로 읽은 클래스, %",
     "by neighbours, %": "이웃으로 읽은 클래스, %",
+    "linear probe, %": "선형 프로브, %",
+    "nearest neighbours, %": "최근접 이웃, %",
 }
 """The Korean of every other piece."""
 
@@ -125,7 +133,7 @@ WORDS = {
 def say(text: str) -> str:
     """The Korean of one piece of a table; numbers and code stay.
 
-    Raises `InputError` where a Latin letter is in it and nobody has said what it is in Korean.
+    Raises `InputError` for a piece with Latin letters that has no entry.
     """
     piece = VALUE.sub("{}", text)
     if piece in KEPT or not re.search("[A-Za-z]", piece):
@@ -133,3 +141,19 @@ def say(text: str) -> str:
     if piece not in WORDS:
         raise InputError(f"tools/translations.py: expected the Korean of {piece!r} in WORDS, got none")
     return WORDS[piece].format(*VALUE.findall(text))
+
+
+def untranslated(tables: Iterable[Callable[[Callable[[str], str]], object]]) -> list[str]:
+    """The pieces of these tables that have no Korean. A table is made by a function of what its words pass through."""
+    found: dict[str, None] = {}
+
+    def collect(text: str) -> str:
+        try:
+            return say(text)
+        except InputError:
+            found[text] = None
+            return text
+
+    for make in tables:
+        make(collect)
+    return list(found)

@@ -9,9 +9,7 @@ from exercises.model import load_images, load_model
 from exercises.model.toys import IMAGE, LATENTS, draw_decode, draw_encode
 from numpy_impl.functional import sigmoid
 
-from .mistakes_of_grids import MISTAKES_OF_GRIDS
-from .mistakes_of_images import MISTAKES_OF_IMAGES
-from .mistakes_of_places import MISTAKES_OF_PLACES
+from .mistakes import MISTAKES
 
 MODEL, (IMAGES, LABELS) = load_model(), load_images()
 COUNTS = 2, 7, 3, 6, 5  # images of each class, no two alike
@@ -19,7 +17,7 @@ CORNERS = {"bottom right": 8, "bottom left": 6, "top left": 0, "top right": 2, "
 
 
 def latent_means(encode, images):
-    """The first half of what the encoder says."""
+    """The first of the encoder's two results."""
     mu, _ = encode(images)
     return mu
 
@@ -35,7 +33,7 @@ def quantiles(n):
 
 
 def latent_grid(values):
-    """z2 falls from row to row, z1 grows along each."""
+    """z2 decreases from row to row, z1 increases along each."""
     return np.array([(z1, z2) for z2 in values[::-1] for z1 in values])
 
 
@@ -45,7 +43,7 @@ def decode_grid(decode, z):
 
 
 def decode(z):
-    """A decoder whose probabilities anybody can tell: ½, ¾ and ¼ in each of 23 rows."""
+    """A decoder with known probabilities: ½, ¾ and ¼ in each of 23 rows."""
     return np.tile(np.log([1, 3, 1 / 3]), (len(z), 1, 23, 1))
 
 
@@ -56,12 +54,12 @@ def named_points(answer, rng):
 
 
 def shuffled_labels(rng):
-    """Labels 0 to 4, each as often as COUNTS says."""
+    """Labels 0 to 4 in random order, with the frequencies of COUNTS."""
     return rng.permutation(np.repeat(np.arange(len(COUNTS)), COUNTS))
 
 
 def quantiles_by_bisection(n):
-    """Halve the interval until the CDF is hit."""
+    """Bisects until the CDF has the given value."""
     p, low, high = (np.arange(n) + 0.5) / n, np.full(n, -40.0), np.full(n, 40.0)
     cdf = np.vectorize(NormalDist().cdf)
     for _ in range(70):
@@ -72,7 +70,7 @@ def quantiles_by_bisection(n):
 
 
 def quantiles_of_the_figures(n):
-    """Those of the manifold that `vae-ladder` draws."""
+    """The quantiles of the manifold that `vae-ladder` draws."""
     from figures.choices import quantile_grid
 
     return quantile_grid(n)[1]
@@ -85,7 +83,7 @@ def centroids_by_one_hot(mu, labels, classes):
 
 
 def grid_by_meshgrid(values):
-    """As most people write it."""
+    """The usual way to write it."""
     z1, z2 = np.meshgrid(values, values[::-1])
     return np.stack([z1, z2], axis=-1).reshape(-1, 2)
 
@@ -112,8 +110,8 @@ probes = (
 )
 
 hints = Hints(
-    idea="An image's place is the mean of its q(z|x); a class's place is the mean over its images. For the grid, think "
-    "of the prior as a hill: equal steps of probability are short steps near 0 and long ones far out. "
+    idea="An image's place is the mean of its q(z|x); a class's place is the mean over its images. For the grid, note "
+    "that equal steps of probability are short steps near 0, where the prior is high, and long ones far out. "
     "The inverse of the cumulative distribution function turns probabilities into places.",
     formula="centroid of k = average of mu over the images with labels == k (axis 0). "
     "values[i] = Φ⁻¹((i + ½) / n), where Φ⁻¹ is `statistics.NormalDist().inv_cdf`, which takes one number at a time. "
@@ -133,7 +131,7 @@ exercise = Exercise(
     sources=(sigmoid,),
     probes=probes,
     hints=hints,
-    mistakes=MISTAKES_OF_PLACES + MISTAKES_OF_GRIDS + MISTAKES_OF_IMAGES,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "latent_means": lambda encode, images: np.concatenate([encode(image[None])[0] for image in images]),

@@ -1,6 +1,6 @@
 """Exercise 01: look into a latent space. Read exercises/01_latent_space.md, then write the five functions.
 
-Run this file to see what your functions see, in a picture beside it; it needs all five.
+Run this file to draw the latent space with your functions; it needs all five.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def latent_means(encode: Callable, images: np.ndarray) -> np.ndarray:
-    """Where each image lies in the latent space: the mean of its q(z|x), not a draw from it.
+    """The place of each image in the latent space: the mean of its q(z|x), not a draw from it.
 
     encode: takes images and returns the pair mu, logvar, each (N, Z).
     images: (N, C, H, W) float64 in [0, 1].
@@ -41,7 +41,7 @@ def quantiles(n: int) -> np.ndarray:
 def latent_grid(values: np.ndarray) -> np.ndarray:
     """All points (z1, z2) of a square grid in reading order: row by row from the top, each from left to right.
 
-    values: (n,) float64, ascending: what z1 and z2 may be. z1 grows to the right, z2 grows upwards.
+    values: (n,) float64, ascending: the values of z1 and of z2. z1 increases to the right, z2 upwards.
     Returns (n * n, 2): first the top row, where z2 is largest.
     """
     raise NotImplementedError

@@ -9,12 +9,11 @@ from exercises.model import check_shape, load_images, load_model
 from exercises.model.toys import IMAGE, draw_decode, draw_encode
 from numpy_impl.functional import sigmoid
 
-from .mistakes_of_lines import MISTAKES_OF_LINES
-from .mistakes_of_paths import MISTAKES_OF_PATHS
+from .mistakes import MISTAKES
 
 MODEL, (IMAGES, _) = load_model(), load_images()
 HIGH = 101
-"""A number of dimensions in which two random directions are almost at right angles."""
+"""So many dimensions that two random directions are almost at right angles."""
 
 
 def lerp(a, b, t):
@@ -39,7 +38,7 @@ def pixel_path(x_a, x_b, t):
 def latent_path(encode, decode, x_a, x_b, t):
     """`lerp` between the means, decoded."""
     mu, _ = encode(np.stack([x_a, x_b]))
-    return sigmoid(decode(lerp(*mu, t)))
+    return sigmoid(decode(lerp(mu[0], mu[1], t)))
 
 
 def slerp_in_its_plane(a, b, t):
@@ -73,14 +72,14 @@ def decode(z):
 
 
 def norm_half_way(answer, rng):
-    """How far from the origin the middle of the arc lies, where both its ends lie at 10."""
+    """The distance of the middle of the arc from the origin, where both ends are at distance 10."""
     a, b = rng.standard_normal((2, HIGH))
     a, b = 10 * a / np.linalg.norm(a), 10 * b / np.linalg.norm(b)
     return {"norm": np.linalg.norm(answer.slerp(a, b, np.array([0.25, 0.5]))[1])}
 
 
 def parallel_vectors(answer, rng):
-    """Whether rounding, which may bring a cosine above 1, makes NaN of any of a hundred arcs."""
+    """Whether rounding, which may raise a cosine above 1, makes any of a hundred arcs NaN."""
     vectors, t = rng.standard_normal((100, 7)), np.array([0.0, 0.3, 1.0])
     return {"all finite": all(np.isfinite(answer.slerp(a, 3 * a, t)).all() for a in vectors)}
 
@@ -98,7 +97,7 @@ probes = (
     call("pixel_path", "random images", x_a=uniform(*IMAGE), x_b=uniform(*IMAGE), t=uniform(13)),
     call(
         "latent_path",
-        "two pixels: x = 0 comes back as ¼, x = 1 as ¾",
+        "two pixels: x = 0 is reconstructed as ¼, x = 1 as ¾",
         encode=lambda rng: encode,
         decode=lambda rng: decode,
         x_a=[[[0, 1]]],
@@ -133,7 +132,7 @@ hints = Hints(
     "sin Ω = 0 for parallel vectors, where slerp is lerp; rounding can bring the cosine above 1, so clip it. "
     "Latent path: means, lerp, decode, sigmoid.",
     line="t has shape (T,), so t[:, None] * a gives (T, Z), and t[:, None, None, None] goes with images. "
-    "`encode` wants a batch: x_a[None], or both images stacked; its first result is mu.",
+    "`encode` takes a batch: x_a[None], or both images stacked; its first result is mu.",
 )
 
 exercise = Exercise(
@@ -141,7 +140,7 @@ exercise = Exercise(
     sources=(sigmoid,),
     probes=probes,
     hints=hints,
-    mistakes=MISTAKES_OF_LINES + MISTAKES_OF_PATHS,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "lerp": lambda a, b, t: a + t[:, None] * (b - a),

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def sign_of_gap(q: str, draws: str) -> str:
-    """Your prediction: where does the ELBO lie, seen from log p(x)? No calculation is needed.
+    """Your prediction: is the ELBO below or above log p(x), or equal to it? No calculation is needed.
 
     q: "posterior" where q(z|x) is p(z|x) itself, "prior" where it is N(0, I), "narrow" where it has the posterior's
         mean and half its variance.

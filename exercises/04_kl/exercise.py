@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, call, normal
+from exercises.kit.exercise import Exercise, Hints, axes, call, normal
 from numpy_impl.vae_numpy import kl_divergence
 
 from .mistakes import MISTAKES
 
-SHAPE = 5, 3  # images, latents: primes that differ, so that no two averages look alike
+SHAPE = axes(5, 3)  # images, latents: primes that differ, so that no two averages look alike
 
 
 def kl(mu, logvar):
@@ -57,7 +57,7 @@ probes = (
 
 hints = Hints(
     idea="Latents are independent under q and under the prior, so the divergence is a sum with one term per latent. "
-    "Each term compares two normal distributions in one dimension, and knows only their means and variances. "
+    "Each term compares two normal distributions in one dimension, and depends only on their means and variances. "
     "Write that term for the whole array first, then decide which axis to sum and which to average.",
     formula="For one latent: KL = ½ (μ² + σ² - 1 - log σ²), with σ² = exp(logvar). "
     "Axis 0 is the batch, axis 1 the latents.",

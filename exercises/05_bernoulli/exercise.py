@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, call, normal, uniform
+from exercises.kit.exercise import Exercise, Hints, axes, call, full, normal, uniform
 from numpy_impl.functional import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -11,7 +11,7 @@ from numpy_impl.functional import (
 
 from .mistakes import MISTAKES
 
-SHAPE = 5, 7  # images, pixels: primes that differ, so that no two averages look alike
+SHAPE = axes(5, 7)  # images, pixels: primes that differ, so that no two averages look alike
 
 
 def bce(logits, target):
@@ -55,8 +55,8 @@ probes = (
     call("bce", "random logits and grey pixels", logits=logits, target=pixels),
     call("bce", "sure and wrong: logits of 60 at black pixels", logits=np.full(SHAPE, 60.0), target=np.zeros(SHAPE)),
     call("bce", "sure and wrong: logits of -60 at white pixels", logits=np.full(SHAPE, -60.0), target=np.ones(SHAPE)),
-    call("bce", "logits of 1000 at grey pixels", logits=np.full(SHAPE, 1000.0), target=pixels),
-    call("bce", "logits of -1000 at grey pixels", logits=np.full(SHAPE, -1000.0), target=pixels),
+    call("bce", "logits of 1000 at grey pixels", logits=full(*SHAPE, value=1000), target=pixels),
+    call("bce", "logits of -1000 at grey pixels", logits=full(*SHAPE, value=-1000), target=pixels),
     call("sigmoid", "logits of 0", x=np.zeros(SHAPE)),
     call("sigmoid", "random logits", x=logits),
     call("sigmoid", "logits of ±1000", x=sure(1000)["logits"]),
@@ -74,7 +74,7 @@ probes = (
 
 hints = Hints(
     idea="Put the sigmoid into the logarithm and simplify on paper: log(1/(1 + e^-l)) has no fraction left, and the "
-    "logit comes out of the logarithm. Then ask for which l an exponential overflows, and treat that side otherwise. "
+    "logit can be taken out of the logarithm. For which l does an exponential overflow? Treat that side otherwise. "
     "The gradient becomes simple for the same reason: the sigmoid's own slope cancels.",
     formula="log(1 + e^l) - l t for every pixel; for l > 0 take e^l out of the logarithm: log(1 + e^l) = l + "
     "log(1 + e^-l). Both cases at once: max(l, 0) + log(1 + e^-|l|). Gradient: sigmoid(l) - t, times dy / N.",

@@ -1,4 +1,4 @@
-"""Exercise 05: how well does the decoder know the image? Read exercises/05_bernoulli.md, then write the functions."""
+"""Exercise 05: how well does the decoder predict x? Read exercises/05_bernoulli.md, then write the functions."""
 
 import numpy as np
 

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, call, normal
+from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
 from numpy_impl import vae_numpy
 from numpy_impl.vae_numpy import reconstruct, reparameterize
 
 from .mistakes import MISTAKES
 
-SHAPE = 5, 3  # images, latents
+SHAPE = axes(5, 3)  # images, latents
 
 
 def reparameterize_backward(dz, logvar, eps):
@@ -26,12 +26,13 @@ def latents(mu, logvar, eps, training):
 
 def two_draws(answer, rng):
     """z of one image for two different draws of the noise."""
-    mu, logvar = rng.standard_normal((2, *SHAPE))
-    return tuple(answer.reparameterize(mu, logvar, rng.standard_normal(SHAPE)) for _ in range(2))
+    shape = sized(rng, *SHAPE)
+    mu, logvar = rng.standard_normal((2, *shape))
+    return tuple(answer.reparameterize(mu, logvar, rng.standard_normal(shape)) for _ in range(2))
 
 
 def sigma_of_logvar(logvar):
-    """The root of the variance, where the solution halves its logarithm."""
+    """The root of the variance; the solution halves its logarithm."""
     return np.sqrt(np.exp(logvar))
 
 
@@ -67,8 +68,8 @@ probes = (
 )
 
 hints = Hints(
-    idea="A standard normal number, stretched by the standard deviation and moved to the mean. Backwards, ask what "
-    "a small step of each input does to z: mu moves z by as much; logvar changes σ, and σ stretches the noise.",
+    idea="A standard normal number, stretched by the standard deviation and moved to the mean. For the derivatives, "
+    "consider a small step of each input: mu moves z by as much; logvar changes σ, and σ stretches the noise.",
     formula="z = μ + σ ε with σ = exp(logvar / 2). ∂z/∂μ = 1, ∂z/∂σ = ε, and ∂σ/∂logvar = σ/2, so that "
     "dlogvar = dz · ε · σ/2. In a reconstruction z = μ.",
     line="sigma = np.exp(... logvar ...) in both: which power of the variance is σ? Then (dz, dz * ... * sigma / ...).",

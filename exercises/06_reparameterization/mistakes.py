@@ -1,15 +1,15 @@
-"""Wrong ways to draw z, each with the number that gives it away."""
+"""Wrong draws of z, derivatives and latents, each with the number that shows it."""
 
 import numpy as np
 
 from exercises.kit.exercise import Mistake
 from numpy_impl.vae_numpy import reparameterize
 
-from .backward_mistakes import BACKWARD
+# The draw, and the latents
 
 
-def _draw(name, z, tell):
-    return Mistake(name, {"reparameterize": z}, tell)
+def _draw(name, z, explanation):
+    return Mistake(name, {"reparameterize": z}, explanation)
 
 
 def _own_noise(mu, logvar, eps):
@@ -20,85 +20,85 @@ DRAW = (
     _draw(
         "exp(logvar) for σ",
         lambda mu, logvar, eps: mu + np.exp(logvar) * eps,
-        "{came} instead of {expected}: exp(logvar) is the variance, here 4; σ is its root, 2.",
+        "{got} instead of {expected}: exp(logvar) is the variance, here 4; σ is its root, 2.",
     ),
     _draw(
         "logvar for σ",
         lambda mu, logvar, eps: mu + logvar * eps,
-        "{came} instead of {expected}: exactly 1 + log 4. The encoder gives the logarithm of the variance, so that it "
+        "{got} instead of {expected}: exactly 1 + log 4. The encoder gives the logarithm of the variance, so that it "
         "may be negative; σ may not.",
     ),
     _draw(
         "logvar/2 for σ",
         lambda mu, logvar, eps: mu + logvar / 2 * eps,
-        "{came} instead of {expected}: exactly 1 + log 2. logvar/2 is log σ; the exponential is missing.",
+        "{got} instead of {expected}: exactly 1 + log 2. logvar/2 is log σ; the exponential is missing.",
     ),
     _draw(
         "root of logvar for σ",
         lambda mu, logvar, eps: mu + np.sqrt(logvar) * eps,
-        "{came} instead of {expected}: the root of the variance is σ, but logvar is its logarithm: exp comes first. "
+        "{got} instead of {expected}: the root of the variance is σ, but logvar is its logarithm: exp comes first. "
         "For a variance below 1 this is NaN.",
     ),
     _draw(
         "exp(2 logvar) for σ",
         lambda mu, logvar, eps: mu + np.exp(2 * logvar) * eps,
-        "{came} instead of {expected}: the root halves the logarithm, the square doubles it.",
+        "{got} instead of {expected}: the root halves the logarithm, the square doubles it.",
     ),
     _draw(
         "exp(-logvar/2) for σ",
         lambda mu, logvar, eps: mu + np.exp(-logvar / 2) * eps,
-        "{came} instead of {expected}: exp(-logvar/2) is 1/σ = ½.",
+        "{got} instead of {expected}: exp(-logvar/2) is 1/σ = ½.",
     ),
     _draw(
         "log(1 + exp(logvar)) for σ",
         lambda mu, logvar, eps: mu + np.logaddexp(0, logvar) * eps,
-        "{came} instead of {expected}: exactly 1 + log 5. Softplus is another way to make σ positive; here the encoder "
+        "{got} instead of {expected}: exactly 1 + log 5. Softplus is another way to make σ positive; here the encoder "
         "gives log σ².",
     ),
     _draw(
         "exponent divided as integers",
         lambda mu, logvar, eps: mu + np.exp(logvar // 2) * eps,
-        "{came} instead of {expected}: `//` rounds down, and exp(0) = 1 stands for σ = 2.",
+        "{got} instead of {expected}: `//` rounds down, and exp(0) = 1 is used for σ = 2.",
     ),
     _draw(
         "no σ",
         lambda mu, logvar, eps: mu + eps,
-        "{came} instead of {expected}: the noise arrives as it is. Without σ the encoder cannot say how sure it is.",
+        "{got} instead of {expected}: the noise is not scaled. Without σ the encoder cannot express how certain it is.",
     ),
     _draw(
         "no noise",
         lambda mu, logvar, eps: mu.copy(),
-        "{came} instead of {expected}: the mean, whatever ε is. The VAE becomes an autoencoder with a penalty.",
+        "{got} instead of {expected}: the mean for every ε. The VAE becomes an autoencoder with a penalty.",
     ),
     _draw(
         "σ added, not multiplied",
         lambda mu, logvar, eps: mu + np.exp(logvar / 2) + eps,
-        "{came} instead of {expected}: 1 + 2 + 1. σ stretches the noise: it is a factor.",
+        "{got} instead of {expected}: 1 + 2 + 1. σ stretches the noise: it is a factor.",
     ),
     _draw(
         "noise of 1 everywhere",
         lambda mu, logvar, eps: mu + np.exp(logvar / 2),
-        "{came} instead of {expected}: always one σ above the mean; ε = -1 must lie below it.",
+        "{got} instead of {expected}: always one σ above the mean; ε = -1 must lie below it.",
     ),
     _draw(
         "no μ",
         lambda mu, logvar, eps: np.exp(logvar / 2) * eps,
-        "{came} instead of {expected}: the noise is stretched, but not moved to the mean.",
+        "{got} instead of {expected}: the noise is stretched, but not moved to the mean.",
     ),
     _draw(
         "μ and σ exchanged",
         lambda mu, logvar, eps: np.exp(logvar / 2) + mu * eps,
-        "{came} instead of {expected}: 2 + 1·ε. The noise is multiplied by σ and added to μ, not the other way round.",
+        "{got} instead of {expected}: 2 + 1·ε. The noise is multiplied by σ and added to μ, not the other way round.",
     ),
     _draw(
         "σ multiplies μ too",
         lambda mu, logvar, eps: np.exp(logvar / 2) * (mu + eps),
-        "{came} instead of {expected}: 2·(1 + ε). First stretch, then move.",
+        "{got} instead of {expected}: 2·(1 + ε). First stretch, then move.",
     ),
     _draw(
         "noise subtracted",
         lambda mu, logvar, eps: mu - np.exp(logvar / 2) * eps,
-        "{came} instead of {expected}: as a random draw it is just as good, since -ε is distributed like ε; but the "
+        "{got} instead of {expected}: as a random draw it is just as good, since -ε is distributed like ε; but the "
         "formula adds it, and so does the derivative that you are going to write.",
     ),
     _draw(
@@ -121,21 +121,21 @@ DRAW = (
 )
 
 
-def _latents(name, function, tell):
-    return Mistake(name, {"latents": function}, tell)
+def _latents(name, function, explanation):
+    return Mistake(name, {"latents": function}, explanation)
 
 
 LATENTS = (
     _latents(
         "never samples",
         lambda mu, logvar, eps, training: mu.copy(),
-        "In training, too, the mean came back: two draws of the noise give one z, and the decoder never learns that "
-        "neighbouring z mean the same image.",
+        "The result is the mean in training, too: two draws of the noise give one z, and the decoder never learns that "
+        "neighbouring z belong to the same image.",
     ),
     _latents(
         "samples when reconstructing",
         lambda mu, logvar, eps, training: reparameterize(mu, logvar, eps),
-        "There is noise in the reconstruction: each look at an image shows another picture. Use the mean there.",
+        "There is noise in the reconstruction: each call gives another image. Use the mean there.",
     ),
     _latents(
         "training and showing exchanged",
@@ -163,5 +163,125 @@ LATENTS = (
         "The argument eps is not used in training, and two calls with the same arguments differ.",
     ),
 )
+
+
+# The derivatives
+
+
+def _backward(name, dlogvar, explanation):
+    return Mistake(
+        name, {"reparameterize_backward": lambda dz, logvar, eps: (dz, dlogvar(dz, logvar, eps))}, explanation
+    )
+
+
+def _dlogvar(dz, logvar, eps):
+    return dz * eps * np.exp(logvar / 2) / 2
+
+
+def _dmu(name, dmu, explanation):
+    wrong = {"reparameterize_backward": lambda dz, logvar, eps: (dmu(dz, logvar, eps), _dlogvar(dz, logvar, eps))}
+    return Mistake(name, wrong, explanation)
+
+
+BACKWARD = (
+    _backward(
+        "dlogvar without ½",
+        lambda dz, logvar, eps: dz * eps * np.exp(logvar / 2),
+        "{got} instead of {expected}: twice too much. The derivative of exp(logvar/2) has the factor ½.",
+    ),
+    _backward(
+        "dlogvar without σ",
+        lambda dz, logvar, eps: dz * eps / 2,
+        "{got} instead of {expected}: divided by σ = 4. The derivative of exp(logvar/2) holds exp(logvar/2) itself.",
+    ),
+    _backward(
+        "dlogvar without ε",
+        lambda dz, logvar, eps: dz * np.exp(logvar / 2) / 2,
+        "{got} instead of {expected}: divided by ε = 3. σ moves z by as much as it stretches the noise.",
+    ),
+    _backward(
+        "dσ instead of dlogvar",
+        lambda dz, logvar, eps: dz * eps,
+        "{got} instead of {expected}: dz·ε is the derivative with respect to σ; the factor σ/2 leads on to logvar.",
+    ),
+    _backward(
+        "exp(logvar) in dlogvar",
+        lambda dz, logvar, eps: dz * eps * np.exp(logvar) / 2,
+        "{got} instead of {expected}: the variance 16 is used for σ = 4.",
+    ),
+    _backward(
+        "1/σ in dlogvar",
+        lambda dz, logvar, eps: dz * eps / np.exp(logvar / 2) / 2,
+        "{got} instead of {expected}: divided by σ = 4 instead of multiplied.",
+    ),
+    _backward(
+        "dlogvar negative",
+        lambda dz, logvar, eps: -_dlogvar(dz, logvar, eps),
+        "{got} instead of {expected}: for ε > 0 a larger σ moves z up, in the direction of dz.",
+    ),
+    _backward(
+        "dlogvar detached",
+        lambda dz, logvar, eps: np.zeros_like(dz),
+        "{got} instead of {expected}: no gradient reaches logvar, so only the KL would teach the encoder its σ: "
+        "everywhere 1.",
+    ),
+    _backward(
+        "dlogvar ignores dz",
+        lambda dz, logvar, eps: eps * np.exp(logvar / 2) / 2,
+        "dmu is right, and dlogvar is for dz = 1 only: dz is a factor of both.",
+    ),
+    _dmu(
+        "dmu times ε",
+        lambda dz, logvar, eps: dz * eps,
+        "{got} instead of {expected}: μ moves z by as much as it moves itself; the noise plays no part.",
+    ),
+    _dmu(
+        "dmu times σ",
+        lambda dz, logvar, eps: dz * np.exp(logvar / 2),
+        "{got} instead of {expected}: σ = 4 stretches the noise, not the mean.",
+    ),
+    _dmu(
+        "dmu detached",
+        lambda dz, logvar, eps: np.zeros_like(dz),
+        "{got} instead of {expected}: the reconstruction cannot move the mean, and the KL alone pulls it to 0.",
+    ),
+    _dmu(
+        "dmu is 1",
+        lambda dz, logvar, eps: np.ones_like(dz),
+        "∂z/∂μ = 1 is right, and dz is its factor: the derivative of the loss is dz · 1.",
+    ),
+    _dmu(
+        "dmu averaged over the batch",
+        lambda dz, logvar, eps: dz / len(dz),
+        "{got} instead of {expected}: a share 1/N. The average over images is part of the loss, and already in dz.",
+    ),
+    Mistake(
+        "both averaged over the batch",
+        {"reparameterize_backward": lambda dz, logvar, eps: (dz / len(dz), _dlogvar(dz, logvar, eps) / len(dz))},
+        "{got} instead of {expected}: a share 1/N. The average over images is part of the loss, and already in dz.",
+    ),
+    Mistake(
+        "dmu and dlogvar exchanged",
+        {"reparameterize_backward": lambda dz, logvar, eps: (_dlogvar(dz, logvar, eps), dz)},
+        "Both are right, in the wrong order: the tuple is (dmu, dlogvar).",
+    ),
+    Mistake(
+        "both ignore dz",
+        {"reparameterize_backward": lambda dz, logvar, eps: (np.ones_like(dz), _dlogvar(1, logvar, eps))},
+        "Right for dz = 1 only: dz is a factor of both results.",
+    ),
+    Mistake(
+        "summed over the batch",
+        {
+            "reparameterize_backward": lambda dz, logvar, eps: (
+                dz.sum(axis=0),
+                _dlogvar(dz, logvar, eps).sum(axis=0),
+            )
+        },
+        "The result is one number per latent. mu and logvar are no parameters: every image has its own, so there is "
+        "no sum.",
+    ),
+)
+
 
 MISTAKES = DRAW + BACKWARD + LATENTS

@@ -12,7 +12,7 @@ def reparameterize(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> np.nd
 
 
 def reparameterize_backward(dz: np.ndarray, logvar: np.ndarray, eps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a loss that depends on z = reparameterize(mu, logvar, eps) says to mu and logvar.
+    """The gradients for mu and logvar of a loss that depends on z = reparameterize(mu, logvar, eps).
 
     dz: (N, Z) float64, the derivative of the loss with respect to z.
     logvar, eps: (N, Z) float64, as they were when z was made.
@@ -22,7 +22,7 @@ def reparameterize_backward(dz: np.ndarray, logvar: np.ndarray, eps: np.ndarray)
 
 
 def latents(mu: np.ndarray, logvar: np.ndarray, eps: np.ndarray, training: bool) -> np.ndarray:
-    """What the decoder gets: a draw from q(z|x) in training, the mean of q(z|x) when a reconstruction is shown.
+    """The decoder's input: a draw from q(z|x) in training, the mean of q(z|x) for a reconstruction.
 
     mu, logvar, eps: (N, Z) float64, as for `reparameterize`.
     training: whether this is a step of training.

@@ -1,14 +1,14 @@
-"""Exercise 07: the learner's own gradient checker, before a jury of right and wrong backward functions."""
+"""Exercise 07: the learner's own gradient checker, tried on right and wrong backward functions."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe
 from numpy_impl import gradcheck
 
-from .checkers import checker
-from .clues import clues
-from .mistakes import MISTAKES
-from .planted import RIGHT, WRONG
+from .functions import RIGHT, WRONG
+from .mistakes import MISTAKES, checker
 
 
 def check_gradient(f, f_backward, x, rng):
@@ -18,22 +18,22 @@ def check_gradient(f, f_backward, x, rng):
 
 
 def accepts(answer, case, rng):
-    """What the learner's checker says about one case."""
-    said = answer.check_gradient(*case.draw(rng), np.random.default_rng(rng.integers(2**32)))
-    if not isinstance(said, bool | np.bool_):
-        raise TypeError(f"check_gradient gave {type(said).__name__} for {case.name!r}, expected True or False")
-    return bool(said)
+    """The judgement of the learner's checker on one function."""
+    result = answer.check_gradient(*case.draw(rng), np.random.default_rng(rng.integers(2**32)))
+    if not isinstance(result, bool | np.bool_):
+        raise TypeError(f"check_gradient returned {type(result).__name__} for {case.name!r}, expected True or False")
+    return bool(result)
 
 
 def score(answer, rng):
-    """How many wrong functions were rejected and right ones accepted, and the names of the others."""
+    """The numbers of wrong functions rejected and right ones accepted, and the names of the others."""
     refused = [case.name for case in RIGHT if not accepts(answer, case, rng)]
     slipped, stopped = [], []
     for case in WRONG:
         try:
             if accepts(answer, case, rng):
                 slipped.append(case.name)
-        except Exception as error:  # the right functions ran: it is this gradient that it stumbled over
+        except Exception as error:  # the right functions ran, so this gradient is the cause
             stopped.append(f"{case.name} ({type(error).__name__})")
     caught = len(WRONG) - len(slipped) - len(stopped)
     lines = [
@@ -48,16 +48,57 @@ def score(answer, rng):
 
 
 def _named(label, names):
-    """What is said about these, the names of one operation together: "x²: no factor 2, last row is 0"."""
-    grouped = {}
+    """A line with these names, those of one operation together: "x²: no factor 2, last row is 0"."""
+    grouped: dict[str, list[str]] = {}
     for operation, _, what in (name.partition(": ") for name in names):
         grouped.setdefault(operation, []).append(what)
     texts = [": ".join(filter(None, (operation, ", ".join(whats)))) for operation, whats in grouped.items()]
     return [f"{label}: {'; '.join(texts)}"] if names else []
 
 
+ACCEPTED_CLUES = {
+    "ReLU: dy ignored": "dy must be random, or its changes have no effect",
+    "ReLU: both masks": "dy needs both signs",
+    "linear, dbias: shape (1, 7)": "compare the shapes before the values",
+    "x²: one entry is NaN": "a comparison with NaN is False, also `error > tolerance`",
+    "x²: only the sum is right": "compare entry by entry, not sums",
+    "x²: only the first entry is right": "look at every entry",
+    "values of 10⁻¹⁰: sign": "a fixed tolerance (or atol) passes all that is smaller than it",
+    "linear, dx: 0.01 % too large": "the tolerance is too large",
+}
+"""The likely cause, by a wrong function that was accepted."""
+REFUSED_CLUES = {
+    "x²": "curved functions fail: take steps to both sides",
+    "sigmoid(2x)": "the step is too large where a function bends",
+    "transposed view of x": "f may return a view of x: copy what it returns",
+    "values of 10¹²": "a fixed tolerance fails all that is much larger: divide by the gradient's size",
+    "one number, some slopes near 0": "divide by the largest entry of the gradient, not by each entry itself",
+    "a constant": "a gradient of 0 gives 0/0",
+}
+"""The likely cause, by a right function that was rejected while straight lines were accepted."""
+
+
+def clues(slipped: list[str], stopped: list[str], refused: list[str]) -> Iterator[str]:
+    """The likely causes, in the order above; the first ones alone where hardly anything was judged rightly."""
+    if "2x at x = 0" in refused:
+        yield "even 2x at x = 0 was rejected: is it sum(dy * (f(x + h) - f(x - h))) / 2h?"
+        return
+    if "2x near x = 0.02" in refused or "linear, dx" in refused:
+        yield "straight lines fail away from 0: float32, a step too small, or a tolerance below the rounding"
+        return
+    if "x²: no factor 2" in slipped:
+        yield "a gradient without its factor 2 was accepted: mend this first"
+        return
+    yield from (clue for name, clue in ACCEPTED_CLUES.items() if name in slipped)
+    if stopped and "linear, dbias: shape (1, 7)" not in slipped:
+        yield "a gradient of another shape is wrong, not an error: return False"
+    for name, clue in REFUSED_CLUES.items():
+        if name in refused and not (name == "sigmoid(2x)" and "x²" in refused):
+            yield clue
+
+
 def one_case(case):
-    """A probe of one function alone: the answer's prints are then of this one only."""
+    """A probe of one function alone, so that the answer's output is about this one only."""
 
     def observe(answer, rng):
         return answer.check_gradient(*case.draw(rng), np.random.default_rng(rng.integers(2**32)))
@@ -66,7 +107,7 @@ def one_case(case):
 
 
 def along_directions(f, f_backward, x, rng):
-    """The slope along a few random directions, instead of one entry after another."""
+    """Compares slopes along a few random directions, instead of entries."""
     dy = rng.standard_normal(np.shape(f(x)))
     dx = f_backward(dy, x)
     if np.shape(dx) != x.shape:
@@ -80,7 +121,7 @@ def along_directions(f, f_backward, x, rng):
 
 
 def by_jacobian(f, f_backward, x, rng):
-    """The whole Jacobian first, in steps of h and 2h whose errors cancel; then dy times it."""
+    """Computes the whole Jacobian, in steps of h and 2h whose errors cancel, and multiplies it by dy."""
     y, h = np.array(f(x)), 1e-3
     jacobian = np.empty((y.size, x.size))
     for column, step in enumerate(np.eye(x.size).reshape(-1, *x.shape)):
@@ -94,13 +135,13 @@ def by_jacobian(f, f_backward, x, rng):
 
 
 probes = (
-    Probe("the jury: every planted function", score),
+    Probe("every planted function", score),
     *(Probe(f"one right function alone: {case.name}", one_case(case)) for case in RIGHT[:2]),
     *(Probe(f"one wrong function alone: {case.name}", one_case(case)) for case in WRONG[:2]),
 )
 
 hints = Hints(
-    idea="f_backward claims a derivative; f can be asked what a small step really does. Move one entry of x up and "
+    idea="f_backward claims a derivative; f shows what a small step does. Move one entry of x up and "
     "down, and see how the number L = sum(dy * f(x)) changes: that is one entry of dx. Repeat for every entry, then "
     "compare two arrays. Think about dy, about the size of the step, and about what 'equal' means for numbers of 10⁻¹⁰ "
     "and of 10¹².",

@@ -1,36 +1,128 @@
-"""Checkers that let mistakes through or reject what is right, each known by the functions it is wrong about."""
+"""Wrong gradient checkers, each with the functions that it judges wrongly."""
+
+from typing import Any
 
 import numpy as np
 
 from exercises.kit.exercise import Mistake
 
-from .checkers import (
-    TOLERANCE,
-    agree,
-    aliased,
-    broadcast,
-    checker,
-    entry_by_entry,
-    forward,
-    in_float32,
-    left_shifted,
-    loop_with_nan,
-    not_halved,
-    relative_to_largest,
-    same_shape,
-    within,
-)
+# Checkers made of parts, any of which may be wrong
 
 
-def _mistake(name, tell, **parts):
-    return Mistake(name, {"check_gradient": checker(**parts)}, tell)
+STEP, TOLERANCE = 1e-5, 1e-6
+_NUMERIC: dict[tuple[Any, ...], np.ndarray] = {}
+"""Cache of numeric gradients: checkers that differ only in the comparison compute the same ones."""
+
+
+def normal(shape, rng):
+    return rng.standard_normal(shape)
+
+
+def central(f, x, index, h):
+    """The change of f per unit of step."""
+    above, below = x.copy(), x.copy()
+    above[index] += h
+    below[index] -= h
+    return (np.array(f(above)) - np.array(f(below))) / (2 * h)
+
+
+def forward(f, x, index, h):
+    above = x.copy()
+    above[index] += h
+    return (np.array(f(above)) - np.array(f(x))) / h
+
+
+def not_halved(f, x, index, h):
+    return 2 * central(f, x, index, h)
+
+
+def aliased(f, x, index, h):
+    """In place, and without copies of what f returned."""
+    x, value = x.copy(), x[index]
+    x[index] = value + h
+    above = f(x)
+    x[index] = value - h
+    below = f(x)
+    x[index] = value
+    return (above - below) / (2 * h)
+
+
+def agree(dx, numeric):
+    """Whether two gradients agree on the scale of the largest entry; False where there is a NaN."""
+    return dx.shape == numeric.shape and bool(np.max(np.abs(dx - numeric)) <= TOLERANCE * np.max(np.abs(numeric)))
+
+
+def checker(upstream=normal, slope=central, h=STEP, agree=agree, weigh=np.multiply, total=np.sum):
+    """A checker made of these parts; without arguments it is right."""
+
+    def check_gradient(f, f_backward, x, rng):
+        dy = upstream(np.shape(f(x)), rng)
+        measured = f_backward.__name__, x.tobytes(), np.asarray(dy).tobytes(), slope, h, weigh, total
+        if measured not in _NUMERIC:
+            numeric = [total(weigh(dy, slope(f, x, index, h))) for index in np.ndindex(x.shape)]
+            _NUMERIC[measured] = np.reshape(numeric, x.shape)
+        return agree(np.asarray(f_backward(dy, x.copy())), _NUMERIC[measured])
+
+    return check_gradient
+
+
+def same_shape(compare):
+    """A comparison of the values, after one of the shapes."""
+    return lambda dx, numeric: dx.shape == numeric.shape and bool(compare(dx, numeric))
+
+
+def within(tolerance):
+    """Every difference below one number."""
+    return same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= tolerance)
+
+
+def in_float32(f, f_backward, x, rng):
+    dy = rng.standard_normal(np.shape(f(x)))
+    dx, x = np.asarray(f_backward(dy, x)), x.astype(np.float32)
+    numeric = [np.sum(dy * central(f, x, index, np.float32(STEP))) for index in np.ndindex(x.shape)]
+    return agree(dx, np.reshape(numeric, x.shape))
+
+
+def left_shifted(f, f_backward, x, rng):
+    """Moves x in place and does not move it back."""
+    dy = rng.standard_normal(np.shape(f(x)))
+    dx, numeric = np.asarray(f_backward(dy, x)), np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        x[index] += STEP
+        above = np.array(f(x))
+        x[index] -= 2 * STEP
+        numeric[index] = np.sum(dy * (above - np.array(f(x)))) / (2 * STEP)
+    return agree(dx, numeric)
+
+
+def entry_by_entry(floor):
+    return same_shape(
+        lambda dx, numeric: np.all(np.abs(dx - numeric) / np.maximum(np.abs(dx) + np.abs(numeric), floor) <= TOLERANCE)
+    )
+
+
+def loop_with_nan(dx, numeric):
+    """`if error > tolerance: return False` for each entry."""
+    return dx.shape == numeric.shape and not np.any(np.abs(dx - numeric) > TOLERANCE * np.max(np.abs(numeric)))
+
+
+def broadcast(dx, numeric):
+    return bool(np.max(np.abs(dx - numeric)) <= TOLERANCE * np.max(np.abs(numeric)))
+
+
+def relative_to_largest(dx, numeric):
+    return dx.shape == numeric.shape and bool(np.max(np.abs(dx - numeric)) / np.max(np.abs(numeric)) <= TOLERANCE)
+
+
+def _mistake(name, explanation, **parts):
+    return Mistake(name, {"check_gradient": checker(**parts)}, explanation)
 
 
 UPSTREAM = (
     _mistake(
         "dy of ones",
         "With dy = 1 everywhere, ignoring dy, masking by its sign, or taking its rows in another order makes no "
-        "difference: nothing that happens to dy can show. Draw it from N(0, 1).",
+        "difference: no change of dy is visible. Draw it from N(0, 1).",
         upstream=lambda shape, rng: np.ones(shape),
     ),
     _mistake(
@@ -40,7 +132,7 @@ UPSTREAM = (
     ),
     _mistake(
         "dy in one of the two only",
-        "f_backward was given a random dy, and the numeric gradient is that of sum(f(x)): compare with sum(dy * f(x)).",
+        "f_backward got a random dy, but the numeric gradient is that of sum(f(x)): compare with sum(dy * f(x)).",
         weigh=lambda dy, slope: slope,
     ),
     _mistake(
@@ -85,7 +177,7 @@ STEPS = (
         "float32",
         {"check_gradient": in_float32},
         "Right gradients pass only at x = 0: float32 has 7 digits, so x + 1e-5 keeps one or two of the step's. A "
-        "gradient check wants float64.",
+        "gradient check needs float64.",
     ),
     _mistake(
         "f's result is not copied",
@@ -97,14 +189,14 @@ STEPS = (
         "x is left shifted",
         {"check_gradient": left_shifted},
         "Each entry stays at x - h, and the derivatives of the later ones are taken at another point: functions whose "
-        "entries act on each other are rejected. Work on a copy, and put the entry back from a saved value.",
+        "entries depend on each other are rejected. Work on a copy, and put the entry back from a saved value.",
     ),
 )
 
 TOLERANCES = (
     _mistake(
         "absolute tolerance 0.01",
-        "A gradient of 0.001 may be wrong in every way and pass, and one of 10¹² cannot pass, since its rounding alone "
+        "A wrong gradient of 0.001 passes, and a right one of 10¹² cannot pass, since its rounding alone "
         "is larger. Divide by the size of the gradient.",
         agree=within(0.01),
     ),
@@ -123,7 +215,7 @@ TOLERANCES = (
     _mistake(
         "relative tolerance too small",
         "Right gradients are rejected, except near x = 0: rounding leaves about 1e-16 / h = 1e-11 of every difference, "
-        "so 1e-12 asks for more than there is. Take 1e-6.",
+        "so 1e-12 asks for more digits than there are. Take 1e-6.",
         agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-12 * np.max(np.abs(numeric))),
     ),
     _mistake(
@@ -143,7 +235,7 @@ TOLERANCES = (
     _mistake(
         "each entry on its own scale",
         "A slope of 10⁻⁸ beside slopes of 1 is measured only to the rounding of the whole, 1e-10: its own "
-        "relative error is large, and says nothing. Divide by the tensor's largest entry.",
+        "relative error is large and means nothing. Divide by the tensor's largest entry.",
         agree=entry_by_entry(1e-300),
     ),
     _mistake(
@@ -176,7 +268,7 @@ COMPARISONS = (
     ),
     _mistake(
         "only the directions are compared",
-        "A cosine of 1 says that the gradients are proportional: every wrong factor slips through.",
+        "A cosine of 1 says that the gradients are proportional: every wrong factor is accepted.",
         agree=same_shape(
             lambda dx, numeric: (
                 not numeric.any()
@@ -219,14 +311,14 @@ COMPARISONS = (
     ),
     _mistake(
         "shapes are not compared",
-        "A gradient of shape (1, 7) was compared with one of (7,): NumPy broadcasts without a word, or stops with "
-        "a ValueError. Compare the shapes first, and answer False.",
+        "A gradient of shape (1, 7) was compared with one of (7,): NumPy broadcasts silently, or stops with "
+        "a ValueError. Compare the shapes first, and return False.",
         agree=broadcast,
     ),
     Mistake(
         "accepts everything",
         {"check_gradient": lambda f, f_backward, x, rng: True},
-        "A checker that never says no has checked nothing. Is f_backward compared with itself?",
+        "Every wrong function was accepted, too. Is f_backward compared with itself?",
     ),
     Mistake(
         "rejects everything",

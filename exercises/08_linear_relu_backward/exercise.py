@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, away_from_zero, call, normal
+from exercises.kit.exercise import Exercise, Hints, Probe, away_from_zero, axes, call, normal, sized
 from numpy_impl.functional import linear, linear_backward, relu, relu_backward
 
-from .mistakes_in_linear import LINEAR
-from .mistakes_in_relu import LAYER, RELU
+from .mistakes import MISTAKES
 
-N, I, O = 5, 3, 7
+N, I, O = axes(5, 3, 7)
 PARTS = "dx, dweight, dbias"
 
 
 def linear_relu_backward(dy, x, weight, y):
-    """The ReLU came last, so it is the first on the way back; its output tells as well where it was open."""
+    """The ReLU is the last step forward, so the first one backward; its output, too, shows where it was open."""
     return linear_backward(relu_backward(dy, y), x, weight)
 
 
@@ -55,9 +54,10 @@ def linear_relu_backward_by_index(dy, x, weight, y):
 
 def through_a_real_layer(answer, rng):
     """x, weight and y belong together, and no ReLU is near its kink."""
-    x, weight = rng.standard_normal((N, I)), rng.standard_normal((O, I))
-    bias = rng.standard_normal(O)
-    return answer.linear_relu_backward(rng.standard_normal((N, O)), x, weight, relu(linear(x, weight, bias)))
+    images, inputs, outputs = sized(rng, N, I, O)
+    x, weight = rng.standard_normal((images, inputs)), rng.standard_normal((outputs, inputs))
+    bias = rng.standard_normal(outputs)
+    return answer.linear_relu_backward(rng.standard_normal((images, outputs)), x, weight, relu(linear(x, weight, bias)))
 
 
 WEIGHT = [[1, 0, -1], [2, 1, 0]]
@@ -90,7 +90,8 @@ hints = Hints(
     "dy[n, o] times the number it was multiplied by; what enters several entries of y gets the sum over all of them. "
     "A ReLU lets dy pass where it let x pass, and nothing elsewhere.",
     formula="dx[n, i] = Σ_o dy[n, o] weight[o, i]; dweight[o, i] = Σ_n dy[n, o] x[n, i]; dbias[o] = Σ_n dy[n, o]. "
-    "ReLU: dx = dy where x > 0, else 0. For the layer with ReLU, do the ReLU's step first: it came last.",
+    "ReLU: dx = dy where x > 0, else 0. For the layer with ReLU, do the ReLU's step first: it is the last step "
+    "forward.",
     line="Two matrix products and a sum: dy @ ..., dy.T @ ..., dy.sum(axis=...). "
     "The mask is a comparison, multiplied onto dy: dy * (... > 0).",
 )
@@ -103,7 +104,7 @@ exercise = Exercise(
     },
     probes=probes,
     hints=hints,
-    mistakes=LINEAR + RELU + LAYER,
+    mistakes=MISTAKES,
     alternatives=(
         {"linear_backward": linear_backward_by_image, "relu_backward": lambda dy, x: np.where(x > 0, dy, 0)},
         {"linear_backward": linear_backward_by_complex_step, "relu_backward": lambda dy, x: dy * np.heaviside(x, 0)},

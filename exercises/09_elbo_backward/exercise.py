@@ -4,15 +4,14 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, call, normal, uniform
+from exercises.kit.exercise import Exercise, Hints, axes, call, normal, uniform
 from foundation.objective import Objective
 from numpy_impl.functional import binary_cross_entropy_with_logits_backward, linear, linear_backward, sigmoid
-from numpy_impl.vae_numpy import loss_backward, reparameterize, reparameterize_backward
+from numpy_impl.vae_numpy import kl_divergence_backward, reparameterize, reparameterize_backward
 
-from .mistakes_in_terms import TERMS
-from .mistakes_on_the_roads import ROADS
+from .mistakes import MISTAKES
 
-N, D, Z = 5, 7, 3  # images, pixels, latents
+N, D, Z = axes(5, 7, 3)  # images, pixels, latents
 ELBO = Objective("bernoulli", beta=1.0)
 
 
@@ -22,14 +21,12 @@ def reconstruction_backward(logits, x):
 
 
 def kl_backward(mu, logvar):
-    """The KL's share of the rung's `loss_backward`, which does not depend on the image."""
-    image = np.zeros((*mu.shape, 1, 1))
-    _, dmu, dlogvar = loss_backward(image, image, mu, logvar, ELBO)
-    return dmu, dlogvar
+    """As in the rungs' loss: of the sum over latents, averaged over images."""
+    return kl_divergence_backward(1 / len(mu), mu, logvar)
 
 
 def elbo_backward(x, mu, logvar, eps, weight, bias):
-    """Forward, then back: dlogits goes through the decoder to z, and from z to mu and logvar, where the KL waits."""
+    """Forward, then backward: from dlogits through the decoder to z, and on to mu and logvar, where the KL is added."""
     z = reparameterize(mu, logvar, eps)
     dlogits = reconstruction_backward(linear(z, weight, bias), x)
     dz, _, _ = linear_backward(dlogits, z, weight)
@@ -71,7 +68,7 @@ def elbo_by_complex_step(x, mu, logvar, eps, weight, bias):
 
 
 def elbo_through_sigma(x, mu, logvar, eps, weight, bias):
-    """By way of dσ: the loss as a function of mu and σ, then dlogvar = dσ · σ/2."""
+    """Through dσ: the loss as a function of mu and σ, then dlogvar = dσ · σ/2."""
     sigma = np.exp(logvar / 2)
     dlogits = (0.5 + 0.5 * np.tanh(((mu + sigma * eps) @ weight.T + bias) / 2) - x) / len(x)
     dz = np.einsum("nd,dz->nz", dlogits, weight)
@@ -98,7 +95,7 @@ probes = (
     call("kl_backward -> dmu, dlogvar", "random numbers", mu=normal(N, Z), logvar=normal(N, Z)),
     call(
         f"elbo_backward -> {PARTS}",
-        "a decoder that ignores z: only the KL pulls",
+        "a decoder that ignores z: the gradients of the KL alone",
         x=[[0, 0.5, 1]],
         mu=[[2, -1]],
         logvar=[[math.log(4), -math.log(4)]],
@@ -108,7 +105,7 @@ probes = (
     ),
     call(
         f"elbo_backward -> {PARTS}",
-        "q is the prior: only the reconstruction pulls",
+        "q is the prior: the gradients of the reconstruction alone",
         x=[[0, 1, 0]],
         mu=np.zeros((1, 2)),
         logvar=np.zeros((1, 2)),
@@ -118,7 +115,7 @@ probes = (
     ),
     call(
         f"elbo_backward -> {PARTS}",
-        "variances of 4: both pull",
+        "variances of 4: both gradients",
         x=[[0, 1, 0]],
         mu=np.zeros((1, 2)),
         logvar=np.full((1, 2), math.log(4)),
@@ -139,7 +136,7 @@ probes = (
 )
 
 hints = Hints(
-    idea="Two roads lead from mu to the loss: one through the KL term, and one through z, the decoder and the "
+    idea="Two paths lead from mu to the loss: one through the KL term, and one through z, the decoder and the "
     "reconstruction term. What changes mu changes both, so the two gradients are added. The same holds for logvar. "
     "Write each term's derivative alone, pixel by pixel and latent by latent, then join them.",
     formula="For one pixel: d/dl [log(1 + exp(l)) - x l] = sigmoid(l) - x. "
@@ -156,10 +153,10 @@ exercise = Exercise(
         "kl_backward": kl_backward,
         "elbo_backward": elbo_backward,
     },
-    sources=(binary_cross_entropy_with_logits_backward, loss_backward, reparameterize_backward),
+    sources=(binary_cross_entropy_with_logits_backward, kl_divergence_backward, reparameterize_backward),
     probes=probes,
     hints=hints,
-    mistakes=TERMS + ROADS,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "reconstruction_backward": lambda logits, x: complex_step(lambda logits: reconstruction(logits, x), logits),

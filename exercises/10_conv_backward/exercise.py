@@ -6,10 +6,9 @@ from exercises.kit.exercise import Exercise, Hints, call, normal
 from numpy_impl.convolution import correlate_weight, spread
 from numpy_impl.functional import conv2d_backward, conv2d_parameters_backward
 
-from .mistakes_in_dx import DX
-from .mistakes_in_parameters import PARAMETERS
+from .mistakes import MISTAKES
 
-N, C, O, KERNEL = 3, 5, 7, (3, 4)  # no larger: loops over single pixels should finish in a second, too
+N, C, O, KERNEL = 3, 5, 7, (3, 4)  # small enough for loops over single pixels
 
 
 def conv2d_dbias(dy):
@@ -18,17 +17,17 @@ def conv2d_dbias(dy):
 
 
 def conv2d_dweight(dy, x, kernel_size, stride, padding):
-    """The rung's: the kernel itself takes no part."""
+    """The rung's; the kernel itself is not needed."""
     return correlate_weight(x, dy, kernel_size, (stride, stride), (padding, padding))
 
 
 def conv2d_dx(dy, weight, image_size, stride, padding):
-    """The rung's: the images themselves take no part."""
+    """The rung's; the images themselves are not needed."""
     return spread(dy, weight, image_size, (stride, stride), (padding, padding))
 
 
 def dweight_by_window(dy, x, kernel_size, stride, padding):
-    """One output pixel after another: the window it saw, times its dy."""
+    """Adds for each output pixel its window, times its dy."""
     (_, O, OH, OW), (KH, KW) = dy.shape, kernel_size
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     dweight = np.zeros((O, x.shape[1], KH, KW))
@@ -40,7 +39,7 @@ def dweight_by_window(dy, x, kernel_size, stride, padding):
 
 
 def dx_by_window(dy, weight, image_size, stride, padding):
-    """One output pixel after another: its dy spreads over the window it saw."""
+    """Adds for each output pixel the kernel, times its dy, to its window."""
     (N, _, OH, OW), (_, C, KH, KW) = dy.shape, weight.shape
     H, W = image_size
     canvas = np.zeros((N, C, H + 2 * padding, W + 2 * padding))
@@ -63,13 +62,13 @@ def dx_as_a_convolution(dy, weight, image_size, stride, padding):
 
 
 def where_x_is_seen(size, kernel, outputs, stride, padding):
-    """T[h, p, i]: 1 where output p sees pixel h through the kernel's entry i, along one axis."""
+    """T[h, p, i]: 1 where output p depends on pixel h through the kernel's entry i, along one axis."""
     h, p, i = np.ogrid[:size, :outputs, :kernel]
     return (h == stride * p + i - padding).astype(float)
 
 
 def dweight_by_tables(dy, x, kernel_size, stride, padding):
-    """The sum over all indices, written as it stands: no window, no padding, only who sees whom."""
+    """The sum over all indices as in the formula, with a table of which output depends on which pixel."""
     rows = where_x_is_seen(x.shape[2], kernel_size[0], dy.shape[2], stride, padding)
     columns = where_x_is_seen(x.shape[3], kernel_size[1], dy.shape[3], stride, padding)
     return np.einsum("nopq,nchw,hpi,wqj->ocij", dy, x, rows, columns, optimize=True)
@@ -157,9 +156,9 @@ probes = (
 )
 
 hints = Hints(
-    idea="Every output pixel is a linear layer of its own: it saw one window of the padded image, through one kernel "
-    "that all windows share. So go through the output pixels as exercise 08 goes through the images. "
-    "For dweight, add up the windows, each times its dy. For dx, add dy times the kernel to a canvas, at the place "
+    idea="Every output pixel is a linear layer of its own: its input is one window of the padded image, and all "
+    "windows share one kernel. So go through the output pixels as exercise 08 goes through the images. For "
+    "dweight, add up the windows, each times its dy. For dx, add dy times the kernel to a canvas, at the place "
     "where that window was.",
     formula="With a padded image, output (p, q) sees the rows stride·p to stride·p + KH - 1, and columns likewise. "
     "dweight[o, c] = Σ over n, p, q of dy[n, o, p, q] · window[n, c]. canvas[n, c, window] += dy[n, o, p, q] · "
@@ -175,7 +174,7 @@ exercise = Exercise(
     sources=(conv2d_backward, correlate_weight, spread),
     probes=probes,
     hints=hints,
-    mistakes=PARAMETERS + DX,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "conv2d_dbias": lambda dy: dy.sum(axis=(0, 2, 3)),

@@ -25,7 +25,7 @@ def conv2d_dweight(
 ) -> np.ndarray:
     """The gradient for the kernel.
 
-    dy: (N, O, OH, OW) float64. x: (N, C, H, W), what the layer saw. kernel_size: (KH, KW).
+    dy: (N, O, OH, OW) float64. x: (N, C, H, W), the layer's input. kernel_size: (KH, KW).
     stride, padding: those of the layer, the same in both directions.
     Returns dweight, (O, C, KH, KW).
     """
@@ -35,7 +35,7 @@ def conv2d_dweight(
 def conv2d_dx(dy: np.ndarray, weight: np.ndarray, image_size: tuple[int, int], stride: int, padding: int) -> np.ndarray:
     """The gradient for the images.
 
-    dy: (N, O, OH, OW) float64. weight: (O, C, KH, KW). image_size: (H, W), which OH and OW do not tell.
+    dy: (N, O, OH, OW) float64. weight: (O, C, KH, KW). image_size: (H, W), which OH and OW do not determine.
     stride, padding: those of the layer, the same in both directions.
     Returns dx, (N, C, H, W).
     """

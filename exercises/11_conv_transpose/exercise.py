@@ -6,7 +6,6 @@ from exercises.kit.exercise import Exercise, Hints, Probe, call, normal
 from numpy_impl.functional import conv2d, conv_transpose2d
 
 from .mistakes import MISTAKES, crop, stamped
-from .mistakes_of_size import MISTAKES_OF_SIZE
 
 SHAPE, KERNEL = (3, 5, 4, 7), (5, 2, 4, 3)  # N I H W and I O KH KW: no two neighbours alike
 UP = {"stride": 2, "padding": 1, "output_padding": 1}  # as in the rungs' decoder
@@ -29,7 +28,7 @@ def input_sizes_by_trial(size, kernel, stride, padding):
     weight = np.zeros((1, 1, kernel, 1))
     sizes = range(max(1, kernel - 2 * padding), stride * size + kernel)
     rows = [conv2d(np.zeros((1, 1, n, 1)), weight, None, (stride, 1), (padding, 0)).shape[2] for n in sizes]
-    return np.array([n for n, came in zip(sizes, rows, strict=True) if came == size])
+    return np.array([n for n, outputs in zip(sizes, rows, strict=True) if outputs == size])
 
 
 def by_stretching(x, weight, bias, stride, padding, output_padding):
@@ -136,10 +135,10 @@ probes = (
 )
 
 hints = Hints(
-    idea="Read the convolution backwards. There, an output pixel collects a patch of the input, weighted by the "
-    "kernel. Here, an input pixel hands out: it stamps the kernel, multiplied by its own value, on a patch of the "
+    idea="Read the convolution backwards. There, an output pixel is a weighted sum of a patch of the input. "
+    "Here, an input pixel is spread out: it stamps the kernel, multiplied by its own value, on a patch of the "
     "output; the next pixel stamps `stride` further on, and where stamps overlap they add up. Start from a canvas of "
-    "zeros that has room for all stamps. Padding is what is cut off its four sides in the end.",
+    "zeros that has room for all stamps. Padding is the number of rows and columns cut off each side in the end.",
     formula="Rows of the canvas: (H - 1) stride + KH + output_padding; padding takes two times `padding` away. "
     "canvas[n, o, stride h + i, stride w + j] += x[n, c, h, w] weight[c, o, i, j], for all n, c, o, h, w, i, j. "
     "The convolution rounds down when it divides by the stride, so `stride` sizes give the same result.",
@@ -152,7 +151,7 @@ exercise = Exercise(
     sources=(conv_transpose2d,),
     probes=probes,
     hints=hints,
-    mistakes=MISTAKES_OF_SIZE + MISTAKES,
+    mistakes=MISTAKES,
     alternatives=(
         {"conv_transpose2d": by_stretching},
         {"conv_transpose2d": by_transposing},

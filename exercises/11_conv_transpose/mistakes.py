@@ -1,8 +1,116 @@
-"""Wrong transposed convolutions, each with the number that gives it away."""
+"""Wrong sizes and wrong transposed convolutions, each with the number that shows it."""
 
 import numpy as np
 
 from exercises.kit.exercise import Mistake
+
+# Sizes
+
+
+def _size(name, explanation, formula):
+    return Mistake(
+        name,
+        {"output_size": lambda size, kernel, stride, padding, extra: formula(size, kernel, stride, padding, extra)},
+        explanation,
+    )
+
+
+SIZES = (
+    _size(
+        "output_size forgets output_padding",
+        "{got} instead of {expected}: the smallest size that fits. output_padding chooses a larger one.",
+        lambda n, k, s, p, extra: (n - 1) * s - 2 * p + k,
+    ),
+    _size(
+        "output_size of the convolution",
+        "{got} instead of {expected}: that is the way down, (size + 2 padding - kernel) // stride + 1. "
+        "Solve it for size.",
+        lambda n, k, s, p, extra: (n + 2 * p - k) // s + 1,
+    ),
+    _size(
+        "size times stride",
+        "{got} instead of {expected}: right for the decoder's kernel 3, stride 2, padding 1 and output_padding 1, "
+        "which were chosen for it; not in general.",
+        lambda n, k, s, p, extra: n * s,
+    ),
+    _size(
+        "size instead of size - 1",
+        "{got} instead of {expected}: `stride` too many. Between 7 stamps lie 6 steps.",
+        lambda n, k, s, p, extra: n * s - 2 * p + k + extra,
+    ),
+    _size(
+        "padding added instead of taken away",
+        "{got} instead of {expected}: 4 · padding too many. The convolution's input grows by padding, so here "
+        "the output shrinks.",
+        lambda n, k, s, p, extra: (n - 1) * s + 2 * p + k + extra,
+    ),
+    _size(
+        "padding taken away on one side only",
+        "{got} instead of {expected}: padding has two sides, so 2 · padding goes.",
+        lambda n, k, s, p, extra: (n - 1) * s - p + k + extra,
+    ),
+    _size(
+        "output_size forgets the kernel",
+        "{got} instead of {expected}: the last stamp is as long as the kernel.",
+        lambda n, k, s, p, extra: (n - 1) * s - 2 * p + 1 + extra,
+    ),
+    _size(
+        "kernel - 1 instead of kernel",
+        "{got} instead of {expected}: one too few. (The form with dilation, (kernel - 1) · dilation, ends in + 1.)",
+        lambda n, k, s, p, extra: (n - 1) * s - 2 * p + k - 1 + extra,
+    ),
+    _size(
+        "output_size counts output_padding twice",
+        "{got} instead of {expected}: padding has two sides, output_padding only one.",
+        lambda n, k, s, p, extra: (n - 1) * s - 2 * p + k + 2 * extra,
+    ),
+)
+
+
+def _smallest(size, kernel, stride, padding):
+    return (size - 1) * stride - 2 * padding + kernel
+
+
+def _inputs(name, explanation, function):
+    return Mistake(name, {"input_sizes": lambda *arguments: np.array(function(*arguments))}, explanation)
+
+
+INPUTS = (
+    _inputs(
+        "only the smallest input size",
+        "The result is one size. The division by the stride rounds down, so `stride` sizes in a row give the same one.",
+        lambda *arguments: [_smallest(*arguments)],
+    ),
+    _inputs(
+        "input sizes from 1 on",
+        "{got} instead of {expected}: output_padding begins at 0; counting from 1 leaves the smallest size out.",
+        lambda n, k, s, p: _smallest(n, k, s, p) + np.arange(1, s + 1),
+    ),
+    _inputs(
+        "one input size too many",
+        "`stride` sizes share one result; the next one after them makes a row more.",
+        lambda n, k, s, p: _smallest(n, k, s, p) + np.arange(s + 1),
+    ),
+    _inputs(
+        "largest input size first",
+        "{got} instead of {expected}: the right sizes in the other order. Entry k belongs to output_padding = k.",
+        lambda n, k, s, p: _smallest(n, k, s, p) + np.arange(s)[::-1],
+    ),
+    _inputs(
+        "input sizes without padding",
+        "{got} instead of {expected}: 2 · padding too large. The convolution adds that much by itself.",
+        lambda n, k, s, p: _smallest(n, k, s, 0) + np.arange(s),
+    ),
+    _inputs(
+        "input sizes downwards from the smallest",
+        "{got} instead of {expected}: an input smaller than the smallest lacks a row of the output; a larger "
+        "one leaves a remainder, which is dropped.",
+        lambda n, k, s, p: _smallest(n, k, s, p) + np.arange(1 - s, 1),
+    ),
+)
+
+
+# Transposed convolutions
 
 
 def canvas_of(x, weight, stride, extra=0):
@@ -59,7 +167,7 @@ def _at_the_start(y, extra):
     return np.pad(y, ((0, 0), (0, 0), (extra, 0), (extra, 0)))
 
 
-def _cut(x, weight, bias, stride, padding, output_padding, start):
+def _cut(x, weight, bias, stride, padding, output_padding, *, start):
     """`start` rows and columns off at the top and left, the rest of 2 * padding at the bottom and right."""
     canvas = canvas_of(x, weight, stride, output_padding)
     end = 2 * padding - start
@@ -67,7 +175,7 @@ def _cut(x, weight, bias, stride, padding, output_padding, start):
 
 
 def _wrapped(x, weight, bias, stride, padding, output_padding):
-    """Index -1 is the last row: what falls out at the top comes in at the bottom."""
+    """Index -1 is the last row, so that rows above the output are added at the bottom."""
     canvas = canvas_of(x, weight, stride, output_padding)
     y = crop(canvas, padding).copy()
     for a in range(canvas.shape[2] - padding):
@@ -77,25 +185,25 @@ def _wrapped(x, weight, bias, stride, padding, output_padding):
     return y + bias[:, None, None]
 
 
-def _wrong(name, tell, function):
-    return Mistake(name, {"conv_transpose2d": function}, tell)
+def _wrong(name, explanation, function):
+    return Mistake(name, {"conv_transpose2d": function}, explanation)
 
 
 STAMPS = (
     _wrong(
         "kernel flipped",
-        "{came} instead of {expected}: the stamp is the kernel as it is. Turning it by 180° belongs to the other "
+        "{got} instead of {expected}: the stamp is the kernel as it is. Turning it by 180° belongs to the other "
         "way of writing this, a convolution of the stretched image.",
         lambda x, weight, bias, *options: stamped(x, weight[:, :, ::-1, ::-1], bias, *options),
     ),
     _wrong(
         "overlapping stamps overwrite each other",
-        "{came} instead of {expected}: where two stamps meet, their sum is wanted (3 + 10 = 13), not the last (10).",
+        "{got} instead of {expected}: where two stamps meet, their sum is wanted (3 + 10 = 13), not the last (10).",
         _overwritten,
     ),
     _wrong(
         "overlapping stamps are averaged",
-        "{came} instead of {expected}: where two stamps meet, they add up (3 + 10 = 13); nothing is divided.",
+        "{got} instead of {expected}: where two stamps meet, they add up (3 + 10 = 13); nothing is divided.",
         _overlaps_averaged,
     ),
     _wrong(
@@ -105,7 +213,7 @@ STAMPS = (
     ),
     _wrong(
         "`stride` zeros between the pixels",
-        "Between two pixels of the stretched image stand stride - 1 zeros: the next pixel lies `stride` further.",
+        "Between two pixels of the stretched image there are stride - 1 zeros: the next pixel is `stride` further.",
         lambda x, weight, bias, stride, padding, extra: stamped(x, weight, bias, stride + 1, padding, extra),
     ),
     _wrong(
@@ -118,13 +226,13 @@ STAMPS = (
     ),
     _wrong(
         "kernel's rows and columns exchanged",
-        "weight is (I, O, KH, KW): rows before columns. With a kernel that is not square the shape tells.",
+        "weight is (I, O, KH, KW): rows before columns. With a kernel that is not square the shape shows it.",
         lambda x, weight, bias, *options: stamped(x, weight.swapaxes(2, 3), bias, *options),
     ),
     _wrong(
         "weight read as (O, I, KH, KW)",
-        "The input channels stand first here: weight is (I, O, KH, KW). It is the weight of the convolution that is "
-        "transposed, and that one leads from O channels to I.",
+        "The input channels are first here: weight is (I, O, KH, KW). It is the weight of the convolution that is "
+        "transposed, and that one has O input channels and I outputs.",
         _weight_read_as_oi,
     ),
 )
@@ -137,19 +245,19 @@ CUTTING = (
     ),
     _wrong(
         "everything cropped at the bottom and right",
-        "{came} instead of {expected}: the shape is right, the content shifted. `padding` goes on every side, not "
+        "{got} instead of {expected}: the shape is right, the content shifted. `padding` goes on every side, not "
         "twice that at the bottom and right.",
         lambda *arguments: _cut(*arguments, start=0),
     ),
     _wrong(
         "everything cropped at the top and left",
-        "{came} instead of {expected}: the shape is right, the content shifted. `padding` goes on every side, not "
+        "{got} instead of {expected}: the shape is right, the content shifted. `padding` goes on every side, not "
         "twice that at the top and left.",
         lambda *arguments: _cut(*arguments, start=2 * arguments[4]),
     ),
     _wrong(
-        "what falls off comes back on the other side",
-        "{came} instead of {expected}: row -1 of an array is its last one. What lies above the output or left of it "
+        "rows beyond the border wrap around",
+        "{got} instead of {expected}: row -1 of an array is its last one. What lies above the output or left of it "
         "must be dropped, not written there.",
         _wrapped,
     ),
@@ -170,7 +278,7 @@ CUTTING = (
     ),
     _wrong(
         "output_padding appends zeros",
-        "{came} instead of {expected}: the extra row and column are not padding. Stamps reach there too, and "
+        "{got} instead of {expected}: the extra row and column are not padding. Stamps reach there too, and "
         "so does the bias: cut less off the canvas.",
         lambda x, weight, bias, stride, padding, extra: _at_the_end(
             stamped(x, weight, bias, stride, padding, 0), extra
@@ -178,7 +286,7 @@ CUTTING = (
     ),
     _wrong(
         "output_padding's row holds the bias alone",
-        "{came} instead of {expected}: stamps reach into the extra row and column too: cut less off the canvas "
+        "{got} instead of {expected}: stamps reach into the extra row and column too: cut less off the canvas "
         "instead of appending to it.",
         lambda x, weight, bias, stride, padding, extra: (
             _at_the_end(crop(canvas_of(x, weight, stride), padding), extra) + bias[:, None, None]
@@ -186,7 +294,7 @@ CUTTING = (
     ),
     _wrong(
         "output_padding at the top and left",
-        "{came} instead of {expected}: the extra row and column lie at the bottom and on the right; the rest "
+        "{got} instead of {expected}: the extra row and column lie at the bottom and on the right; the rest "
         "stays where it was.",
         lambda x, weight, bias, stride, padding, extra: (
             crop(_at_the_start(canvas_of(x, weight, stride), extra), padding) + bias[:, None, None]
@@ -201,14 +309,15 @@ CUTTING = (
     ),
     _wrong(
         "bias is missing",
-        "{came} instead of {expected}: every value lacks its channel's bias, added once at the end.",
+        "{got} instead of {expected}: every value lacks its channel's bias, added once at the end.",
         lambda x, weight, bias, *options: stamped(x, weight, np.zeros_like(bias), *options),
     ),
     _wrong(
         "bias added with every stamp",
-        "{came} instead of {expected}: where stamps overlap, the bias counts more than once. Add it at the end.",
+        "{got} instead of {expected}: where stamps overlap, the bias counts more than once. Add it at the end.",
         _bias_with_every_stamp,
     ),
 )
 
-MISTAKES = STAMPS + CUTTING
+
+MISTAKES = SIZES + INPUTS + STAMPS + CUTTING

@@ -14,7 +14,7 @@ def output_size(size: int, kernel: int, stride: int, padding: int, output_paddin
 
 
 def input_sizes(size: int, kernel: int, stride: int, padding: int) -> np.ndarray:
-    """Every number of rows of which the ordinary convolution makes `size` rows: the sizes that it cannot tell apart.
+    """Every number of rows of which the ordinary convolution makes `size` rows: the sizes that have the same output.
 
     size: rows that come out of the convolution. kernel, stride, padding: those of the convolution.
     Returns an array of integers, smallest first.

@@ -5,18 +5,17 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, call, normal, uniform
+from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized, uniform
 from numpy_impl.optim import Adam
 
 from .mistakes import MISTAKES
-from .mistakes_of_step import MISTAKES_OF_STEP
 
 PARTS = ("parameter", "m", "v", "t")
 USUAL = {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 BY_HAND = USUAL | {"learning_rate": 1.0}
 IGNORE_EPS = 1e-5  # with gradients of about 1, eps changes the eighth digit: nothing to see in a message
 UNUSUAL = {"learning_rate": 0.05, "beta1": 0.7, "beta2": 0.95, "eps": 1e-3}
-SHAPE = 5, 3
+SHAPE = axes(5, 3)
 
 
 def adam(parameter, gradient, m, v, t, learning_rate, beta1, beta2, eps):
@@ -77,11 +76,12 @@ def _two_steps(answer, rng):
 
 
 def _four_steps(answer, rng):
-    return _one_after_another(answer, rng.standard_normal(SHAPE), rng.standard_normal((4, *SHAPE)), UNUSUAL)
+    shape = sized(rng, *SHAPE)
+    return _one_after_another(answer, rng.standard_normal(shape), rng.standard_normal((4, *shape)), UNUSUAL)
 
 
 probes = (
-    _first("the first step: as long as the learning rate, whatever the gradient", [1, -2, 0.5], IGNORE_EPS),
+    _first("the first step: as long as the learning rate, for any gradient", [1, -2, 0.5], IGNORE_EPS),
     Probe("the second step: gradients of 1, then -2, 1 and 0", _two_steps, IGNORE_EPS, PARTS),
     _first("a gradient as small as 1e-7: here eps counts", [1e-7, -1e-7, 2e-7]),
     _first("a gradient of 0: nothing moves", [0, 0, 0]),
@@ -106,6 +106,6 @@ exercise = Exercise(
     sources=(Adam.step, Adam._update),
     probes=probes,
     hints=hints,
-    mistakes=MISTAKES + MISTAKES_OF_STEP,
+    mistakes=MISTAKES,
     alternatives=({"adam": corrected_learning_rate}, {"adam": entry_by_entry}),
 )

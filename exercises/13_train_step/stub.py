@@ -1,7 +1,7 @@
 """Exercise 13: one whole training step. Read exercises/13_train_step.md, then write the four functions.
 
-What is imported here is yours to use: rung 1's operations, each with its backward function. Paste your own answers to
-earlier exercises in between, wherever they help.
+The imports are for your use: rung 1's operations, each with its backward function. You may paste in your answers to
+earlier exercises.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ UP = {"stride": 2, "padding": 1, "output_padding": 1}
 
 
 def forward(parameters: dict[str, np.ndarray], x: np.ndarray, eps: np.ndarray) -> dict[str, np.ndarray]:
-    """x -> q(z|x) -> z -> p(x|z), with everything that the way back will need.
+    """x -> q(z|x) -> z -> p(x|z), with all activations that the backward pass needs.
 
     parameters: every weight and bias by name, as in the page's table. x: (N, 1, H, W), images in [0, 1].
     eps: (N, Z), the noise.
@@ -48,7 +48,7 @@ def loss(logits: np.ndarray, x: np.ndarray, mu: np.ndarray, logvar: np.ndarray, 
 def backward(
     parameters: dict[str, np.ndarray], x: np.ndarray, eps: np.ndarray, activations: dict[str, np.ndarray], beta: float
 ) -> dict[str, np.ndarray]:
-    """The gradient of the loss for every parameter: `forward` and `loss`, read upside down.
+    """The gradient of the loss for every parameter: `forward` and `loss` in reverse order.
 
     parameters, x, eps: as in `forward`. activations: what `forward` returned for them. beta: as in `loss`.
     Returns a dict with the names and shapes of `parameters`.
@@ -68,9 +68,9 @@ def train_step(
 ) -> dict[str, dict[str, np.ndarray] | float | int]:
     """Forward, loss, backward, and a step of Adam for every parameter.
 
-    Nothing that comes in is changed, the dicts included: what is new goes into new dicts.
+    No argument is changed, the dicts included: the results are new dicts.
 
-    parameters, x, eps, beta: as above. m, v: Adam's averages for every parameter, by its name. t: how many steps came
+    parameters, x, eps, beta: as above. m, v: Adam's averages for every parameter, by its name. t: the number of steps
     before. learning_rate: a number. Adam's other options are the usual ones: betas 0.9 and 0.999, eps 1e-8.
     Returns a dict: loss (a number, before the step), and the new parameters, m, v and t.
     """

@@ -1,21 +1,19 @@
-"""Exercise 14: the β-loss, its schedules, the β that reductions set unseen, and the β at which latents collapse."""
+"""Exercise 14: the β-loss, its schedules, the effective β of other reductions, and the β at which latents collapse."""
 
 import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, call, normal, uniform
+from exercises.kit.exercise import Exercise, Hints, axes, call, normal, uniform
 from foundation.objective import Objective
 from numpy_impl import vae_numpy
 from numpy_impl.functional import binary_cross_entropy_with_logits
 from numpy_impl.vae_numpy import kl_divergence
 
-from .collapse_mistakes import COLLAPSE
-from .loss_mistakes import EFFECTIVE, LOSS
-from .schedule_mistakes import CYCLICAL, WARM_UP
+from .mistakes import MISTAKES
 
-LATENTS = 5, 3  # images, latents
-IMAGES = 5, 1, 7, 11
+LATENTS = axes(5, 3)  # images, latents
+IMAGES = axes(5, 1, 7, 11)
 
 
 def beta_loss(logits, x, mu, logvar, beta):
@@ -59,13 +57,13 @@ def beta_loss_image_by_image(logits, x, mu, logvar, beta):
 
 
 def effective_beta_by_ratio(beta, pixels, latents, reconstruction, kl):
-    """What a nat of KL costs, over what a nat of reconstruction costs."""
+    """The price of a nat of KL over that of a nat of reconstruction."""
     price = {"sum": lambda size: 1, "mean": lambda size: 1 / size}
     return beta * price[kl](latents) / price[reconstruction](pixels)
 
 
 def weights_by_bisection(variances, noise_variance, beta):
-    """Where the β-loss stops to fall in w, with the best encoder z ~ Normal(v x, s²) for every w."""
+    """Bisects for the w at which the β-loss stops falling, with the best encoder z ~ Normal(v x, s²) for every w."""
     low, high = np.zeros_like(variances), np.sqrt(variances)
     for _ in range(80):
         w = (low + high) / 2
@@ -125,10 +123,10 @@ probes = (
 hints = Hints(
     idea="β is a price: so many nats of reconstruction for a nat of KL. Nothing else about the loss changes, and the "
     "parts are reported without it, or runs with different β could not be compared. A schedule is a price that "
-    "depends on the step. A mean divides a sum by a number, and so changes the price without a word. A latent is "
+    "depends on the step. A mean divides a sum by a number, and so changes the price silently. A latent is "
     "worth its price only while what it explains of the data is more than βσ².",
     formula="loss = reconstruction + β KL. Warm-up: β t / T, at most β; cyclical: the same of t modulo the period. "
-    "Effective β: multiply the loss by D where the pixels were averaged, then look what stands before the sum "
+    "Effective β: multiply the loss by D where the pixels were averaged, then see which factor is before the sum "
     "over the latents. Linear VAE: w² = λ - βσ² where that is positive.",
     line="Divide each given sum by len(x). min(..., 1) ends a rise, step % ... starts it again. "
     "np.maximum(..., 0) goes inside the root. For collapse_beta, solve λ - βσ² = 0 for β.",
@@ -146,7 +144,7 @@ exercise = Exercise(
     sources=(vae_numpy.loss,),
     probes=probes,
     hints=hints,
-    mistakes=LOSS + WARM_UP + CYCLICAL + EFFECTIVE + COLLAPSE,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "beta_loss": beta_loss_image_by_image,

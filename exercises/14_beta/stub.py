@@ -42,7 +42,7 @@ def cyclical_warm_up(step: int, period: int, warm_up_steps: int, beta: float) ->
 
 
 def effective_beta(beta: float, pixels: int, latents: int, reconstruction: str, kl: str) -> float:
-    """The β of the loss in nats per image that a loss with other reductions is in truth.
+    """The β of the loss in nats per image that is equivalent to a loss with other reductions.
 
     The loss is (reconstruction term) + beta * (KL term). Each term is averaged over the batch.
     beta: the weight as written in the code.
@@ -55,7 +55,7 @@ def effective_beta(beta: float, pixels: int, latents: int, reconstruction: str, 
 
 
 def linear_vae_weights(variances: np.ndarray, noise_variance: float, beta: float) -> np.ndarray:
-    """|w| for each latent of a linear VAE at the optimum of the β-loss: how strongly the decoder listens to it.
+    """|w| for each latent of a linear VAE at the optimum of the β-loss: how strongly the decoder depends on it.
 
     variances: (K,) float64, λ, the variances of the data along its first K principal axes.
     noise_variance: σ² of the decoder's Normal(w z, σ²).

@@ -2,21 +2,19 @@
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, call, normal, uniform
-from foundation.objective import Objective
-from numpy_impl.vae_numpy import kl_divergence, loss_backward
+from exercises.kit.exercise import Exercise, Hints, axes, call, normal, sized, uniform
+from numpy_impl.vae_numpy import kl_divergence, kl_divergence_backward
 
-from .active_mistakes import ACTIVE
-from .free_mistakes import FREE
-from .gradient_mistakes import GRADIENTS
+from .mistakes import MISTAKES
 
-SHAPE = 5, 3  # images, latents
+SHAPE = axes(5, 3)  # images, latents
+MANY = axes(11, 5)
 GRADIENT = "free_bits_backward -> dmu, dlogvar"
 TURNS = np.array([-1, 1, 0, -1, 1, -1, 1])  # variance 6/7
 
 
 def active_units(mu, logvar, threshold=0.01):
-    """The variance over images of the mean; how wide q is says nothing."""
+    """The variance over images of the mean; the width of q does not matter."""
     return np.var(mu, axis=0) > threshold
 
 
@@ -26,10 +24,9 @@ def free_bits(kl, free_nats):
 
 
 def free_bits_backward(mu, logvar, free_nats):
-    """The rung's gradients of the KL, for the latents that stand above the floor."""
+    """The rung's gradients of the KL, for the latents above the floor."""
     kl = np.array([kl_divergence(mu[:, [j]], logvar[:, [j]]) for j in range(mu.shape[1])]) / len(mu)
-    no_image = np.zeros((len(mu), 1, 1, 1))
-    _, dmu, dlogvar = loss_backward(no_image, no_image, mu, logvar, Objective())
+    dmu, dlogvar = kl_divergence_backward(1 / len(mu), mu, logvar)
     return dmu * (kl > free_nats), dlogvar * (kl > free_nats)
 
 
@@ -66,15 +63,18 @@ def backward_by_complex_steps(mu, logvar, free_nats):
 
 
 def _means(rng):
-    """Five latents of eleven images, moving by 0.05, 0.2 or 1 around centres of their own."""
-    x = rng.standard_normal((11, 5))
+    """Latents that move by 0.05, 0.2 or 1 around centres of their own."""
+    images, latents = sized(rng, *MANY)
+    x = rng.standard_normal((images, latents))
     x = (x - x.mean(axis=0)) / x.std(axis=0)
-    return 2 * rng.standard_normal(5) + x * rng.permutation([0.05, 0.05, 0.2, 0.2, 1])
+    widths = rng.permutation(np.resize([0.05, 0.05, 0.2, 0.2, 1], latents))
+    return 2 * rng.standard_normal(latents) + x * widths
 
 
 def _near_and_far(rng):
-    """Three latents, one of them near the prior."""
-    return rng.standard_normal(SHAPE) * [0.1, 1, 2]
+    """Latents of which every third is near the prior."""
+    shape = sized(rng, *SHAPE)
+    return rng.standard_normal(shape) * np.resize([0.1, 1, 2], shape[1])
 
 
 probes = (
@@ -84,8 +84,8 @@ probes = (
         mu=np.stack([0 * TURNS, 0 * TURNS + 2, 0.05 * TURNS, TURNS, TURNS], axis=1),
         logvar=np.tile(np.log([0.25, 1, 1, 1, 0.001]), (7, 1)),
     ),
-    call("active_units", "random means and variances", mu=_means, logvar=normal(11, 5)),
-    call("active_units", "another threshold", mu=_means, logvar=normal(11, 5), threshold=0.3),
+    call("active_units", "random means and variances", mu=_means, logvar=normal(*MANY)),
+    call("active_units", "another threshold", mu=_means, logvar=normal(*MANY), threshold=0.3),
     call("free_bits", "averages of 0.5, 2.5 and 0.3", kl=[[0, 2, 0.2], [1, 3, 0.4]], free_nats=0.5),
     call("free_bits", "averages of 0.05, 0.2 and 0.1", kl=[[0.05, 0.1, 0], [0.05, 0.3, 0.2]], free_nats=0.5),
     call("free_bits", "nothing is free", kl=uniform(*SHAPE, high=2), free_nats=0.0),
@@ -115,10 +115,10 @@ probes = (
 )
 
 hints = Hints(
-    idea="A latent that says nothing gives every image the same q, and so the same mean; count those whose mean moves. "
-    "Free bits make the first λ nats of every latent cost nothing: below λ the cost does not depend on q any more, "
-    "so nothing pushes the latent to the prior. The floor is for what a latent carries on average over the batch: one "
-    "image may need none of it. What does not change has no gradient.",
+    idea="A latent without information gives every image the same q, and so the same mean; count those whose mean "
+    "moves. Free bits make the first λ nats of every latent cost nothing: below λ the cost does not depend on q "
+    "any more, so nothing pushes the latent to the prior. The floor is for what a latent carries on average over "
+    "the batch: one image may need none of it. What does not change has no gradient.",
     formula="Active: Var over images of μ_j > threshold. Free bits: Σ_j max(λ, average over images of KL_j). Gradient: "
     "that of the KL (μ / N and ½ (exp(logvar) - 1) / N) for latents whose average is above λ, and 0 for the others.",
     line="np.var(..., axis=0); np.maximum(..., free_nats) between the mean over axis 0 and the sum; "
@@ -127,10 +127,10 @@ hints = Hints(
 
 exercise = Exercise(
     solution={"active_units": active_units, "free_bits": free_bits, "free_bits_backward": free_bits_backward},
-    sources=(kl_divergence, loss_backward),
+    sources=(kl_divergence, kl_divergence_backward),
     probes=probes,
     hints=hints,
-    mistakes=ACTIVE + FREE + GRADIENTS,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "active_units": active_by_pairs,

@@ -2,24 +2,16 @@
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, call, normal, uniform
+from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized, uniform
 from foundation.objective import Objective
 from numpy_impl import vae_numpy
 from numpy_impl.functional import binary_cross_entropy_with_logits, relu, sigmoid
 from numpy_impl.vae_numpy import kl_divergence, reparameterize
 
-from .label_mistakes import IN_DECODER, IN_ENCODER, ONE_HOT
-from .loss_mistakes import GENERATE, LOSS
+from .mistakes import MISTAKES
 from .stub import CLASSES, _decoder, _encoder
 
-N, PIXELS, LATENTS, HIDDEN = 7, 13, 5, 11
-SHAPES = {
-    "encoder.fc": (HIDDEN, PIXELS + CLASSES),
-    "encoder.mu": (LATENTS, HIDDEN),
-    "encoder.logvar": (LATENTS, HIDDEN),
-    "decoder.fc": (HIDDEN, LATENTS + CLASSES),
-    "decoder.out": (PIXELS, HIDDEN),
-}
+N, PIXELS, LATENTS, HIDDEN = axes(7, 13, 5, 11)
 
 
 def one_hot(labels, classes):
@@ -28,12 +20,12 @@ def one_hot(labels, classes):
 
 
 def encode(parameters, x, labels):
-    """The label's columns stand behind the pixels."""
+    """The label's columns follow the pixels."""
     return _encoder(parameters, np.concatenate([x, one_hot(labels, CLASSES)], axis=1))
 
 
 def decode(parameters, z, labels):
-    """The label's columns stand behind the latents."""
+    """The label's columns follow the latents."""
     return _decoder(parameters, np.concatenate([z, one_hot(labels, CLASSES)], axis=1))
 
 
@@ -73,25 +65,41 @@ def loss_of_sums(parameters, x, labels, eps):
     return {"loss": kl + reconstruction, "reconstruction": reconstruction, "kl": kl}
 
 
+def _shapes(pixels, latents, hidden):
+    """The shape of each layer's weight."""
+    return {
+        "encoder.fc": (hidden, pixels + CLASSES),
+        "encoder.mu": (latents, hidden),
+        "encoder.logvar": (latents, hidden),
+        "decoder.fc": (hidden, latents + CLASSES),
+        "decoder.out": (pixels, hidden),
+    }
+
+
 def _network(rng):
     """Random weights, small enough that no pixel is certain."""
     parameters = {}
-    for name, shape in SHAPES.items():
+    for name, shape in _shapes(*sized(rng, PIXELS, LATENTS, HIDDEN)).items():
         parameters[f"{name}.weight"] = rng.standard_normal(shape) / np.sqrt(shape[1])
         parameters[f"{name}.bias"] = rng.standard_normal(shape[0]) / 2
     return parameters
 
 
-def _zeros():
+def _zeros(pixels=PIXELS, latents=LATENTS, hidden=HIDDEN):
     return {
         f"{name}.{part}": np.zeros(size)
-        for name, shape in SHAPES.items()
+        for name, shape in _shapes(pixels, latents, hidden).items()
         for part, size in (("weight", shape), ("bias", shape[0]))
     }
 
 
+def _sized_zeros(rng):
+    """A network of zeros for arrays of random sizes."""
+    return _zeros(*sized(rng, PIXELS, LATENTS, HIDDEN))
+
+
 def _of_labels():
-    """A network that sees the label alone: mu and the logits are 1, 4, 9 for the labels 0, 1, 2, and logvar 0."""
+    """A network that depends on the label alone: mu and the logits are 1, 4, 9 for the labels 0, 1, 2, and logvar 0."""
     parameters = _zeros()
     for name in ("encoder.fc", "decoder.fc"):
         parameters[f"{name}.weight"][:, -CLASSES:] = [1, 4, 9]
@@ -101,7 +109,7 @@ def _of_labels():
 
 
 def _labels(rng):
-    return rng.integers(0, CLASSES, N)
+    return rng.integers(0, CLASSES, *sized(rng, N))
 
 
 def _differ(one, other):
@@ -110,7 +118,7 @@ def _differ(one, other):
 
 def _move_q(answer, rng):
     """Every image once with its label and once with the next one."""
-    parameters, x, labels = _network(rng), rng.uniform(size=(N, PIXELS)), _labels(rng)
+    parameters, x, labels = _network(rng), rng.uniform(size=sized(rng, N, PIXELS)), _labels(rng)
     mu, logvar = answer.encode(parameters, x, labels)
     other_mu, other_logvar = answer.encode(parameters, x, (labels + 1) % CLASSES)
     return {"mu moves": _differ(mu, other_mu), "logvar moves": _differ(logvar, other_logvar)}
@@ -118,7 +126,7 @@ def _move_q(answer, rng):
 
 def _move_p(answer, rng):
     """Every z once with a label and once with the next one."""
-    parameters, z, labels = _network(rng), rng.standard_normal((N, LATENTS)), _labels(rng)
+    parameters, z, labels = _network(rng), rng.standard_normal(sized(rng, N, LATENTS)), _labels(rng)
     logits = answer.decode(parameters, z, labels)
     return {"logits move": _differ(logits, answer.decode(parameters, z, (labels + 1) % CLASSES))}
 
@@ -132,7 +140,7 @@ probes = (
     call("one_hot", "random labels", labels=lambda rng: rng.integers(0, 5, 17), classes=5),
     call(
         "encode -> mu, logvar",
-        "a network that sees the label alone: mu is 1, 4, 9 for the labels 0, 1, 2",
+        "a network of the label alone: mu is 1, 4, 9 for the labels 0, 1, 2",
         parameters=_of_labels(),
         x=np.zeros((3, PIXELS)),
         labels=THREE,
@@ -148,7 +156,7 @@ probes = (
     call("encode -> mu, logvar", "random numbers", parameters=_network, x=uniform(N, PIXELS), labels=_labels),
     call(
         "decode",
-        "a network that sees the label alone: logits are 1, 4, 9 for the labels 0, 1, 2",
+        "a network of the label alone: logits are 1, 4, 9 for the labels 0, 1, 2",
         parameters=_of_labels(),
         z=np.zeros((3, LATENTS)),
         labels=THREE,
@@ -162,11 +170,11 @@ probes = (
     ),
     Probe("does p move when only the label changes?", _move_p),
     call("decode", "random numbers", parameters=_network, z=normal(N, LATENTS), labels=_labels),
-    call("loss", "a network of zeros: 13 log 2", parameters=_zeros(), **RANDOM_LOSS),
+    call("loss", "a network of zeros: 13 log 2", parameters=_sized_zeros, **RANDOM_LOSS),
     call("loss", "random numbers", parameters=_network, **RANDOM_LOSS),
     call(
         "generate",
-        "a network that sees the label alone: logits of 1",
+        "a network of the label alone: logits of 1",
         parameters=_of_labels(),
         label=0,
         z=np.zeros((3, LATENTS)),
@@ -183,7 +191,7 @@ probes = (
 
 hints = Hints(
     idea="A label is a name, not an amount: class 2 is not twice class 1. So each class gets an input of its own, 1 "
-    "for its images and 0 for the others. Those inputs go to both networks, beside what each sees anyway. Nothing "
+    "for its images and 0 for the others. Those inputs go to both networks, beside their other inputs. Nothing "
     "else changes: what is reconstructed is the image, and the prior is the same for every class.",
     formula="encoder input (N, D + K): x, then the label's columns; decoder input (N, Z + K): z, then the same. "
     "loss = reconstruction of x + KL(q(z|x, y) || N(0, I)), per image. An image: sigmoid of the logits.",
@@ -196,7 +204,7 @@ exercise = Exercise(
     sources=(vae_numpy.loss, _encoder, _decoder),
     probes=probes,
     hints=hints,
-    mistakes=ONE_HOT + IN_ENCODER + IN_DECODER + LOSS + GENERATE,
+    mistakes=MISTAKES,
     alternatives=(
         {
             "one_hot": lambda labels, classes: (labels[:, None] == np.arange(classes)).astype(float),

@@ -1,4 +1,4 @@
-"""Exercise 16: a VAE that is told the class. Read exercises/16_conditional.md, then write the five functions.
+"""Exercise 16: a VAE that gets the class. Read exercises/16_conditional.md, then write the five functions.
 
 Sizes: N images of D pixels, Z latents, K classes. `parameters` holds a weight (outputs, inputs) and a bias for each of
 these layers, as "encoder.fc.weight" and "encoder.fc.bias":
@@ -41,7 +41,7 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def encode(parameters: dict[str, np.ndarray], x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """q(z|x, y): the encoder sees the image and its label.
+    """q(z|x, y): the encoder gets the image and its label.
 
     parameters: the weights and biases. x: (N, D) float64. labels: (N,) whole numbers below CLASSES.
     Returns mu and logvar, both (N, Z).
@@ -50,7 +50,7 @@ def encode(parameters: dict[str, np.ndarray], x: np.ndarray, labels: np.ndarray)
 
 
 def decode(parameters: dict[str, np.ndarray], z: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """p(x|z, y): the decoder sees the latents and the label.
+    """p(x|z, y): the decoder gets the latents and the label.
 
     parameters: the weights and biases. z: (N, Z) float64. labels: (N,) whole numbers below CLASSES.
     Returns logits (N, D).

@@ -4,41 +4,71 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, call, normal
+from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
+from exercises.model.linear_gaussian import LinearGaussian, exact_noise
 from numpy_impl.vae_numpy import kl_divergence, reparameterize
 
-from .linear_gaussian import LinearGaussian
 from .mistakes import MISTAKES
-from .solution import iwae_bound, log_mean_exp, log_normal, log_weights
 
-N, K, Z, D = 5, 7, 3, 11  # images, draws, latents, pixels: primes that differ
+N, K, Z, D = axes(5, 7, 3, 11)  # images, draws, latents, pixels: primes that differ
+SIGMA = math.sqrt(0.3)
+
+
+def log_mean_exp(log_w):
+    """Takes the largest weight out of the logarithm, so that the largest exponential is 1."""
+    largest = log_w.max(axis=1, keepdims=True)
+    return largest[:, 0] + np.log(np.mean(np.exp(log_w - largest), axis=1))
+
+
+def log_weights(log_likelihood, z, mu, logvar):
+    """Every density at the draw itself."""
+    log_prior = log_normal(z, 0, 0)
+    log_q = log_normal(z, mu[:, None], logvar[:, None])
+    return log_likelihood + log_prior - log_q
+
+
+def log_normal(z, mean, logvar):
+    """log Normal(z; mean, exp(logvar)), summed over the latents."""
+    return -np.sum(math.log(2 * math.pi) + logvar + np.square(z - mean) / np.exp(logvar), axis=-1) / 2
+
+
+def iwae_bound(log_likelihood, z, mu, logvar):
+    """One logarithm for each image, then the average."""
+    return np.mean(log_mean_exp(log_weights(log_likelihood, z, mu, logvar)))
 
 
 def _log_likelihoods(rng):
-    """Of the size that images have: hundreds of nats below 0, and tens between draws."""
-    return -900 + 30 * rng.standard_normal((N, K))
+    """Log-likelihoods as those of images: hundreds of nats below 0, with tens of nats between draws."""
+    return -900 + 30 * rng.standard_normal(sized(rng, N, K))
+
+
+def _draw_model(rng):
+    """A linear VAE with at least as many pixels as latents."""
+    pixels, latents = sized(rng, D, Z)
+    return LinearGaussian.draw(rng, max(pixels, latents), latents, SIGMA)
 
 
 def _at_the_posterior(answer, rng):
-    """What the bound adds to log p(x) where q is the true posterior: 0, since every weight is then p(x) itself."""
-    model = LinearGaussian.draw(rng, D, Z)
-    x = model.sample(rng, N)
-    mu, logvar = model.posterior(x)
-    z = mu[:, None] + np.exp(logvar / 2)[:, None] * rng.standard_normal((N, K, Z))
+    """The bound minus log p(x) where q is the true posterior: 0, since every weight is then p(x) itself."""
+    model, (images, draws) = _draw_model(rng), sized(rng, N, K)
+    x = model.sample(rng, images)
+    mu, logvar = model.encode(x)
+    z = mu[:, None] + np.exp(logvar / 2)[:, None] * rng.standard_normal((images, draws, mu.shape[1]))
     bound = answer.iwae_bound(model.log_likelihood(x, z), z, mu, logvar)
     return _difference(bound, model.log_evidence(x).mean())
 
 
 def _one_draw(answer, rng):
-    """What the bound with K = 1 adds to the ELBO, on average over noise: 0.
+    """The bound with K = 1 minus the ELBO, on average over noise: 0.
 
-    The noise is ±sqrt(Z) along one latent at a time, over which any quadratic has the average that it has over
-    N(0, I). So the average of log w is exactly the ELBO, with the rungs' KL.
+    The noise gives every quadratic function its average over N(0, I), so the average of log w is exactly the ELBO,
+    with the rungs' KL.
     """
-    model = LinearGaussian.draw(rng, D, Z)
-    x = np.repeat(model.sample(rng, 1), 2 * Z, axis=0)
-    mu, logvar = (np.repeat(rng.standard_normal((1, Z)), 2 * Z, axis=0) for _ in range(2))
-    eps = math.sqrt(Z) * np.concatenate([np.eye(Z), -np.eye(Z)])
+    model = _draw_model(rng)
+    eps = exact_noise(model.weight.shape[1])
+    images, latents = eps.shape
+    x = np.repeat(model.sample(rng, 1), images, axis=0)
+    mu, logvar = (np.repeat(rng.standard_normal((1, latents)), images, axis=0) for _ in range(2))
     z = reparameterize(mu, logvar, eps)[:, None]
     log_likelihood = model.log_likelihood(x, z)
     bound = answer.iwae_bound(log_likelihood, z, mu, logvar)
@@ -46,7 +76,7 @@ def _one_draw(answer, rng):
 
 
 def _difference(bound, known):
-    """As far as float64 can tell: beyond twelve digits nothing is left of a sum of hundreds."""
+    """The difference to ten decimals, since float64 keeps no more of a sum of hundreds."""
     return np.round(bound - known, 10) + 0.0 if isinstance(bound, float | np.generic | np.ndarray) else bound
 
 
@@ -112,7 +142,7 @@ probes = (
 )
 
 hints = Hints(
-    idea="A weight says how much more probable the pair (x, z) is under the model than z was under q. The average of "
+    idea="A weight is the probability of the pair (x, z) under the model, over that of z under q. The average of "
     "the weights over draws from q is p(x), whatever q is; the logarithm of that average is the bound. Weights such "
     "as exp(-900) do not exist in float64, only their logarithms do: take the largest out of the sum before you "
     "exponentiate.",
@@ -132,7 +162,7 @@ exercise = Exercise(
     alternatives=(
         {"log_mean_exp": lambda log_w: np.logaddexp.reduce(log_w, axis=1) - math.log(log_w.shape[1])},
         {
-            # 2π stands in both densities and cancels; eps is what z was made from.
+            # 2π is in both densities and cancels; eps is the noise that z was made of.
             "log_weights": lambda log_likelihood, z, mu, logvar: (
                 log_likelihood
                 + 0.5 * np.einsum("nkz->nk", ((z - mu[:, None]) / np.exp(0.5 * logvar)[:, None]) ** 2 - z * z)

@@ -11,9 +11,10 @@ from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 from figures.style import INK, MUTED, PALE, RULE, book_style, new_figure, save
 
 WIDTH = 7.4
-TRAIN = {"color": "#0072b2", "linewidth": 1.5}
-TEST = {"color": "#d55e00", "linewidth": 1.2, "linestyle": (0, (3, 1.3)), "marker": "o", "markersize": 2.2}
-HEALTHY = {"color": RULE, "linewidth": 3.2, "solid_capstyle": "round", "zorder": 1}
+Style = dict[str, Any]
+TRAIN: Style = {"color": "#0072b2", "linewidth": 1.5}
+TEST: Style = {"color": "#d55e00", "linewidth": 1.2, "linestyle": (0, (3, 1.3)), "marker": "o", "markersize": 2.2}
+HEALTHY: Style = {"color": RULE, "linewidth": 3.2, "solid_capstyle": "round", "zorder": 1}
 LEGEND = {"training": TRAIN, "test": TEST, "healthy VAE, test": HEALTHY}
 RANGE = 80, 800
 KL_RANGE = -0.7, 20

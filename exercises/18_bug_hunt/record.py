@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from foundation.architecture import Architecture
-from foundation.data import load
+from foundation.data import Dataset, load
 from foundation.files import write_json
 from foundation.training import draw_batches, draw_eps
 
-from .broken import BROKEN
-from .vae import VAE
+from .vaes import BROKEN, VAE
 
 FILE = Path(__file__).with_name("record.json")
 ARCHITECTURE = Architecture(latent_dim=8, channels=(8, 16), hidden_dim=128)
@@ -72,16 +71,16 @@ def ask_by_hand(vae: VAE, test_images: np.ndarray, eps: np.ndarray) -> Record:
     }
 
 
-def train(kind: type[VAE], train_images: np.ndarray, test_images: np.ndarray) -> Record:
+def train(kind: type[VAE], training: Dataset, test_images: np.ndarray) -> Record:
     """One training: the curves by epoch, and the numbers of `ROWS`."""
     rng = np.random.default_rng(SEED)
     vae = kind(ARCHITECTURE, SEED, np.float32)
-    test_eps = draw_eps(rng, TEST, vae.architecture.latent_dim, np.float32)
+    test_eps = draw_eps(rng, (TEST, vae.architecture.latent_dim), np.float32)
     numbers = ask_by_hand(kind(ARCHITECTURE, SEED), test_images.astype(float), test_eps.astype(float))
     train_losses, test_losses = [], [vae.test_loss(test_images, test_eps)]
     for _ in range(EPOCHS):
-        batches = draw_batches(rng, train_images, BATCH, vae.architecture.latent_dim)
-        train_losses.append([vae.step(x, eps).loss for x, eps in batches])
+        batches = draw_batches(rng, training, BATCH, lambda count: (count, vae.architecture.latent_dim))
+        train_losses.append([vae.step(x, eps).loss for x, eps, _ in batches])
         test_losses.append(vae.test_loss(test_images, test_eps))
     mu, logvar = vae.encode(test_images)
     numbers |= {
@@ -119,10 +118,10 @@ def main() -> None:
     """Train, write both files, print the table."""
     from .curves import draw  # needs matplotlib, which no check does
 
-    train_images, test_images = load("glyphs", "train", count=TRAIN).images, load("glyphs", "test", count=TEST).images
+    training, test_images = load("glyphs", "train", count=TRAIN), load("glyphs", "test", count=TEST).images
     names = ["healthy", *(str(n) for n in range(1, len(BROKEN) + 1))]
     with np.errstate(over="ignore"):
-        found = {name: train(kind, train_images, test_images) for name, kind in zip(names, (VAE, *BROKEN), strict=True)}
+        found = {name: train(kind, training, test_images) for name, kind in zip(names, (VAE, *BROKEN), strict=True)}
     write_json(FILE, found)
     draw(found, FILE.with_name("curves.png"))
     print(table(found))

@@ -1,6 +1,6 @@
 """Exercise 18: what is wrong with these eight VAEs? Read exercises/18_bug_hunt.md, then write the sixteen functions.
 
-Two for each VAE: `diagnosis_1` names the bug of VAE 1, and `probe_1` catches it: it says True for a healthy VAE and
+Two for each VAE: `diagnosis_1` names the bug of VAE 1, and `probe_1` catches it: it returns True for a healthy VAE and
 False for VAE 1. Name all eight first, from the table and the curves of the page.
 
 A `vae` is a set of functions, with fresh random weights each time. N images, Z latents, float64 throughout:
@@ -50,42 +50,42 @@ def _probe_of_another_bug(vae: SimpleNamespace) -> bool:
 
 
 def diagnosis_1(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 1? vae: VAE 1 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 1? vae: VAE 1 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_2(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 2? vae: VAE 2 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 2? vae: VAE 2 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_3(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 3? vae: VAE 3 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 3? vae: VAE 3 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_4(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 4? vae: VAE 4 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 4? vae: VAE 4 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_5(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 5? vae: VAE 5 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 5? vae: VAE 5 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_6(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 6? vae: VAE 6 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 6? vae: VAE 6 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_7(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 7? vae: VAE 7 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 7? vae: VAE 7 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 
 def diagnosis_8(vae: SimpleNamespace) -> str:
-    """What is wrong with VAE 8? vae: VAE 8 itself, should you want to ask it something. Returns one of BUGS."""
+    """What is wrong with VAE 8? vae: VAE 8 itself, for questions to it. Returns one of BUGS."""
     raise NotImplementedError
 
 

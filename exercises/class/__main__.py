@@ -7,7 +7,7 @@ from foundation.errors import InputError
 
 
 def main(arguments: list[str]) -> int:
-    """Build, and say what lies where; the exit code."""
+    """Build the slides, and print the paths of the files; returns the exit code."""
     try:
         from .build import build
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""Makes the slides: typst sets the source as pages, which become a PDF, and with the notes a handout and a web page.
+"""Builds the slides: typst sets the source as a PDF, and together with the notes as a handout and a web page.
 
 The web page holds every slide as a picture made of outlines: it needs no font, no network and no other file.
 """
@@ -7,7 +7,7 @@ import html
 import json
 import string
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib
@@ -29,7 +29,7 @@ ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
 class Slide(NamedTuple):
-    """What a slide's source says about it beside what it shows."""
+    """One slide: its place in the class, its notes, and its text."""
 
     part: str
     title: str
@@ -38,57 +38,68 @@ class Slide(NamedTuple):
     notes: str
     """For the teacher."""
     words: str
-    """Everything on it that is neither formula nor code."""
+    """All text on it that is neither formula nor code."""
 
 
 def build(folder: Path) -> list[Path]:
-    """Write slides.pdf, handout.pdf and slides.html into a folder; where they lie."""
+    """Write slides.pdf, handout.pdf and slides.html into a folder, and return their paths."""
     written = []
-    for name, content in (("slides.pdf", pages("pdf")), ("handout.pdf", pages("pdf", mode="handout"))):
-        write_bytes(folder / name, content)
+    for name, mode in (("slides.pdf", "slides"), ("handout.pdf", "handout")):
+        write_bytes(folder / name, pdf(mode=mode))
         written.append(folder / name)
     write_text(folder / "slides.html", web_page())
     return [*written, folder / "slides.html"]
 
 
-def pages(file_format: str, source: Path | bytes = SOURCE, mode: str = "slides") -> bytes | list[bytes]:
-    """The slides as one PDF, or as one SVG for each; or, with the other mode, the handout.
+def pdf(source: Path | bytes = SOURCE, mode: str = "slides") -> bytes:
+    """The slides as one PDF; with mode "handout", the handout. Raises InputError as `_compile` does."""
+    (document,) = _compile("pdf", source, mode)
+    return document
 
-    Raises InputError with typst's own words where the source is wrong or a slide is too full.
+
+def svgs(source: Path | bytes = SOURCE) -> list[bytes]:
+    """The slides as one SVG each. Raises InputError as `_compile` does."""
+    return _compile("svg", source, "slides")
+
+
+def _compile(file_format: Literal["pdf", "svg"], source: Path | bytes, mode: str) -> list[bytes]:
+    """The files that typst makes of a source.
+
+    Raises InputError with typst's message where the source is wrong or a slide is too full.
     """
     try:
-        made, complaints = compiler(source, mode).compile_with_warnings(format=file_format)
+        made, warnings = compiler(source, mode).compile_with_warnings(format=file_format)
     except typst.TypstError as error:
         raise InputError(f"slides: {error}") from None
-    if complaints:
-        raise InputError(f"slides: {'; '.join(map(str, complaints))}")
-    return made
+    if warnings or made is None:
+        raise InputError(f"slides: {'; '.join(map(str, warnings))}")
+    return made if isinstance(made, list) else [made]
 
 
 def slides() -> list[Slide]:
-    """What each slide's source says about it, in their order."""
+    """All slides in their order."""
     return [Slide(**found["value"]) for found in query("<slide>")]
 
 
-def query(selector: str) -> list[dict]:
-    """The elements of the slides that a typst selector picks, such as "raw" or "<slide>"."""
+def query(selector: str) -> list[dict[str, Any]]:
+    """The elements of the slides that a typst selector selects, such as "raw" or "<slide>"."""
     return json.loads(compiler().query(selector))
 
 
 def compiler(source: Path | bytes = SOURCE, mode: str = "slides") -> typst.Compiler:
-    """typst on the slides' source, or another, with the fonts that every machine has."""
-    return typst.Compiler(
-        source, root=CHECKOUT, font_paths=[FONTS], ignore_system_fonts=True, sys_inputs={"mode": mode}
-    )
+    """typst for the slides' source, or another, with matplotlib's fonts and none of the system's."""
+    options: dict[str, Any] = {"root": CHECKOUT, "font_paths": [FONTS], "sys_inputs": {"mode": mode}}
+    return typst.Compiler(source, ignore_system_fonts=True, **options)
 
 
 def web_page() -> str:
     """All slides with their notes as one page of HTML.
 
-    The glyphs and clips of all slides stand once, in a drawing of no size: in a hidden slide they would not be found.
+    The glyphs and clips of all slides are in one drawing of no size, since those of a hidden slide have no effect.
     """
-    minute, sections, shared = 0, [], {}
-    for number, (slide, svg) in enumerate(zip(slides(), pages("svg"), strict=True), 1):
+    minute, sections = 0, []
+    shared: dict[str | None, ElementTree.Element] = {}
+    for number, (slide, svg) in enumerate(zip(slides(), svgs(), strict=True), 1):
         drawing = ElementTree.fromstring(svg)
         for definitions in drawing.findall(f"{{{SVG}}}defs"):
             shared |= {definition.get("id"): definition for definition in definitions}

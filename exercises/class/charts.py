@@ -1,4 +1,4 @@
-"""Pictures of numbers: the two parts of the loss, a gradient check, rate against distortion, and strangers."""
+"""Pictures of numbers: the two parts of the loss, a gradient check, rate against distortion, and anomalies."""
 
 import math
 
@@ -159,7 +159,7 @@ def rate() -> Picture:
     return Picture(figure, {"points": points})
 
 
-def strangers() -> Picture:
+def anomaly() -> Picture:
     """Losses of digits and of images that the model never saw, each set with an example."""
     model, test = vae(1.0, LATENTS)[0], glyphs("test").images[:1000]
     kinds = {
@@ -199,7 +199,8 @@ def _bce(logits: np.ndarray, images: np.ndarray) -> float:
 def _error(step: float, dtype: type) -> float:
     """Relative error of central differences for 20 logits of a cross-entropy over 784 pixels."""
     rng, count = np.random.default_rng(0), 20
-    logits, target = rng.standard_normal(784).astype(dtype), rng.random(784).astype(dtype)
+    logits: np.ndarray = rng.standard_normal(784).astype(dtype)
+    target: np.ndarray = rng.random(784).astype(dtype)
     exact = binary_cross_entropy_with_logits_backward(1.0, logits.astype(np.float64), target.astype(np.float64))[:count]
     moved = logits + dtype(step) * np.concatenate([np.eye(count, 784), -np.eye(count, 784)]).astype(dtype)
     ends = np.array([float(binary_cross_entropy_with_logits(row, target)) for row in moved])
@@ -209,7 +210,7 @@ def _error(step: float, dtype: type) -> float:
 
 def _losses(model: NumpyRung, images: np.ndarray) -> np.ndarray:
     """The negative ELBO of every image, each with one draw of z."""
-    eps = draw_eps(np.random.default_rng(0), len(images), LATENTS, images.dtype)
+    eps = draw_eps(np.random.default_rng(0), (len(images), LATENTS), images.dtype)
     each = zip(images, eps, strict=True)
     return np.array([model.evaluate(x[None], noise[None], Objective()).loss for x, noise in each])
 

@@ -1,4 +1,4 @@
-"""Drawn pictures: the network with its shapes, and the dice in the way of the gradient."""
+"""Drawn pictures: the network with its shapes, and the draw that stops the gradient."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def _decoder(axes: Axes, y: float, x_hat: np.ndarray) -> None:
         _arrow(axes, a + after, y, b - before, y, name, P_COLOUR)
 
 
-def dice() -> Picture:
+def reparameterization() -> Picture:
     """Left: a draw between encoder and decoder stops the gradient. Right: noise comes in from the side."""
     figure = new_page(1152, 330)
     axes = _canvas(figure, 1152, 330)

@@ -21,17 +21,17 @@ NUMBERS = FOLDER / "numbers.json"
 PICTURES = {
     function.__name__: function
     for function in (
-        tiles.title, tiles.data, tiles.causes, planes.integral, planes.guess, planes.bound, charts.kl, diagrams.dice,
-        charts.bernoulli, charts.nats, diagrams.network, tiles.draws, charts.gradient_error, charts.parity,
-        tiles.samples, tiles.paths, tiles.augment, charts.rate, planes.missing, tiles.beta,
-        charts.strangers,
+        tiles.title, tiles.data, tiles.causes, planes.integral, planes.guess, planes.bound, charts.kl,
+        diagrams.reparameterization, charts.bernoulli, charts.nats, diagrams.network, tiles.draws,
+        charts.gradient_error, charts.parity, tiles.samples, tiles.paths, tiles.augment, charts.rate, planes.missing,
+        tiles.beta, charts.anomaly,
     )
 }  # fmt: skip
-"""What draws each picture, by its name, in the order of the slides."""
+"""The function of each picture, by its name, in the order of the slides."""
 
 
 def draw(name: str) -> Path:
-    """Draw one picture and note its numbers; where it lies."""
+    """Draw one picture, write down its numbers, and return its path."""
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.is_file() else {}
     with book_style():
         picture = PICTURES[name]()

@@ -10,14 +10,18 @@ import numpy as np
 from exercises.model import load_model
 from foundation.architecture import Architecture, initial_parameters
 from foundation.data import Dataset, load
-from foundation.objective import Objective
-from foundation.training import EpochRecord, TrainingOptions, train
+from foundation.data.splits import Data
+from foundation.objective import Loss
+from foundation.options import DataOptions, OptimizerOptions, TrainOptions
+from foundation.records import EpochRecord
+from foundation.training import begin, train
 from numpy_impl.rung import NumpyRung
+from paper.models.options import BetaVAEOptions
 
 CHANNELS, HIDDEN = (8, 16), 64
 LATENTS = 8
 """Of the models whose images should be clear."""
-OPTIONS = TrainingOptions(epochs=12, batch_size=64, learning_rate=2e-3, seed=0)
+RATE = 2e-3
 
 
 @functools.cache
@@ -34,17 +38,24 @@ def shipped() -> NumpyRung:
 
 
 @functools.cache
-def vae(beta: float, latent_dim: int) -> tuple[NumpyRung, EpochRecord]:
+def vae(beta: float, latent_dim: int) -> tuple[NumpyRung, Loss]:
     """A VAE trained with this weight on the KL, and its losses on the test images."""
-    rung, rng = _fresh(latent_dim)
-    for record in train(rung, rng, glyphs("train").images, glyphs("test").images, Objective(beta=beta), OPTIONS):
+    options = TrainOptions(
+        model=BetaVAEOptions(beta=beta, latent_dim=latent_dim, channels=CHANNELS, hidden_dims=(HIDDEN,)),
+        data=DataOptions(validation=0.0),
+        optimizer=OptimizerOptions(learning_rate=RATE),
+        epochs=12,
+        batch_size=64,
+    )
+    rng = np.random.default_rng(options.seed)
+    rung = _fresh(latent_dim, rng)
+    for record in train(begin(rung, Data("glyphs", glyphs("train"), None, glyphs("test")), options, rng)):
         if isinstance(record, EpochRecord):
-            last = record
+            last = Loss(**record.held_out)
     print(f"VAE with {latent_dim} latents, β = {beta:g}: {last.reconstruction:.1f} + {last.kl:.1f} nats per image")
     return rung, last
 
 
-def _fresh(latent_dim: int) -> tuple[NumpyRung, np.random.Generator]:
-    rng = np.random.default_rng(OPTIONS.seed)
+def _fresh(latent_dim: int, rng: np.random.Generator) -> NumpyRung:
     architecture = Architecture(latent_dim=latent_dim, channels=CHANNELS, hidden_dim=HIDDEN)
-    return NumpyRung(architecture, initial_parameters(architecture, rng), OPTIONS.learning_rate), rng
+    return NumpyRung(architecture, initial_parameters(architecture, rng), RATE)

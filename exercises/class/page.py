@@ -1,28 +1,30 @@
-"""A picture's page: its size in pixels of a slide, and the house's letters in sizes that the last row can read."""
+"""The page of a picture: its size in pixels of a slide, and letters large enough for the last row."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.galleries import mosaic
+from figures.grids import mosaic
 
 PIXELS = 256
-"""Pixels of a slide to the inch: the house's 8 points are then 28 pixels."""
+"""Pixels of a slide per inch: the figures' 8 points are then 28 pixels."""
 DPI = 440
 TEXT, TICKS = 7.5, 7
 """Points; 26.7 and 24.9 pixels of a slide."""
+STYLE: dict[str, Any] = {"fontsize": TEXT, "va": "center"}
 P_COLOUR, Q_COLOUR, LIGHT_P, LIGHT_Q = "#0060a8", "#b84a00", "#bcd7ee", "#f3cfae"
 """The decoder and the reconstruction; the encoder and the KL."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure, and the numbers that the slide says about it."""
+    """A figure, and the numbers that its slide quotes."""
 
     figure: Figure
-    numbers: dict = dataclasses.field(default_factory=dict)
+    numbers: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def new_page(width: float, height: float) -> Figure:
@@ -38,16 +40,16 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     return axes
 
 
-def write(figure: Figure, left: float, top: float, text: str, **style: object) -> None:
-    """Text at a place in pixels of a slide."""
+def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
+    """Write text at a place in pixels of a slide."""
     across, down = figure.get_size_inches() * PIXELS
-    figure.text(left / across, 1 - top / down, text, **{"fontsize": TEXT, "va": "center", **style})
+    figure.text(left / across, 1 - top / down, text, **(STYLE | style))
 
 
 def show_tiles(
     figure: Figure, left: float, top: float, width: float, tiles: np.ndarray, columns: int, gap: int = 3
 ) -> float:
-    """Images in rows of `columns`, `width` pixels of a slide wide; the height that they take."""
+    """Draw images in rows of `columns`, `width` pixels of a slide wide; returns their height."""
     page = mosaic(tiles, columns, 2, gap)
     height = width * page.shape[0] / page.shape[1]
     axes = axes_at(figure, left, top, width, height)

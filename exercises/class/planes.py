@@ -35,7 +35,8 @@ def integral() -> Picture:
     figure = new_page(730, 540)
     axes = _plane(figure, 80, 8, 465)
     _heat(axes, np.maximum(likelihood - likelihood.max(), -150))
-    axes.scatter(*np.random.default_rng(0).standard_normal((2, 300)), s=2.2, c=INK, linewidths=0)
+    across, up = np.random.default_rng(0).standard_normal((2, 300))
+    axes.scatter(across, up, s=2.2, c=INK, linewidths=0)
     _region(axes, spot)
     show_tiles(figure, 585, 150, 140, x.reshape(1, 1, 28, 28), 1)
     write(figure, 655, 128, "$x$", ha="center")
@@ -129,7 +130,8 @@ def _near(axes: Axes, x: np.ndarray, reach: float, labels: bool = False) -> None
     middle = (probability @ grid().z + mu) / 2
     _heat(axes, np.sqrt(probability))
     for width in (1, 2):
-        axes.add_patch(Ellipse(mu, *(2 * width * sigma), fill=False, edgecolor=Q_COLOUR, linewidth=1.3))
+        across, up = 2 * width * sigma
+        axes.add_patch(Ellipse((mu[0], mu[1]), across, up, fill=False, edgecolor=Q_COLOUR, linewidth=1.3))
     axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
     axes.spines[:].set_visible(True)
     if labels:

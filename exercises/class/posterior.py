@@ -1,7 +1,7 @@
 """log p(x) and the true posterior p(z|x) of a VAE with two latents, by adding up over a fine grid of z.
 
 With two latents the integral over z is a sum that one can do, so that the slides can show what the ELBO misses.
-Images are black or white here: then the Bernoulli likelihood is a probability, and log p(x) means what it says.
+Images are black or white here: then the Bernoulli likelihood is a probability, and log p(x) is one of an image.
 """
 
 import functools

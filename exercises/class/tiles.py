@@ -46,7 +46,7 @@ def causes() -> Picture:
 
 
 def draws() -> Picture:
-    """An image; what the decoder says of several z from q(z|x); and pixels drawn from one p(x|z)."""
+    """An image; the decoded means of several z from q(z|x); and pixels drawn from one p(x|z)."""
     model, rng, columns = vae(1.0, LATENTS)[0], np.random.default_rng(0), 8
     x = glyphs("test").images[[12]]
     mu, logvar = model.encode(x)

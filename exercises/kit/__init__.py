@@ -1,1 +1,1 @@
-"""The machinery behind the exercises: what one is made of, how an answer is observed, compared and diagnosed."""
+"""The checker behind the exercises: the parts of one, its check, the diagnosis, and the learner's answers."""

@@ -1,37 +1,60 @@
-"""The learner's folder: where it lies, how it is filled, and the rule that nothing ever overwrites an answer."""
+"""The learner's answers: their folder, the stubs that it is filled with, and the progress remembered beside them.
 
+Nothing overwrites an answer. A pass counts for the content of the answer and of the exercise: after a change of
+either, the answer has to be checked again.
+"""
+
+import contextlib
 import dataclasses
 import datetime
+import json
+import os
 import re
+import secrets
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from exercises.kit.catalogue import COURSE, Entry, catalogue, content_hash
-from exercises.kit.progress import Progress
+from exercises.kit.text import shown
 from foundation.errors import InputError
-from foundation.files import cannot_write
+from foundation.files import cannot_write, write_json
 
 FOLDER = "my_answers"
 ANSWER_NAME = re.compile(r"\d\d_[a-z0-9_]+\.py")
+PROGRESS_FILE, LOCK_FILE = ".progress.json", ".progress.lock"
+LOCK_SECONDS = 10.0
+"""The longest wait for another process that writes the progress; each holds it for milliseconds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """A folder with one file per exercise, and what is remembered about them."""
+    """A folder with one file per exercise."""
 
     folder: Path
 
     def path(self, entry: Entry) -> Path:
-        """Where the answer to an exercise lies, or would lie."""
+        """The file of an answer, whether it exists or not."""
         return self.folder / f"{entry.name}.py"
 
     def existing(self, entry: Entry) -> Path:
-        """The answer's file. Raises InputError where there is none."""
+        """The file of an answer. Raises InputError where there is none."""
         path = self.path(entry)
         if not path.is_file():
             raise InputError(f"{shown(path)}: expected an answer, found none; vae-ladder start puts the stub there")
         return path
 
-    def progress(self) -> Progress:
+    def content(self, entry: Entry) -> str:
+        """A hash of an answer. Raises InputError where it cannot be read."""
+        try:
+            return content_hash(self.path(entry))
+        except OSError as error:
+            raise InputError(f"{shown(self.path(entry))}: cannot be read ({error.strerror or error})") from error
+
+    def progress(self) -> "Progress":
         return Progress.load(self.folder)
 
     def strays(self) -> list[Path]:
@@ -45,88 +68,117 @@ def open_answers(folder: Path | None) -> Answers:
     """The answers in a folder, by default my_answers. Raises InputError where it is not there."""
     chosen = default_folder() if folder is None else folder
     if not chosen.is_dir():
-        option = "" if folder is None else f" --to {chosen}"
-        raise InputError(f"answers: expected a folder {shown(chosen)}, found none; vae-ladder start{option} makes it")
+        where = f"{FOLDER} here or in a folder above" if folder is None else str(shown(folder))
+        option = "" if folder is None else f" --to {shlex.quote(str(folder))}"
+        raise InputError(f"answers: expected a folder {where}, found none; vae-ladder start{option} makes it")
     return Answers(chosen.resolve())
 
 
 def default_folder() -> Path:
-    """my_answers in the working directory if there is one, else beside the exercises, so that any directory will do."""
-    here = Path.cwd() / FOLDER
-    return here if here.is_dir() else COURSE.parent / FOLDER
+    """The nearest my_answers: in the working directory or a folder above it; where there is none, a new one here.
+
+    Raises InputError where the working directory has been removed.
+    """
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise InputError(f"working directory: expected one that exists, got one that is gone ({error})") from error
+    return next((path / FOLDER for path in (here, *here.parents) if (path / FOLDER).is_dir()), here / FOLDER)
 
 
 @dataclasses.dataclass(frozen=True)
 class Started:
-    """What `start` did."""
+    """The result of `start`."""
 
     copied: list[Entry]
     kept: list[Entry]
     notes: list[str]
-    """What a learner should know about answers that were there before."""
+    """Lines about answers that were there before and whose exercise has changed."""
 
 
 def start(folder: Path) -> tuple[Answers, Started]:
-    """Copy every stub whose answer is not there yet; answers that are there stay as they are.
+    """Copy every stub whose answer is not there yet; existing answers stay as they are.
 
-    Raises InputError where the folder cannot be written.
+    Raises InputError where the folder cannot be written or lies in the course itself.
     """
+    if folder.resolve().is_relative_to(COURSE):
+        raise InputError(f"answers: expected a folder outside of the course, got {shown(folder)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
     answers = Answers(folder.resolve())
-    progress = answers.progress()
-    copied, kept = [], []
-    for entry in catalogue():
-        (copied if copy_stub(answers, progress, entry) else kept).append(entry)
-    progress.save()
+    progress, copied, kept = answers.progress(), list[Entry](), list[Entry]()
+    with progress.changing():
+        for entry in catalogue():
+            (copied if copy_stub(answers, progress, entry) else kept).append(entry)
     changed = [note for entry in kept if (note := change_of(answers, progress, entry))]
     return answers, Started(copied, kept, changed + [stray_note(answers, path) for path in answers.strays()])
 
 
-def copy_stub(answers: Answers, progress: Progress, entry: Entry) -> bool:
-    """Put the stub where the answer will be and remember which it was; False where something is there already."""
+def copy_stub(answers: Answers, progress: "Progress", entry: Entry) -> bool:
+    """Copy the stub to the answer's place and record its hash; False where there is an answer already.
+
+    The file appears whole or not at all. The caller holds `progress.changing()`.
+    """
     path = answers.path(entry)
     if path.is_symlink() or path.exists():
         return False
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(path, "xb") as file:  # x: fails rather than overwrite, whoever was quicker
-            file.write(entry.stub.read_bytes())
+        temporary.write_bytes(entry.stub.read_bytes())
+        _rename_new(temporary, path)
+    except FileExistsError:  # another process was faster
+        return False
     except OSError as error:
         raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
     progress.record(entry.name).stub = entry.stub_hash()
     return True
 
 
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename a file. Raises FileExistsError rather than replace another."""
+    if os.name == "nt":
+        os.rename(temporary, path)  # on Windows, this does not replace
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        os.rename(temporary, path)
+
+
 def reset(answers: Answers, entry: Entry) -> Path | None:
-    """Begin an exercise anew; the old answer is kept under a name with a time stamp, which is returned."""
-    path, kept = answers.path(entry), None
-    if path.exists():
-        kept = _time_stamped(path)
-        try:
-            path.rename(kept)
-        except OSError as error:
-            raise cannot_write(kept, error) from error
-    progress = answers.progress()
-    progress.forget(entry.name)
-    copy_stub(answers, progress, entry)
-    progress.save()
+    """Copy the stub anew; the old answer is kept under a name with a time stamp, which is returned."""
+    path, kept, progress = answers.path(entry), None, answers.progress()
+    with progress.changing():
+        if path.exists():
+            kept = _time_stamped(path)
+            try:
+                path.rename(kept)
+            except OSError as error:
+                raise cannot_write(kept, error) from error
+        progress.forget(entry.name)
+        copy_stub(answers, progress, entry)
     return kept
 
 
 def _time_stamped(path: Path) -> Path:
-    """A name beside `path` that is free."""
+    """A free name beside `path`."""
     stem = f"{path.stem}.{datetime.datetime.now():%Y-%m-%d_%H%M%S}"
     names = [f"{stem}{path.suffix}", *(f"{stem}_{number}{path.suffix}" for number in range(2, 100))]
     return next(path.with_name(name) for name in names if not path.with_name(name).exists())
 
 
-def change_of(answers: Answers, progress: Progress, entry: Entry) -> str:
+def change_of(answers: Answers, progress: "Progress", entry: Entry) -> str:
     """A line about an exercise whose stub has changed since the answer was begun, or nothing."""
-    began = progress.record(entry.name).stub
-    current = entry.stub_hash()
-    if not began or began == current or content_hash(answers.path(entry)) == current:
+    began, current, path = progress.record(entry.name).stub, entry.stub_hash(), answers.path(entry)
+    if not began or began == current or not path.is_file() or content_hash(path) == current:
         return ""
     return (
         f"{entry.name} has a new stub since you began; your answer stays as it is "
@@ -146,7 +198,135 @@ def stray_note(answers: Answers, path: Path) -> str:
     return f"{path.name} stays as it is, but the course has no such exercise any more"
 
 
-def shown(path: Path) -> Path:
-    """A path as a message shows it: short where it lies below the working directory."""
-    path = path.absolute()
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+# Progress
+
+
+@dataclasses.dataclass
+class Record:
+    """The progress of one exercise."""
+
+    stub: str = ""
+    """Hash of the stub that the answer came from."""
+    answer: str = ""
+    """Hash of the answer that was last checked."""
+    exercise: str = ""
+    """Hash of the exercise that it was checked against."""
+    outcome: str = ""
+    """Outcome of that check."""
+    solved: bool = False
+    """Whether any answer ever passed."""
+    hints: int = 0
+    """The number of hints given."""
+    gave_up: bool = False
+    """Whether the solution was shown before a pass."""
+
+
+@dataclasses.dataclass
+class Progress:
+    """The records of one folder of answers, by exercise name; `changing` keeps several processes apart."""
+
+    folder: Path
+    records: dict[str, Record]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Progress":
+        """Read the records; none where none are written yet. Raises InputError for another kind of file."""
+        return cls(folder, _read_records(folder / PROGRESS_FILE))
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Read the records again, let the block change them, and write them, while no other process does.
+
+        Raises InputError where the folder is gone or cannot be written.
+        """
+        if not self.folder.is_dir():  # a lock would make it
+            raise InputError(f"answers: expected a folder {shown(self.folder)}, found none")
+        with _locked(self.folder / LOCK_FILE):
+            self.records = _read_records(self.folder / PROGRESS_FILE)
+            yield
+            write_json(self.folder / PROGRESS_FILE, self.records)
+
+    def record(self, name: str) -> Record:
+        """The record of an exercise, new where there was none."""
+        return self.records.setdefault(name, Record())
+
+    def forget(self, name: str) -> None:
+        """Remove the record of the answer, but keep that the exercise was solved and which hints were given."""
+        old = self.record(name)
+        self.records[name] = Record(solved=old.solved, hints=old.hints, gave_up=old.gave_up)
+
+    def remember(self, entry: Entry, content: str, outcome: str) -> None:
+        """Write down the outcome of a check of the answer with this content hash."""
+        with self.changing():
+            record = self.record(entry.name)
+            record.answer, record.exercise, record.outcome = content, entry.hash(), outcome
+            record.solved |= outcome == "PASS"
+
+    def next_hint(self, entry: Entry) -> tuple[int, str]:
+        """The number and text of the next hint, after the last one that one again; writes down that it was given."""
+        hints = entry.load().hints
+        with self.changing():
+            record = self.record(entry.name)
+            record.hints = min(record.hints + 1, len(hints))
+        return record.hints, hints[record.hints - 1]
+
+    def give_up(self, entry: Entry) -> None:
+        """Write down that the solution was shown before a pass."""
+        with self.changing():
+            self.record(entry.name).gave_up = True
+
+    def state(self, entry: Entry) -> str:
+        """PASS, WRONG, NOT MEASURED or NOT WRITTEN YET as last checked, or in words why that does not hold."""
+        record, answer = self.record(entry.name), self.folder / f"{entry.name}.py"
+        if not answer.is_file():
+            return "not started"
+        content = content_hash(answer)
+        if content == entry.stub_hash():
+            return "NOT WRITTEN YET"
+        if not record.outcome:
+            return "not checked"
+        if content != record.answer:
+            return f"changed since {record.outcome}"
+        return record.outcome if entry.hash() == record.exercise else f"exercise changed since {record.outcome}"
+
+    def next(self, entries: list[Entry]) -> Entry | None:
+        """The first exercise without a pass; those that cannot be measured here come last. None at the course's end."""
+        states = {entry: self.state(entry) for entry in entries}
+        open_ones = [entry for entry, state in states.items() if state != "PASS"]
+        return min(open_ones, key=lambda entry: (states[entry] == "NOT MEASURED", entry.name), default=None)
+
+
+def _read_records(path: Path) -> dict[str, Record]:
+    if not path.exists():
+        return {}
+    known = {field.name for field in dataclasses.fields(Record)}
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Record(**{key: value for key, value in fields.items() if key in known})
+            for name, fields in content.items()
+        }
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: expected the progress that vae-ladder wrote; delete the file to begin counting anew ({error})"
+        ) from error
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs. A file system that has no locks is used without."""
+    lock = FileLock(path, timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"{shown(path)}: expected it free within {LOCK_SECONDS:g} s, held by another process"
+        ) from error
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,4 +1,4 @@
-"""The exercises that exist: every folder NN_name with an exercise.py. Nothing lists them by hand."""
+"""The exercises of the course: every folder NN_name that contains an exercise.py."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ FOLDER_NAME = re.compile(r"\d\d_[a-z0-9_]+")
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One exercise by its place; its module is imported only by `load`."""
+    """One exercise by its name. Only `load` imports its module."""
 
     name: str
     """The folder's name, such as "04_kl"."""
@@ -32,12 +32,12 @@ class Entry:
 
     @property
     def page(self) -> Path:
-        """What the learner reads first."""
+        """The page to read first."""
         return COURSE / f"{self.name}.md"
 
     @property
     def stub(self) -> Path:
-        """What the learner begins with."""
+        """The file that becomes the learner's answer."""
         return self.folder / "stub.py"
 
     @functools.cached_property
@@ -51,22 +51,22 @@ class Entry:
         return importlib.import_module(f"exercises.{self.name}.exercise").exercise
 
     def given(self) -> set[str]:
-        """The names of the helpers that the stub gives to the learner."""
+        """The names of the helper functions that the stub provides: those that begin with an underscore."""
         text = self.stub.read_text(encoding="utf-8") if self.stub.is_file() else ""
         return set(re.findall(r"^def (_\w+)", text, re.MULTILINE))
 
     def stub_hash(self) -> str:
-        """Changes when the stub does."""
+        """A hash of the stub."""
         return content_hash(self.stub)
 
     def hash(self) -> str:
-        """Changes when anything in the exercise's folder does; its page may be reworded freely."""
+        """A hash of everything in the exercise's folder; the page is outside of it and may be reworded."""
         files = sorted(path for path in self.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         return content_hash(*files)
 
 
 def content_hash(*files: Path) -> str:
-    """A short hash of the files' contents; line ends do not count, so that it is the same on every system."""
+    """A short hash of the files' contents. Line ends do not count, so it is the same on every system."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).digest())
@@ -79,11 +79,20 @@ def catalogue() -> list[Entry]:
     return [Entry(name) for name in folders if FOLDER_NAME.fullmatch(name)]
 
 
+def is_checkout() -> bool:
+    """Whether the course belongs to a checkout of the repository, rather than to an installed package."""
+    return (COURSE.parent / "pyproject.toml").is_file()
+
+
 def find(name: str) -> Entry:
-    """An exercise by its name ("04_kl"), the part behind the number ("kl") or its number ("04", "4")."""
+    """An exercise by its name ("04_kl"), the part behind the number ("kl") or its number ("04", "4").
+
+    Raises InputError where there is none.
+    """
     entries = catalogue()
     wanted = name.strip().removesuffix(".py").removesuffix(".md")
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() else None
     for entry in entries:
-        if wanted in (entry.name, entry.name[3:]) or (wanted.isdigit() and int(wanted) == int(entry.number)):
+        if wanted in (entry.name, entry.name[3:]) or number == int(entry.number):
             return entry
     raise InputError(f"exercise: expected one of {', '.join(entry.name for entry in entries)}, got {name!r}")

@@ -1,92 +1,164 @@
-"""From an answer to a verdict: put all probes, find the first that fails, and say why as far as that is certain."""
+"""The verdict on an answer: run all probes, find the first that fails, and name the mistake where it is certain."""
 
 import dataclasses
 import secrets
-from typing import Any
+import traceback
+from typing import Any, Literal
 
 import numpy as np
 
 from exercises.kit.catalogue import Entry
-from exercises.kit.compare import Difference
+from exercises.kit.compare import Difference, common_factor, explain, same
 from exercises.kit.exercise import Exercise, Functions, Mistake
-from exercises.kit.look import Look, look_at, look_at_all, stored_observation
-from exercises.kit.mistakes import recognise
-from exercises.kit.observe import ABSENT, Call, measurable
-from exercises.kit.structure import common_factor, explain
-from exercises.kit.text import apart, describe, keys_apart, kind_of, path_text, place_of, signature_of
-from exercises.kit.traces import frames_of, function_that_raised, place_of_error
-from exercises.kit.verdict import Verdict
+from exercises.kit.observe import (
+    ABSENT,
+    Call,
+    Observation,
+    ProbeResult,
+    is_unstable,
+    measurable,
+    run_probe,
+    run_probes,
+    signatures_of,
+    stored_observation,
+)
+from exercises.kit.text import compare_keys, describe, describe_both, kind_of, path_text, place, place_of
 
 SEED = 0
-"""The seed of the numbers in messages: the same for everybody."""
+"""The seed of the first round, whose numbers the messages show: the same in every check."""
 NEW_ARRAY = "make new ones: no `+=`, no `out=`, no `x[...] =` on an argument"
-HARD_CODED = "right with the numbers of the first run, wrong with fresh ones: is a number written into the code?"
+HARD_CODED = "right with the numbers and sizes of the first run, wrong with fresh ones: is one written into the code?"
 UNKNOWN = "this mistake is not one that the exercise knows by name"
+Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check; the other fields are filled in as far as they apply."""
+
+    exercise: str
+    outcome: Outcome
+    probe: int = 0
+    """Number of the probe that is shown, from 1; 0 where there is none."""
+    probes: int = 0
+    """The number of probes of the exercise."""
+    about: str = ""
+    """The name of that probe."""
+    called: str = ""
+    got: str = ""
+    expected: str = ""
+    problem: str = ""
+    """What is wrong in words: an exception, a shape, the worst entry."""
+    mistake: str = ""
+    """The name of the stored mistake that gives exactly these results."""
+    explanation: str = ""
+    """Why the numbers show that mistake."""
+    note: str = ""
+    """Further information, with any outcome."""
+    where: str = ""
+    """file:line"""
+    traceback: str = ""
+    prints: str = ""
+    """The output of the answer."""
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Verdict":
+        return cls(**fields)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(label, text), most important first."""
+        labelled = [
+            ("called", self.called),
+            ("got", self.got),
+            ("expected", self.expected),
+            ("problem", self.problem),
+            ("mistake", self.mistake),
+            ("", self.explanation),
+            ("note", self.note),
+            ("where", self.where),
+        ]
+        return [(label, text) for label, text in labelled if text]
+
+    def __str__(self) -> str:
+        of = f", probe {self.probe} of {self.probes}: {self.about}" if self.probe else ""
+        return "\n".join([f"{self.outcome}  {self.exercise}{of}", *(f"  {a:<9} {b}" for a, b in self.lines())])
 
 
 def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...] | None = None) -> Verdict:
-    """Check an answer: with the same numbers for everybody, then with fresh ones, against hard-coded answers."""
-    looks = []
+    """Check an answer: with the same numbers in every check, then with fresh ones, against hard-coded answers."""
     seeds = seeds or (SEED, 1 + secrets.randbelow(2**32))
+    try:
+        return _diagnose(name, exercise, functions, seeds)
+    finally:  # fresh numbers are used once, and a notebook would keep those of every check
+        for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
+            exercise.observed.pop(key, None)
+
+
+def _diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...]) -> Verdict:
+    results = []
     for seed in seeds:
-        looks = look_at_all(exercise, functions, seed)
-        if any(look.wrong() for look in looks):
-            verdict = _wrong(name, exercise, functions, looks)
+        results = run_probes(exercise, functions, seed)
+        if any(result.wrong() for result in results):
+            verdict = _wrong(name, exercise, functions, results)
             hard_coded = seed != seeds[0] and not verdict.mistake
             return dataclasses.replace(verdict, note=HARD_CODED) if hard_coded else verdict
-        if any(look.not_written() for look in looks):
-            return _not_written(name, exercise, looks)
+        if any(result.not_written() for result in results):
+            return _not_written(name, exercise, results)
     missing = sorted({probe.requires for probe in exercise.probes if not measurable(probe)})
     if missing:
-        counts = f"{len(looks)} of {len(exercise.probes)} probes pass"
+        counts = f"{len(results)} of {len(exercise.probes)} probes pass"
         note = f"{counts}; the others need {', '.join(missing)}, which is not installed"
         return Verdict(name, "NOT MEASURED", probes=len(exercise.probes), note=note)
-    note = f"{len(looks)} probes, with the usual numbers and with fresh ones"
+    note = f"{len(results)} probes, with the usual numbers and sizes and with fresh ones"
     return Verdict(name, "PASS", probes=len(exercise.probes), note=note)
 
 
 def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: int) -> Verdict:
-    """Look at one probe alone, counted from 1, with the numbers of the message; a verdict on no more than that."""
+    """The verdict on one probe alone, counted from 1, with the numbers that the messages show."""
     probe, index = exercise.probes[number - 1], number - 1
-    found = {"probe": number, "probes": len(exercise.probes), "about": probe.name}
+    unknown = Verdict(name, "NOT WRITTEN YET", probe=number, probes=len(exercise.probes), about=probe.name)
     if not measurable(probe):
-        return Verdict(name, "NOT MEASURED", note=f"{probe.requires} is not installed", **found)
-    look = look_at(exercise, functions, index, SEED)
-    if look.not_written():
-        return Verdict(name, "NOT WRITTEN YET", **found)
-    if look.fails():
-        return dataclasses.replace(_wrong(name, exercise, functions, [look]), mistake="", tell="", note="")
-    call = look.seen.calls[-1] if look.seen.calls else None
-    called = _called(call, look.seen.count) if call else ""
-    came, expected = describe(look.seen.value), describe(look.expected.value)
-    return Verdict(name, "PASS", called=called, came=came, expected=expected, **found)
+        return dataclasses.replace(unknown, outcome="NOT MEASURED", note=f"{probe.requires} is not installed")
+    result = run_probe(exercise, functions, index, SEED)
+    if result.not_written():
+        return unknown
+    if result.fails():
+        return dataclasses.replace(_wrong(name, exercise, functions, [result]), mistake="", explanation="", note="")
+    call = result.observed.calls[-1] if result.observed.calls else None
+    called = _called(call, result.observed.count) if call else ""
+    got, expected = describe(result.observed.value), describe(result.expected.value)
+    return dataclasses.replace(unknown, outcome="PASS", called=called, got=got, expected=expected)
 
 
-def _not_written(name: str, exercise: Exercise, looks: list[Look]) -> Verdict:
+def _not_written(name: str, exercise: Exercise, results: list[ProbeResult]) -> Verdict:
     """Nothing is wrong, but something is still missing."""
-    stopped = {
-        function_that_raised(look.seen.error, exercise.solution) or look.seen.raised_in: str(look.seen.error)
-        for look in looks
-        if look.not_written()
-    }
+    stopped = {}
+    for result in results:
+        error = result.observed.error
+        if isinstance(error, NotImplementedError):
+            stopped[function_that_raised(error, exercise.solution) or result.observed.raised_in] = str(error)
     missing = [function for function in exercise.solution if function in stopped]
     absent = [function for function in missing if stopped[function].startswith(ABSENT)]
-    right = sum(not look.fails() for look in looks)
-    notes = [f"{right} of {len(looks)} probes pass; still to write: {', '.join(missing)}"] if right else []
+    right = sum(not result.fails() for result in results)
+    notes = [f"{right} of {len(results)} probes pass; still to write: {', '.join(missing)}"] if right else []
     notes += [f"the answer has no function {', '.join(absent)}"] if absent else []
     return Verdict(name, "NOT WRITTEN YET", probes=len(exercise.probes), note="; ".join(notes))
 
 
-def _wrong(name: str, exercise: Exercise, functions: Functions, looks: list[Look]) -> Verdict:
-    """The verdict about the first probe that fails, with all that the others add to it."""
-    first, mistake = recognise(exercise, looks)
-    call, came, expected, problem = _what_is_wrong(first)
+def _wrong(name: str, exercise: Exercise, functions: Functions, results: list[ProbeResult]) -> Verdict:
+    """The verdict on the first probe that fails, with all that the others add to it."""
+    first, mistake = recognise(exercise, results)
+    observed, found = first.observed, first.difference
+    call, got, expected, problem = _what_is_wrong(first)
     if mistake is None:
-        problem = _factor(first, looks) or problem
-    elif first.difference is not None and first.difference.kind in ("shape", "value"):
-        problem = ""  # its name says it better
+        problem = _factor(first, results) or problem
+    elif found is not None and found.kind in ("shape", "value"):
+        problem = ""  # the mistake's name says more
     explained = stored_observation(exercise, first.index, first.seed[0], mistake).mutated
-    if first.difference is not None and (besides := first.seen.mutated - explained):
+    if found is not None and (besides := observed.mutated - explained):
         problem = "; ".join(filter(None, [problem, f"besides, {_mutation(besides)}: {NEW_ARRAY}"]))
     return Verdict(
         name,
@@ -94,112 +166,226 @@ def _wrong(name: str, exercise: Exercise, functions: Functions, looks: list[Look
         probe=first.index + 1,
         probes=len(exercise.probes),
         about=first.probe.name,
-        called=_called(call, first.seen.count) if call else first.probe.name,
-        came=came,
+        called=_called(call, observed.count) if call else first.probe.name,
+        got=got,
         expected=expected,
         problem=problem,
         mistake=mistake.name if mistake else "",
-        tell=_tell(mistake, first, came, expected) if mistake else "",
+        explanation=_explanation(mistake, first, got, expected) if mistake else "",
         note=UNKNOWN if mistake is None and _by_value(first) else "",
         where=_place(first, call, functions, Entry(name).given()),
-        traceback=frames_of(first.seen.error, functions) if first.seen.error else "",
+        traceback=format_traceback(observed.error, functions) if observed.error else "",
     )
 
 
-def _tell(mistake: Mistake, look: Look, came: str, expected: str) -> str:
-    """What gives the mistake away, with the bare values: "2", not "loss = 2"."""
-    label = path_text(look.difference.path, look.probe.parts) if look.difference else ""
-    came, expected = (text.removeprefix(f"{label} = ") for text in (came, expected))
-    return mistake.tell.replace("{came}", came).replace("{expected}", expected)
+def _explanation(mistake: Mistake, result: ProbeResult, got: str, expected: str) -> str:
+    """The mistake's explanation with the bare values filled in: "2", not "loss = 2"."""
+    label = path_text(result.difference.path, result.probe.parts) if result.difference else ""
+    got, expected = (text.removeprefix(f"{label} = ") for text in (got, expected))
+    return mistake.explanation.replace("{got}", got).replace("{expected}", expected)
 
 
-def _by_value(look: Look) -> bool:
-    """Whether it is the numbers that are wrong, of which the exercise knows some by name; a text speaks for itself."""
-    found = look.difference
-    if found is None or look.seen.unstable or isinstance(found.expected, str):
+def _by_value(result: ProbeResult) -> bool:
+    """Whether numbers are wrong, of which the exercise knows some by name; a text explains itself."""
+    found = result.difference
+    if found is None or result.observed.unstable or isinstance(found.expected, str):
         return False
     return found.kind in ("shape", "finite", "value")
 
 
 def _called(call: Call, count: int) -> str:
-    return signature_of(call) + (f" and {count - 1} more" if count > 1 else "")
+    return f"{call} and {count - 1} more" if count > 1 else str(call)
 
 
-def _place(look: Look, call: Call | None, functions: Functions, given: set[str]) -> str:
+def _place(result: ProbeResult, call: Call | None, functions: Functions, given: set[str]) -> str:
     """file:line of the exception in the learner's code, or of the function that was called."""
-    place = place_of_error(look.seen.error, functions, given) if look.seen.error else ""
-    return place or (place_of(functions[call.function]) if call and call.function in functions else "")
+    error = result.observed.error
+    found = place_of_error(error, functions, given) if error else ""
+    return found or (place_of(functions[call.function]) if call and call.function in functions else "")
 
 
-def _what_is_wrong(look: Look) -> tuple[Call | None, str, str, str]:
-    """The call to show, what came, what was expected, and the problem in words."""
-    seen, found = look.seen, look.difference
-    call = seen.calls[-1] if seen.calls else None
-    if seen.error is not None:
-        # The probe stumbled over a result: say which, not how it fell.
-        if not seen.raised_in and (unfit := look.unfit_result()):
-            return unfit[0], *_difference(unfit[1], look)
-        text = f"{type(seen.error).__name__}: {' '.join(str(seen.error).split())}".removesuffix(": ")
-        if not seen.raised_in:
-            return call, text, "no exception", "the check stumbled over what the answer returned"
-        awaited = look.awaited()
+def _what_is_wrong(result: ProbeResult) -> tuple[Call | None, str, str, str]:
+    """The call to show, the result, the expected result, and the problem in words."""
+    observed, found = result.observed, result.difference
+    call = observed.calls[-1] if observed.calls else None
+    if observed.error is not None:
+        # Where the probe itself raised the exception, an unfit result is the cause to show.
+        if not observed.raised_in and (unfit := result.unfit_result()):
+            return unfit[0], *_difference(unfit[1], result)
+        text = f"{type(observed.error).__name__}: {' '.join(str(observed.error).split())}".removesuffix(": ")
+        if not observed.raised_in:
+            return call, text, "no exception", "the check could not use what the answer returned"
+        awaited = result.expected_of_failed_call()
         expected = "a result" if awaited is None else kind_of(awaited)
         return call, text, expected, "the call ended with an exception"
-    return call, *(_side_effect(look) if found is None or seen.unstable else _difference(found, look))
+    if found is None or observed.unstable:
+        return call, *_side_effect(result)
+    return call, *_difference(found, result)
 
 
-def _difference(found: Difference, look: Look) -> tuple[str, str, str]:
-    """What came, what was expected, and the problem in words, for one place in the result."""
-    came, expected = apart(found.came, found.expected)
-    problem = explain(found, look.probe.tolerance)
+def _difference(found: Difference, result: ProbeResult) -> tuple[str, str, str]:
+    """The result, the expected result, and the problem in words, for one place."""
+    got, expected = describe_both(found.got, found.expected)
+    problem = explain(found, result.probe.tolerance)
     if found.kind in ("type", "shape"):
-        came, expected = kind_of(found.came), kind_of(found.expected)
-        if isinstance(found.came, dict) and isinstance(found.expected, dict):
-            came = keys_apart(found.came, found.expected)
-        problem = problem or _advice(found.came)
+        got, expected = kind_of(found.got), kind_of(found.expected)
+        if isinstance(found.got, dict) and isinstance(found.expected, dict):
+            got = compare_keys(found.got, found.expected)
+        problem = problem or _advice(found.got)
     elif found.kind == "dtype":
         expected = str(np.asarray(found.expected).dtype)
-        came = f"{kind_of(found.came)}, {np.asarray(found.came).dtype}"
+        got = f"{kind_of(found.got)}, {np.asarray(found.got).dtype}"
         entry = {"b": "True or False", "i": "a whole number"}.get(np.asarray(found.expected).dtype.kind)
         problem = (
             f"every entry should be {entry}" if entry else f"the arguments are {expected}, and so should the result be"
         )
     elif found.kind == "finite":
         problem = "the result holds NaN or infinity"
-    label = path_text(found.path, look.probe.parts)
-    return *(f"{label} = {text}" if label else text for text in (came, expected)), problem
+    label = path_text(found.path, result.probe.parts)
+    if label:
+        got, expected = f"{label} = {got}", f"{label} = {expected}"
+    return got, expected, problem
 
 
-def _side_effect(look: Look) -> tuple[str, str, str]:
-    """The values may be right, and yet the function does what a function should not do."""
-    if look.seen.unstable:
-        problem = "a second call with the same arguments gives something else: draw no random numbers, keep no state"
-        return f"{describe(look.seen.value)}, then something else", describe(look.expected.value), problem
-    if look.seen.mutated:
-        return _mutation(look.seen.mutated), "arguments as they were", NEW_ARRAY
-    came = f"a result of {look.overwritten} that a later call overwrites"
-    return came, "a new array from each call", "the function returns the same array every time"
+def _side_effect(result: ProbeResult) -> tuple[str, str, str]:
+    """The values may be right, but the function has an effect that a function should not have."""
+    if result.observed.unstable:
+        problem = "a second call with the same arguments gives another result: draw no random numbers, keep no state"
+        return f"{describe(result.observed.value)}, then something else", describe(result.expected.value), problem
+    if result.observed.mutated:
+        return _mutation(result.observed.mutated), "arguments as they were", NEW_ARRAY
+    got = f"a result of {result.overwritten} that a later call overwrites"
+    return got, "a new array from each call", "the function returns the same array every time"
 
 
 def _mutation(arguments: set[str]) -> str:
     return f"{', '.join(sorted(arguments))} {'was' if len(arguments) == 1 else 'were'} changed in place"
 
 
-def _advice(came: Any) -> str:
-    if came is None:
+def _advice(got: Any) -> str:
+    if got is None:
         return "is the `return` missing?"
-    return "return an array, or a tuple where several results are asked for" if isinstance(came, list) else ""
+    return "return an array, or a tuple where several results are asked for" if isinstance(got, list) else ""
 
 
-def _factor(first: Look, looks: list[Look]) -> str:
+def _factor(first: ProbeResult, results: list[ProbeResult]) -> str:
     """One factor or offset for every value of the first wrong tensor, here and in the probes like this one."""
-    if first.difference is None or first.difference.kind != "value" or first.seen.unstable:
+    if first.difference is None or first.difference.kind != "value" or first.observed.unstable:
         return ""
     pairs = []
-    for look in looks:
-        found = look.difference
+    for result in results:
+        found = result.difference
         if found is None or found.kind != "value":
             continue
-        if look.seen.functions == first.seen.functions and found.path == first.difference.path:
-            pairs.append((found.came, found.expected))
+        if result.observed.functions == first.observed.functions and found.path == first.difference.path:
+            pairs.append((found.got, found.expected))
     return common_factor(pairs)
+
+
+# Recognition of stored mistakes
+
+
+def recognise(exercise: Exercise, results: list[ProbeResult]) -> tuple[ProbeResult, Mistake | None]:
+    """The failing probe to show, and the stored mistake that explains it, if there is one.
+
+    A mistake is recognised where every probe that its functions take part in observes the same of the answer as of
+    the mistake, and no other mistake fits. Where arguments were changed in place and no mistake explains that, the
+    values alone are compared.
+    """
+    wrong = [result for result in results if result.wrong()]
+    mistake = _best_match(exercise, results, wrong)
+    if mistake is None and any(result.observed.mutated for result in wrong):
+        values = [result.without_mutation() for result in results]
+        wrong_values = [result for result in values if result.wrong()]
+        mistake = _best_match(exercise, values, wrong_values) if wrong_values else None
+        if mistake is not None:
+            return next(result for result in wrong if result.index == wrong_values[0].index), mistake
+    return wrong[0], mistake
+
+
+def _best_match(exercise: Exercise, results: list[ProbeResult], wrong: list[ProbeResult]) -> Mistake | None:
+    """The one stored mistake that explains the first failing probe, or None where there is none or more than one.
+
+    Of two that fit, one that also explains everything that the other explains, and more, is the right one.
+    """
+    explained = {}
+    for mistake in exercise.mistakes:
+        touched = probes_explained(exercise, mistake, results, wrong[0])
+        if touched is not None:
+            explained[mistake.name] = (mistake, {result.index for result in wrong} & touched)
+    for mistake, probes in explained.values():
+        others = [(other, theirs) for other, theirs in explained.values() if other is not mistake]
+        if all(_explains_more(mistake, probes, other, theirs) for other, theirs in others):
+            return mistake
+    return None
+
+
+def _explains_more(mistake: Mistake, probes: set[int], other: Mistake, theirs: set[int]) -> bool:
+    """Whether one fits better: it explains more, or as much with fewer wrong functions."""
+    return probes > theirs or (probes == theirs and mistake.functions.keys() < other.functions.keys())
+
+
+def probes_explained(
+    exercise: Exercise, mistake: Mistake, results: list[ProbeResult], first: ProbeResult
+) -> set[int] | None:
+    """The probes that the mistake's functions take part in, if all of them observe the same of it as of the answer.
+
+    Probes of functions that are not written yet do not count. None where one differs, and where the first failing
+    probe is not among them.
+    """
+    touched = [result for result in results if result.expected.functions & mistake.functions.keys()]
+    touched = [result for result in touched if not result.not_written()]
+    if first not in touched:
+        return None
+    for result in sorted(touched, key=lambda result: result is not first):  # first, since it decides most often
+        stored = stored_observation(exercise, result.index, result.seed[0], mistake)
+        if result.observed.unstable and stored.error is None:
+            functions, signatures = exercise.solution | mistake.functions, signatures_of(exercise.solution)
+            stored.unstable = is_unstable(stored, result.probe, functions, signatures, result.seed)
+        if not alike(result.observed, stored, result.probe.tolerance):
+            return None
+    return {result.index for result in touched}
+
+
+def alike(one: Observation, other: Observation, tolerance: float) -> bool:
+    """Whether two observations of a probe are the same."""
+    if one.error is not None or other.error is not None:
+        return type(one.error) is type(other.error) and str(one.error) == str(other.error)
+    if one.mutated != other.mutated or one.unstable != other.unstable:
+        return False
+    return one.unstable or same(one.value, other.value, tolerance)
+
+
+# Tracebacks without the kit's own lines
+
+
+def format_traceback(error: BaseException, functions: Functions) -> str:
+    """The traceback from the learner's first line on."""
+    files, trace = _files(functions), error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename not in files:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def place_of_error(error: BaseException, functions: Functions, given: set[str]) -> str:
+    """file:line of the learner's innermost line, or nothing where the exception came before it.
+
+    For an exception in a helper that the stub provides, the line that called the helper.
+    """
+    files, found = _files(functions), ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename in files:
+            if frame.f_code.co_name in given:
+                break
+            found = place(frame.f_code.co_filename, line)
+    return found
+
+
+def function_that_raised(error: BaseException, functions: Functions) -> str:
+    """The innermost of these functions that was running, by name; one may have called another."""
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((name for name in reversed(names) if name in functions), "")
+
+
+def _files(functions: Functions) -> set[str]:
+    return {f.__code__.co_filename for f in functions.values() if hasattr(f, "__code__")}

@@ -1,4 +1,4 @@
-"""What an exercise is made of. Its author fills these in; the rest of the kit only reads them."""
+"""The parts of an exercise. Its author fills them in; the rest of the kit reads them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,28 +7,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Functions = dict[str, Callable[..., Any]]
-"""The functions that an exercise asks for, by name."""
+"""Functions by name."""
 Observe = Callable[[Any, np.random.Generator], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """One question put to an answer. What the same question gets from the solution is what is expected."""
+    """One test of an answer. What it observes with the solution is the expected result."""
 
     name: str
-    """What is looked at, in a few words: "every latent at the prior"."""
+    """What is tested, in a few words: "every latent at the prior"."""
     observe: Observe
     """observe(answer, rng) -> tuples, dicts, arrays, numbers, bools or strings. `answer.kl` is the learner's `kl`."""
     tolerance: float = 1e-9
-    """Largest difference allowed, as a share of the largest expected entry of a tensor."""
+    """Largest difference allowed, relative to the largest expected entry of a tensor."""
     parts: tuple[str, ...] = ()
     """Names for the entries of a tuple, as in "dx, dweight, dbias"."""
     requires: str = ""
-    """A module without which this cannot be measured, such as "torch"."""
+    """A module that the probe needs, such as "torch"; without it the probe is not measured."""
 
 
 class Hints(NamedTuple):
-    """Three steps towards the answer, each given only when asked for."""
+    """Three hints, each shown only on request."""
 
     idea: str
     formula: str
@@ -37,39 +37,78 @@ class Hints(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that many people write, kept so that it can be told by its numbers."""
+    """A common wrong answer, stored so that a check can recognise it by its results."""
 
     name: str
-    """In a few words what was done: "forgot the factor ½"."""
+    """The error in a few words: "forgot the factor ½"."""
     functions: Functions
-    """The wrong functions; those of the solution that are not named here stay right."""
-    tell: str
-    """A sentence with what to look at; {came} and {expected} stand for the numbers of the first probe that differs."""
+    """The wrong functions; the solution supplies the others."""
+    explanation: str
+    """Why the numbers show this mistake; {got} and {expected} stand for those of the first probe that fails."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Exercise:
-    """One exercise. Its number and name are those of its folder, its title is the heading of its page."""
+    """One exercise. Its folder gives its number and name, its page the title."""
 
     solution: Functions
-    """Every function that the stub asks for: the rungs' own wherever they have it."""
+    """Every function that the stub asks for: a rung's own wherever a rung has it."""
     probes: tuple[Probe, ...]
-    """From the simplest to the hardest: the first that fails is the one that is shown."""
+    """From the simplest to the hardest: the first that fails is shown."""
     hints: Hints
     mistakes: tuple[Mistake, ...]
     alternatives: tuple[Functions, ...] = ()
-    """Other right answers; functions that are not named are those of the solution."""
+    """Other right answers; the solution supplies functions that are not named."""
     sources: tuple[Callable[..., Any], ...] = ()
-    """Functions of the rungs that the solution only calls, shown beside it by `vae-ladder solution`."""
-    seen: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
-    """What probes have seen of the solution and of the mistakes so far; it is the same in every check."""
+    """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too."""
+    observed: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    """Cache: what the probes observe of the solution and of the mistakes is the same in every check."""
+
+
+def mistakes_of(function: str, *rows: tuple[str, Callable[..., Any], str]) -> tuple[Mistake, ...]:
+    """Mistakes of one function, as rows of (name, wrong function, explanation)."""
+    return tuple(Mistake(f"{function}: {name}", {function: wrong}, explanation) for name, wrong, explanation in rows)
+
+
+class Axis(int):
+    """The size of an axis, which the checks draw anew, so that an answer for one size alone is refused."""
+
+
+def axes(*sizes: int) -> tuple[Axis, ...]:
+    """Sizes for `normal` and the like: `N, Z = axes(5, 3)`. In the first round of a check they are these numbers."""
+    return tuple(map(Axis, sizes))
+
+
+class Draws(np.random.Generator):
+    """The random numbers of one probe, and the sizes of its axes."""
+
+    def __init__(self, seed: int, probe: int) -> None:
+        """The seed 0 keeps every size as it is; with another one, each Axis gets another size."""
+        super().__init__(np.random.PCG64([seed, probe]))
+        self._sizes: dict[int, int] = {}
+        # Of its own, so that the random numbers do not depend on how many sizes are drawn.
+        self._size_draws = np.random.default_rng([seed, probe, 1]) if seed else None
+
+    def size(self, size: int) -> int:
+        """The size of an axis: at least 3, another one than `size`, the same at every call, no two axes alike."""
+        if not isinstance(size, Axis) or self._size_draws is None:
+            return int(size)
+        if size not in self._sizes:
+            free = [n for n in range(3, size + 9) if n != size and n not in self._sizes.values()]
+            self._sizes[size] = int(self._size_draws.choice(free[: max(size - 1, 2)]))
+        return self._sizes[size]
+
+
+def sized(rng: np.random.Generator, *shape: int) -> tuple[int, ...]:
+    """A shape whose axes have the sizes of this probe; for probes that draw arrays themselves."""
+    return tuple(rng.size(size) for size in shape) if isinstance(rng, Draws) else tuple(map(int, shape))
 
 
 def call(function: str, name: str = "", /, **arguments: Any) -> Probe:
     """A probe that calls one function: `call("linear_backward -> dx, dweight, dbias", dy=normal(3, 5), ...)`.
 
-    An argument is a value, or a function of the generator that draws it. Lists become float64 arrays. What stands
-    behind "->" names the entries of the result. The text of the call is made from the arguments.
+    An argument is a value, or a function of the generator that draws it. Lists become float64 arrays. The names
+    behind "->" are those of the result's entries.
     """
     function, _, parts = (part.strip() for part in function.partition("->"))
 
@@ -80,20 +119,25 @@ def call(function: str, name: str = "", /, **arguments: Any) -> Probe:
 
 
 def normal(*shape: int, scale: float = 1.0) -> Callable[[np.random.Generator], np.ndarray]:
-    """An argument drawn from N(0, scale^2), for `call`."""
-    return lambda rng: scale * rng.standard_normal(shape)
+    """An argument for `call`, drawn from N(0, scale^2). A size made by `axes` is drawn anew as well."""
+    return lambda rng: scale * rng.standard_normal(sized(rng, *shape))
 
 
 def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Callable[[np.random.Generator], np.ndarray]:
-    """An argument drawn evenly between low and high, for `call`."""
-    return lambda rng: rng.uniform(low, high, shape)
+    """An argument for `call`, drawn uniformly between low and high."""
+    return lambda rng: rng.uniform(low, high, sized(rng, *shape))
+
+
+def full(*shape: int, value: float) -> Callable[[np.random.Generator], np.ndarray]:
+    """An argument for `call` with this value in every entry, where its shape must fit random ones."""
+    return lambda rng: np.full(sized(rng, *shape), float(value))
 
 
 def away_from_zero(*shape: int, margin: float = 0.05) -> Callable[[np.random.Generator], np.ndarray]:
-    """An argument drawn from N(0, 1) with no entry nearer to 0 than `margin`, where ReLU has its kink."""
+    """An argument for `call`, drawn from N(0, 1), with every entry at least `margin` away from ReLU's kink at 0."""
 
     def draw(rng: np.random.Generator) -> np.ndarray:
-        x = rng.standard_normal(shape)
+        x = rng.standard_normal(sized(rng, *shape))
         return np.where(np.abs(x) < margin, np.copysign(margin, x), x)
 
     return draw

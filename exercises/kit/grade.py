@@ -1,4 +1,4 @@
-"""Checking the answers of many learners: each in a process of its own, on a copy, in an empty folder."""
+"""The check of many learners' answers: each in a process of its own, on a copy, in an empty folder."""
 
 import csv
 import dataclasses
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from exercises.kit.answers import ANSWER_NAME
+from exercises.kit.answers import ANSWER_NAME, FOLDER
 from exercises.kit.catalogue import Entry
-from exercises.kit.run import Limits, run
-from exercises.kit.verdict import Verdict
+from exercises.kit.check import Limits, check_answer
+from exercises.kit.diagnose import Verdict
 from foundation.errors import InputError
 from foundation.files import cannot_write, write_text
 
-FIELDS = ("learner", "exercise", "state", "mistake", "probe", "came", "expected", "problem")
+FIELDS = ("learner", "exercise", "state", "mistake", "probe", "got", "expected", "problem")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,23 +32,33 @@ class Grade:
 
 
 def learners_in(folders: tuple[Path, ...]) -> dict[str, Path]:
-    """The folder of each learner by name. A folder without answers, but with folders that have some, counts as those.
+    """The folder of each learner by name. A folder whose subfolders hold answers stands for these.
 
+    A learner's answers may lie in a folder my_answers below. Names that occur twice get the folders above in front.
     Raises InputError for a folder that is not there, or holds no answers.
     """
     if not folders:
         raise InputError("folder: expected at least one folder of answers, got none")
-    found: list[Path] = []
+    found: dict[Path, Path] = {}  # the learner's folder, and where the answers are
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"folder: expected answers in {folder}, found no such folder")
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _has_answers(path)]
-        if not _has_answers(folder) and not inside:
+        inside = [folder] if _has_answers(folder) else [path for path in sorted(folder.iterdir()) if path.is_dir()]
+        answers = {path: place for path in inside for place in (path, path / FOLDER) if _has_answers(place)}
+        if not answers:
             raise InputError(f"folder: expected files such as 04_kl.py in {folder}, found none")
-        found += [folder] if _has_answers(folder) else inside
-    found = list(dict.fromkeys(path.resolve() for path in found))
-    names = [path.name for path in found]
-    return {path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": path for path in found}
+        found |= {path.absolute(): place.resolve() for path, place in answers.items()}
+    return dict(zip(_short_names(list(found)), found.values(), strict=True))
+
+
+def _short_names(paths: list[Path]) -> list[str]:
+    """The last parts of each path, as many as distinguish it from the others."""
+    names = []
+    for path in paths:
+        ends = ["/".join(path.parts[-length:]) for length in range(1, len(path.parts) + 1)]
+        same = [sum(str(other).endswith(f"/{end}") for other in map(Path.as_posix, paths)) for end in ends]
+        names.append(next((end for end, count in zip(ends, same, strict=True) if count == 1), ends[-1]))
+    return names
 
 
 def _has_answers(folder: Path) -> bool:
@@ -58,7 +68,7 @@ def _has_answers(folder: Path) -> bool:
 def grade(
     learners: dict[str, Path], entries: list[Entry], limits: Limits, on_answer: Callable[[Grade], None]
 ) -> list[Grade]:
-    """Grade every exercise of every learner, several at a time; `on_answer` hears of each as it is done."""
+    """Grade every exercise of every learner, several at a time; `on_answer` is called with each result."""
 
     def one(task: tuple[str, Entry]) -> Grade:
         learner, entry = task
@@ -74,21 +84,21 @@ def grade(
 
 
 def grade_answer(learner: str, answer: Path, entry: Entry, limits: Limits) -> Grade:
-    """Check a copy of the answer's folder, so that whatever the answer writes is gone afterwards."""
+    """Check a copy of the answer's folder, so that nothing that the answer writes stays."""
     if not answer.is_file():
         return Grade(learner, entry.name, "MISSING")
     with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
         copy = Path(name).resolve() / "answers"
         copy.mkdir()
-        for file in answer.parent.glob("*.py"):
+        for file in filter(Path.is_file, answer.parent.glob("*.py")):  # an editor's lock is a link to nothing
             shutil.copyfile(file, copy / file.name)
-        verdict = run(entry, copy / answer.name, limits)
+        verdict = check_answer(entry, copy / answer.name, limits)
         where = verdict.where.replace(str(copy), str(answer.parent))
     return Grade(learner, entry.name, verdict.outcome, dataclasses.replace(verdict, where=where))
 
 
 def to_csv(grades: list[Grade]) -> str:
-    """One line for every learner and exercise, under a heading."""
+    """The grades as CSV: a heading, and a line for every learner and exercise."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
@@ -101,16 +111,16 @@ def _row(graded: Grade) -> tuple[str, ...]:
     if verdict is None:
         return *start, *[""] * (len(FIELDS) - len(start))
     probe = str(verdict.probe) if verdict.probe else ""
-    return *start, verdict.mistake, probe, verdict.came, verdict.expected, verdict.problem
+    return *start, verdict.mistake, probe, verdict.got, verdict.expected, verdict.problem
 
 
 def _cell(text: str) -> str:
-    """A spreadsheet takes text that begins like this for a formula: "-6", "+1 instead of -1", "=..."."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    """A cell that a spreadsheet does not take for a formula, as it would "-6", "+1 instead of -1" or "=..."."""
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text
 
 
 def check_writable(path: Path) -> None:
-    """Raise InputError now if the table could not be written in the end."""
+    """Raise InputError where the table could not be written, before any answer is graded."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -122,11 +132,11 @@ def check_writable(path: Path) -> None:
 
 
 def write_csv(path: Path, grades: list[Grade]) -> None:
-    """Write the table at once."""
+    """Write the table; the file appears whole or not at all."""
     write_text(path, to_csv(grades))
 
 
 def by_learner(grades: list[Grade]) -> Iterator[tuple[str, list[Grade]]]:
-    """The grades of each learner, in the order in which they came."""
+    """The grades of each learner, in the order of the list."""
     for learner in dict.fromkeys(graded.learner for graded in grades):
         yield learner, [graded for graded in grades if graded.learner == learner]

@@ -1,4 +1,4 @@
-"""Verdicts, hints and lists on a terminal: few colours, nothing that somebody wants to copy broken over lines."""
+"""Verdicts, hints and lists on a terminal, in few colours, and with no line break inside what may be copied."""
 
 import inspect
 import itertools
@@ -8,28 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
-from exercises.kit.answers import shown
+from exercises.kit.answers import Progress
 from exercises.kit.catalogue import Entry
-from exercises.kit.progress import Progress
-from exercises.kit.verdict import Verdict
+from exercises.kit.diagnose import Verdict
+from exercises.kit.grade import Grade, by_learner
+from exercises.kit.text import shown
 from foundation.console import say
 
 STYLES = {"PASS": "green", "WRONG": "red", "NOT MEASURED": "yellow", "NOT WRITTEN YET": "yellow", "MISSING": "yellow"}
+LETTERS = {"PASS": "✓", "WRONG": "x", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "-"}
 BAR, LABEL_WIDTH = 30, 12
 PRINTED_LINES, PRINTED_COLUMNS = 20, 200
-"""Of what an answer prints, shown after the verdict; --probe shows all."""
+"""The part of an answer's output that is shown after the verdict; --probe shows all of it."""
 
 
 def heading(console: Console, outcome: str, rest: str) -> None:
-    """The outcome in its colour, and what it is about."""
+    """Print the outcome in its colour, and its subject."""
     console.print(Text.assemble((outcome, f"bold {STYLES.get(outcome, 'default')}"), f"  {rest}"), soft_wrap=True)
 
 
 def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = False) -> None:
-    """Message first, then the place; the traceback only on request, the learner's prints last."""
+    """Print the message, then the place, the traceback on request, and the learner's output last."""
     rest = f"{verdict.exercise}, probe {verdict.probe} of {verdict.probes}: {verdict.about}"
     heading(console, verdict.outcome, rest if verdict.probe else verdict.exercise)
     for label, text in verdict.lines():
@@ -43,7 +47,7 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
 
 
 def _labelled(console: Console, label: str, text: str) -> None:
-    """A label and its text, which keeps to its own column where it takes more than one line."""
+    """Print a label and its text, which stays in its own column where it takes more than one line."""
     room = max(console.width - LABEL_WIDTH, 20)
     wrapped = (textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
     lines = itertools.chain.from_iterable(wrapped)
@@ -54,15 +58,13 @@ def _labelled(console: Console, label: str, text: str) -> None:
 
 
 def short_place(where: str) -> str:
-    """file:line with the file relative to the working directory where it lies below it."""
+    """file:line, with the file relative where it is below the working directory."""
     file, colon, line = where.rpartition(":")
-    if not (colon and line.isdigit() and Path(file).is_absolute()):
-        return where
-    return f"{shown(Path(file))}:{line}"
+    return f"{shown(Path(file))}:{line}" if colon and line.isdigit() and Path(file).is_absolute() else where
 
 
 def show_progress(console: Console, progress: Progress, entries: list[Entry]) -> None:
-    """The course with the state of every exercise."""
+    """Print the course with the state of every exercise."""
     following = progress.next(entries)
     states = [progress.state(entry) for entry in entries]
     name_width, state_width = max(len(entry.name) for entry in entries), max(map(len, states))
@@ -82,14 +84,14 @@ def _help_taken(progress: Progress, entry: Entry) -> str:
 
 
 def bar(progress: Progress, entries: list[Entry]) -> str:
-    """How much of the course has passed, as one line."""
+    """The share of the course that has passed, as one line."""
     passed = sum(progress.state(entry) == "PASS" for entry in entries)
     full = BAR * passed // max(len(entries), 1)
     return f"[{'#' * full}{'-' * (BAR - full)}] {passed} of {len(entries)} passed"
 
 
 def show_hint(console: Console, entry: Entry, number: int, text: str, last: bool) -> None:
-    """One hint, and whether there is another."""
+    """Print one hint, and how to get another."""
     heading(console, f"hint {number} of 3", entry.name)
     console.print(Text(text))
     if not last:
@@ -97,10 +99,44 @@ def show_hint(console: Console, entry: Entry, number: int, text: str, last: bool
 
 
 def show_source(console: Console, functions: list[Callable[..., Any]]) -> None:
-    """The source of each function under its file and line."""
+    """Print the source of each function under its file and line."""
     for function in functions:
         plain = inspect.unwrap(function)
         lines, first = inspect.getsourcelines(plain)
-        say(console, f"{shown(Path(inspect.getsourcefile(plain)))}:{first}", style="cyan")
+        say(console, f"{shown(Path(inspect.getfile(plain)))}:{first}", style="cyan")
         code = Syntax("", "python", theme="ansi_light", background_color="default").highlight("".join(lines))
         console.print(code, soft_wrap=True)
+
+
+def show_grades(console: Console, grades: list[Grade], entries: list[Entry]) -> None:
+    """Print learners by exercises, in a form that fits the console's width."""
+    table = _grade_table(grades, entries)
+    fits = Measurement.get(console, console.options.update(max_width=10**4), table).minimum <= console.width
+    console.print(table if fits else _narrow_grade_table(grades, entries))
+    say(console, "✓ pass   x wrong   ? not measured   · not written   - missing\n", style="dim")
+
+
+def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
+    """Learners by exercises, one letter a cell, and no name broken over lines."""
+    table = Table()
+    table.add_column("learner", no_wrap=True, min_width=max(len(graded.learner) for graded in grades))
+    for entry in entries:
+        table.add_column(entry.number, justify="center")
+    table.add_column("passed", justify="right")
+    for learner, own in by_learner(grades):
+        cells = [Text(LETTERS[graded.state], style=STYLES[graded.state]) for graded in own]
+        table.add_row(Text(learner), *cells, f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}")
+    return table
+
+
+def _narrow_grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
+    """The same in fewer columns of the terminal: the exercises as one column, their numbers read downwards."""
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("learner", overflow="fold")
+    table.add_column("passed", justify="right", no_wrap=True)
+    table.add_column("\n".join("".join(digits) for digits in zip(*(entry.number for entry in entries), strict=True)))
+    for learner, own in by_learner(grades):
+        letters = Text.assemble(*((LETTERS[graded.state], STYLES[graded.state]) for graded in own))
+        passed = f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}"
+        table.add_row(Text(learner), passed, letters)
+    return table

@@ -1,4 +1,4 @@
-"""Values, calls and places as a learner reads them: short, and never two different numbers that look alike."""
+"""Values and places in the source as short text, in which two different numbers never look alike."""
 
 import inspect
 from collections.abc import Callable, Collection
@@ -7,36 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from exercises.kit.observe import Call
-
 SMALL = 6
-"""Arrays with at most so many entries are written out."""
+"""The largest number of entries of an array that is written out."""
 FEW = 3
-"""Of the keys of a dict, so many are named."""
+"""The largest number of keys of a dict that are named."""
 LONGEST = 2000
-"""Characters of a string that are shown."""
+"""The largest number of characters of a string that are shown."""
 
 
 def number(value: Any, digits: int = 4) -> str:
     """A number with a few significant digits."""
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return str(value)
-    return f"{float(value) + 0.0:.{digits}g}"  # + 0.0: there is no -0 for a learner
+    return f"{float(value) + 0.0:.{digits}g}"  # + 0.0 turns -0 into 0
 
 
-def apart(came: Any, expected: Any) -> tuple[str, str]:
-    """Both as text, with as many digits as it takes to see the difference; of two arrays at its largest."""
-    if _is_number(came) and _is_number(expected):
+def describe_both(got: Any, expected: Any) -> tuple[str, str]:
+    """Two values with as many digits as show their difference; two arrays at the entry where it is largest."""
+    if _is_number(got) and _is_number(expected):
         for digits in range(4, 18):
-            one, other = number(came, digits), number(expected, digits)
+            one, other = number(got, digits), number(expected, digits)
             if one != other:
                 return one, other
-    one, other = describe(came), describe(expected)
-    if one == other and isinstance(came, np.ndarray) and came.shape == np.shape(expected) and came.ndim:
+    one, other = describe(got), describe(expected)
+    if one == other and isinstance(got, np.ndarray) and got.shape == np.shape(expected) and got.ndim:
         with np.errstate(invalid="ignore"):  # infinity minus itself, where both have it
-            off = np.where(came == expected, 0, np.abs(came - 1.0 * expected))
+            off = np.where(got == expected, 0, np.abs(got - 1.0 * expected))
         index = tuple(map(int, np.unravel_index(off.argmax(), off.shape)))
-        one, other = (f"{text} at {list(index)}" for text in apart(came[index], expected[index]))
+        one, other = (f"{text} at {list(index)}" for text in describe_both(got[index], expected[index]))
     return one, other
 
 
@@ -79,13 +77,8 @@ def _array(x: np.ndarray) -> str:
     return f"array {x.shape} [" + " ".join(number(value, 3) for value in x.flat[:3]) + " …]"
 
 
-def signature_of(call: Call) -> str:
-    """A call as it would be typed: kl(mu=full((5, 3), 2), logvar=full((5, 3), 0))."""
-    return f"{call.function}({', '.join(f'{name}={describe(value)}' for name, value in call.arguments.items())})"
-
-
 def kind_of(value: Any) -> str:
-    """What a value is, with its article: "an array of shape (5, 3)", "a number", "a tuple of 3"."""
+    """The kind of a value, with its article: "an array of shape (5, 3)", "a number", "a tuple of 3"."""
     if type(value) is np.ndarray and value.ndim:
         return f"an array of shape {value.shape}"
     if isinstance(value, bool | np.bool_):
@@ -99,22 +92,22 @@ def kind_of(value: Any) -> str:
     return "None" if value is None else f"an object of type {type(value).__name__}"
 
 
-def keys_apart(came: dict[Any, Any], expected: dict[Any, Any]) -> str:
-    """Which keys are too few or too many: "a dict, missing: 'fc.bias'; unknown: 'fc.b'"."""
-    missing = [key for key in expected if key not in came]
-    unknown = [key for key in came if key not in expected]
+def compare_keys(got: dict[Any, Any], expected: dict[Any, Any]) -> str:
+    """The missing and the unknown keys of a dict: "a dict, missing: 'fc.bias'; unknown: 'fc.b'"."""
+    missing = [key for key in expected if key not in got]
+    unknown = [key for key in got if key not in expected]
     parts = [f"{label}: {_names(keys)}" for label, keys in (("missing", missing), ("unknown", unknown)) if keys]
     return f"a dict, {'; '.join(parts)}"
 
 
 def _names(keys: Collection[Any]) -> str:
     """The first few keys."""
-    shown = ", ".join(repr(key) for key in list(keys)[:FEW]) or "nothing"
-    return shown + (f" and {len(keys) - FEW} more" if len(keys) > FEW else "")
+    text = ", ".join(repr(key) for key in list(keys)[:FEW]) or "nothing"
+    return text + (f" and {len(keys) - FEW} more" if len(keys) > FEW else "")
 
 
 def path_text(path: tuple[Any, ...], parts: tuple[str, ...] = ()) -> str:
-    """Where in a nested result: "dbias", "[2]", "weights.encoder"."""
+    """A place in a nested result: "dbias", "[2]", "weights.encoder"."""
     text = ""
     for depth, step in enumerate(path):
         if depth == 0 and isinstance(step, int) and step < len(parts):
@@ -127,15 +120,19 @@ def path_text(path: tuple[Any, ...], parts: tuple[str, ...] = ()) -> str:
 
 
 def place_of(function: Callable[..., Any]) -> str:
-    """file:line where a function is defined, or nothing where Python does not know."""
+    """file:line where a function is defined; empty for a function without source."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return "" if code is None else place(code.co_filename, code.co_firstlineno)
 
 
 def place(filename: str, line: int) -> str:
-    """file:line, short where the file lies below the working directory; a notebook's cell has no file."""
-    if not Path(filename).is_file():
-        return f"line {line} of the cell"
-    path = Path(filename).resolve()
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    return f"{shown}:{line}"
+    """file:line, relative where the file is below the working directory; a notebook's cell has no file."""
+    return f"{shown(Path(filename).resolve())}:{line}" if Path(filename).is_file() else f"line {line} of the cell"
+
+
+def shown(path: Path) -> Path:
+    """A path for a message: relative where it is below the working directory, else absolute."""
+    try:
+        return path.absolute().relative_to(Path.cwd())
+    except (ValueError, OSError):  # elsewhere; or the working directory has been removed
+        return path.absolute() if path.is_absolute() else path

@@ -1,64 +1,93 @@
-"""Checking an answer whenever its file changes. Polling: it works on every system and file system alike."""
+"""The check of an answer whenever its file changes, and the keys that ask for hints and the next exercise.
 
+The file is read a few times a second and its content compared: watchfiles loses a folder that is renamed or replaced,
+and network and shared drives send no events. Keys are read from the terminal directly: readchar cannot wait for a
+limited time, and prompt_toolkit's raw mode holds back Ctrl-C while a check runs.
+"""
+
+import contextlib
 import dataclasses
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from rich.console import Console
 
-from exercises.kit.answers import Answers, shown
+from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, catalogue, content_hash
-from exercises.kit.keys import Poll
-from exercises.kit.run import Limits, run
+from exercises.kit.check import Limits, check_answer
+from exercises.kit.diagnose import Verdict
 from exercises.kit.show import bar, show_hint, show_progress, show_verdict
-from exercises.kit.verdict import Verdict
+from exercises.kit.text import shown
 from foundation.console import say
+from foundation.errors import InputError
 
-POLL = 0.3
-"""Seconds between two looks at the file."""
+INTERVAL = 0.3
+"""Seconds between two readings of the file."""
 KEYS = "h hint · n next · l list · q quit"
 MISSING = "missing"
-NOTHING_LEFT = "every exercise has passed"
+ALL_PASSED = "every exercise has passed"
+Poll = Callable[[float], str]
+"""poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
+Check = Callable[[Entry, Path, Limits], Verdict]
 
 
 @dataclasses.dataclass
 class Watch:
-    """One session: the exercise that is worked on, and what was last seen of its answer."""
+    """One session: the current exercise, and the content of its answer when it was last read."""
 
     console: Console
     answers: Answers
     poll: Poll
     entry: Entry
-    seen: str = ""
+    check_answer: Check = check_answer
+    content: str = ""
 
     def run(self) -> None:
         """Until q: check when the answer has changed, and do what the keys ask for."""
         while True:
-            if (content := self._content()) != self.seen:
-                self.seen = content
-                self.check()
-            key = self.poll(POLL).lower()
+            with self._errors_shown():
+                if (content := self._read()) != self.content:
+                    self.content = content
+                    self.check()
+            key = self.poll(INTERVAL).lower()
             if key == "q":
                 return
             if key in ACTIONS:
-                ACTIONS[key](self)
+                with self._errors_shown():
+                    ACTIONS[key](self)
 
-    def _content(self) -> str:
-        """A hash of the answer, or MISSING, as in the moment between an editor's deleting and writing it."""
+    def _read(self) -> str:
+        """A hash of the answer, or MISSING, as while an editor replaces the file."""
         try:
             return content_hash(self.answers.path(self.entry))
         except OSError:
             return MISSING
 
+    @contextlib.contextmanager
+    def _errors_shown(self) -> Iterator[None]:
+        """Show bad input, such as a folder that is gone, and go on."""
+        try:
+            yield
+        except InputError as error:
+            say(self.console, str(error), style="yellow")
+
     def check(self) -> None:
-        """Check the answer as it is now and show the verdict under the bar."""
-        path, progress, verdict = self.answers.path(self.entry), self.answers.progress(), None
-        if self.seen != MISSING:
+        """Check the answer and show the verdict under the progress bar."""
+        path, verdict = self.answers.path(self.entry), None
+        if self.content != MISSING:
             if self.console.is_terminal:
                 say(self.console, "checking …", style="dim")
-            verdict = run(self.entry, path, Limits())
-            progress.remember(self.entry, path, verdict.outcome)
+            verdict = self.check_answer(self.entry, path, Limits())
+            with self._errors_shown():
+                self.answers.progress().remember(self.entry, self.content, verdict.outcome)
         if self.console.is_terminal:
             self.console.clear()
-        say(self.console, f"{bar(progress, catalogue())}   {self.entry.name} · {self.entry.title}\n")
+        say(self.console, f"{bar(self.answers.progress(), catalogue())}   {self.entry.name} · {self.entry.title}\n")
         if verdict is None:
             say(self.console, f"{shown(path)} is not there; vae-ladder start puts the stub there", style="yellow")
         else:
@@ -68,30 +97,102 @@ class Watch:
 
     def _say_what_now(self, verdict: Verdict) -> None:
         if verdict.outcome == "PASS":
-            say(self.console, "\nRight. Press n when you want the next one.", style="green")
+            say(self.console, "\nRight. Press n for the next exercise.", style="green")
         elif verdict.outcome == "NOT WRITTEN YET":
             answer = shown(self.answers.path(self.entry))
             say(self.console, f"\nRead {shown(self.entry.page)}, then write {answer}.")
 
     def hint(self) -> None:
-        """The next hint, below what is on the screen."""
-        progress = self.answers.progress()
-        number, text = progress.next_hint(self.entry)
+        """Show the next hint below the verdict."""
+        number, text = self.answers.progress().next_hint(self.entry)
         show_hint(self.console, self.entry, number, text, last=True)
 
     def next(self) -> None:
-        """Go on: to the first exercise without a pass that comes after this one, or else to the first of all."""
+        """Go to the first exercise without a pass after this one, or else to the first of all."""
         entries, progress = catalogue(), self.answers.progress()
         later = [entry for entry in entries if entry.name > self.entry.name]
         following = progress.next(later) or progress.next(entries)
         if following is None or following == self.entry:
-            say(self.console, NOTHING_LEFT if following is None else "this is the last one without a pass")
+            say(self.console, ALL_PASSED if following is None else "this is the last one without a pass")
             return
-        self.entry, self.seen = following, ""
+        self.entry, self.content = following, ""
 
     def list(self) -> None:
-        """The course and its state."""
+        """Show the course and its state."""
         show_progress(self.console, self.answers.progress(), catalogue())
 
 
-ACTIONS = {"h": Watch.hint, "n": Watch.next, "l": Watch.list}
+ACTIONS: dict[str, Callable[[Watch], None]] = {"h": Watch.hint, "n": Watch.next, "l": Watch.list}
+
+
+# Keys
+
+
+@contextlib.contextmanager
+def open_keys() -> Iterator[Poll]:
+    """Yield a function that waits for a key: a single one, or without a terminal the first letter of a line.
+
+    When the block ends, the terminal is as it was before.
+    """
+    if not sys.stdin.isatty():
+        yield _line_poll()
+    elif sys.platform == "win32":
+        yield _poll_windows
+    else:
+        with _posix_poll() as poll:
+            yield poll
+
+
+@contextlib.contextmanager
+def _posix_poll() -> Iterator[Poll]:
+    import select
+    import termios
+    import tty
+
+    terminal = sys.stdin.fileno()
+    before, pending = termios.tcgetattr(terminal), list[str]()
+
+    def poll(seconds: float) -> str:
+        if not pending and select.select([terminal], [], [], seconds)[0]:
+            keys = os.read(terminal, 64).decode(errors="replace")
+            if not keys:
+                return "q"  # the terminal is gone
+            pending.extend(keys if not keys.startswith("\x1b") else "")  # arrows and such begin with Escape
+        return pending.pop(0) if pending else ""
+
+    try:
+        tty.setcbreak(terminal)  # single keys, while Ctrl-C still interrupts
+        yield poll
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def _poll_windows(seconds: float) -> str:
+    if sys.platform == "win32":
+        import msvcrt
+
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if msvcrt.kbhit():
+                return msvcrt.getwch()
+            time.sleep(0.05)
+    return ""
+
+
+def _line_poll() -> Poll:
+    """The first letter of each line; after the end of the input no more keys come."""
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line.strip()[:1])
+
+    threading.Thread(target=read, daemon=True).start()
+
+    def poll(seconds: float) -> str:
+        try:
+            return lines.get(timeout=seconds)
+        except queue.Empty:
+            return ""
+
+    return poll

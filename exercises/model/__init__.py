@@ -18,6 +18,7 @@ import safetensors.numpy
 from jaxtyping import Float, Int64
 
 from foundation.architecture import Architecture, Parameters
+from foundation.rung import architecture_of
 from foundation.weights import load_weights
 from numpy_impl import vae_numpy
 
@@ -36,20 +37,22 @@ class Model(NamedTuple):
     def encode(self, images: Float[np.ndarray, "N C H W"]) -> tuple[np.ndarray, np.ndarray]:
         """mu and logvar of q(z|x), each (N, Z)."""
         check_shape("encode", "images", images, ("N", *self.architecture.image_shape))
-        mu, logvar, *_ = vae_numpy.encode(self.parameters, np.asarray(images, dtype=np.float64))
+        mu, logvar, _ = vae_numpy.encode(self.parameters, np.asarray(images, dtype=np.float64))
         return mu, logvar
 
     def decode(self, z: Float[np.ndarray, "N Z"]) -> Float[np.ndarray, "N C H W"]:
         """Logits of p(x|z), (N, C, H, W)."""
         check_shape("decode", "z", z, ("N", self.architecture.latent_dim))
-        return vae_numpy.decode(self.parameters, np.asarray(z, dtype=np.float64)).logits
+        logits, _ = vae_numpy.decode(self.parameters, np.asarray(z, dtype=np.float64))
+        return logits
 
 
 @functools.cache
 def load_model() -> Model:
     """The model that ships with the exercises."""
-    parameters, architecture = load_weights(WEIGHTS)
-    return Model({name: value.astype(np.float64) for name, value in parameters.items()}, architecture)
+    parameters, description = load_weights(WEIGHTS)
+    exact = {name: value.astype(np.float64) for name, value in parameters.items()}
+    return Model(exact, architecture_of(description))
 
 
 def load_images() -> tuple[Float[np.ndarray, "N 1 28 28"], Int64[np.ndarray, " N"]]:

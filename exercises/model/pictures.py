@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from exercises.model import CLASSES, load_images, load_model
 from figures.charts import latent_space
-from figures.galleries import GAP, MARGIN, manifold, mosaic, show
-from figures.style import CLASS_COLOURS, DPI, MUTED, book_style, new_figure, pixel_axes, save
+from figures.galleries import MARGIN, manifold
+from figures.grids import GAP, mosaic
+from figures.style import CLASS_COLOURS, DPI, MUTED, book_style, new_figure, pixel_axes, save, show
 from foundation.data import load
 
 POINTS, TILES, STEPS = 1000, 20, 11
@@ -55,12 +57,12 @@ def _name_centroids(axes: Axes, centroids: np.ndarray) -> None:
     """The learner's centroids, in the place of the chart's own names at the medians."""
     for text in list(axes.texts):
         text.remove()
-    for name, colour, place in zip(CLASSES, CLASS_COLOURS, centroids, strict=True):
-        axes.scatter(*place, s=90, c="white", edgecolors=colour, linewidths=1.4, zorder=5)
-        axes.text(*place, name, fontsize=7.5, fontweight="bold", ha="center", va="center_baseline", zorder=6)
+    for name, colour, (x, y) in zip(CLASSES, CLASS_COLOURS, centroids, strict=True):
+        axes.scatter(x, y, s=90, c="white", edgecolors=colour, linewidths=1.4, zorder=5)
+        axes.text(x, y, name, fontsize=7.5, fontweight="bold", ha="center", va="center_baseline", zorder=6)
 
 
-def _rows_of_pairs(tiles: np.ndarray) -> object:
+def _rows_of_pairs(tiles: np.ndarray) -> Figure:
     """A figure of rows of STEPS tiles, two rows for each pair."""
     image = mosaic(tiles, STEPS, 2, GAP, (0, 3 * GAP))
     height, width = image.shape[:2]

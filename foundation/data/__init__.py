@@ -1,6 +1,7 @@
 """Images to learn from: `load` gives one of the data sets below, or a folder of your own images."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from foundation.data.glyphs import load_glyphs
 from foundation.data.mnist import load_mnist
 from foundation.data.shapes import load_shapes
 from foundation.errors import InputError
+from foundation.files import expand_home
 
 __all__ = ["DATASETS", "DEFAULT_COUNTS", "SPLITS", "Dataset", "check_images", "load"]
 
 DATASETS = ("glyphs", "shapes", "mnist", "fashion-mnist", "kmnist")
 DEFAULT_COUNTS = {"train": 20_000, "test": 2_000}
-"""Images in the splits of those data sets that are drawn, `glyphs` and `shapes`."""
+"""Images in the splits of the generated data sets, `glyphs` and `shapes`."""
 
 
 def load(
@@ -30,14 +32,14 @@ def load(
 ) -> Dataset:
     """Load one split of a data set: images float32 (N, 1, size, size) in [0, 1] and labels int64 (N,).
 
-    `name` is one of DATASETS or the path of a folder of images; `split` is `train` or `test`. `root` is where the
-    files of mnist, fashion-mnist and kmnist lie or are downloaded to, and for shapes the original dSprites file or
-    its folder. `seed` draws whatever is drawn: the images, a folder's test split, or which `count` images are kept of a
-    set that has more. `size` is for shapes and folders; the other sets are 28×28.
+    `name` is one of DATASETS or the path of a folder of images; `split` is `train` or `test`. `root` is the folder
+    that holds the files of mnist, fashion-mnist and kmnist, or into which they are downloaded; for shapes it is the
+    original dSprites file or its folder. `seed` draws the images of the generated sets, a folder's test split, and the
+    `count` images that are kept of a larger set. `size` is for shapes and folders; the other sets are 28×28.
 
-    Raises `InputError` for whatever cannot be used, in one line that says what was expected.
+    Raises `InputError` for options, files and images that cannot be used.
     """
-    root = None if root is None else Path(root).expanduser()
+    root = None if root is None else expand_home(root, "data root")
     _check(name, split, root, seed, count, size)
     drawn = count or DEFAULT_COUNTS[split]
     if name == "glyphs":
@@ -47,16 +49,16 @@ def load(
     if name in DATASETS:
         dataset = load_mnist(name, split, root=root)
     else:
-        dataset = load_folder(Path(name).expanduser(), split, seed=seed, size=size)
+        dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size)
     return dataset if count is None else _subset(dataset, count, seed)
 
 
 def _check(name: str | Path, split: str, root: Path | None, seed: int, count: int | None, size: int) -> None:
-    if name not in DATASETS and not (str(name) and Path(name).expanduser().is_dir()):
+    if name not in DATASETS and not (str(name) and os.path.isdir(expand_home(name, "data"))):
         raise InputError(f"data: expected one of {', '.join(DATASETS)} or a folder of images, got {str(name)!r}")
     if split not in SPLITS:
         raise InputError(f"split: expected train or test, got {split!r}")
-    if root is not None and not root.exists():
+    if root is not None and not os.path.exists(root):
         raise InputError(f"data root: {root} does not exist")
     if seed < 0:
         raise InputError(f"seed: expected an integer of at least 0, got {seed}")

@@ -1,26 +1,49 @@
 """A data set in memory, and the check that images are what a VAE here can learn from."""
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int64
 
 from foundation.errors import InputError
 
 SPLITS = ("train", "test")
 
 
+@runtime_checkable
+class ArrayLike(Protocol):
+    """What np.ndarray and torch.Tensor have in common, as far as a data set needs it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+
+    def __len__(self) -> int:
+        """Size of the first axis."""
+
+    def __getitem__(self, chosen: Any) -> Any:
+        """Some of the entries along the first axis."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The entries along the first axis."""
+
+
+Array = TypeVar("Array", bound=ArrayLike)
+"""np.ndarray, or torch.Tensor on some device."""
+
+
 @dataclasses.dataclass(frozen=True)
-class Dataset:
+class Dataset(Generic[Array]):
     """Images of one split with their labels, and the factors of variation where they are known."""
 
     name: str
     split: str
-    images: Float[np.ndarray, "N 1 H W"]
-    """float32, 0 is black and 1 is white."""
-    labels: Int64[np.ndarray, " N"]
-    """Index into `classes`."""
-    classes: tuple[str, ...]
+    images: Array
+    """Float (N, C, H, W), 0 is black and 1 is white."""
+    labels: Array
+    """Integer (N,), index into `classes`."""
+    classes: tuple[str, ...] = ()
     factors: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """What each image was drawn from, one value an image under each name; empty for photographed or scanned data."""
     seed: int | None = None
@@ -28,6 +51,15 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def subset(self, chosen: Any) -> "Dataset[Array]":
+        """The images at these indices (or in this slice), with their labels and factors."""
+        images, labels = self.images[chosen], self.labels[chosen]
+        indices = chosen
+        if not isinstance(chosen, slice):  # tolist also reads a tensor on a GPU; without a dtype no indices are floats
+            indices = np.array(chosen.tolist(), dtype=None if len(chosen) else int)
+        factors = {name: values[indices] for name, values in self.factors.items()}
+        return dataclasses.replace(self, images=images, labels=labels, factors=factors)
 
     def describe(self) -> str:
         """One line for a person: `glyphs/train: 20,000 images of 28×28, 10 classes, seed 0`."""

@@ -1,13 +1,17 @@
-"""Draws outlines as antialiased images by means of signed distance fields.
+"""Draws synthetic images: their factors from a seed, their outlines antialiased through signed distance fields.
 
-A signed distance field holds, for every point of a grid, how far away the outline is: negative inside, positive
-outside. With it drawing is arithmetic: ask for each pixel where on the outline's own plane it lies, look the
-distance up there, and ink the pixel where the distance is small.
+A signed distance field holds for every point of a grid the distance to an outline, negative inside and positive
+outside. An image is drawn from it pixel by pixel: each pixel is mapped back to the outline's own plane, the distance is
+looked up there, and the pixel is white where it is negative, with a ramp across the edge.
 """
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from foundation.data.dataset import SPLITS
+
+Ranges = dict[str, tuple[float, float]]
+"""Lowest and highest value of each factor, by name."""
 REACH = 0.8
 """A field covers [-REACH, REACH]² around the middle of an outline whose longer side is 1."""
 GRID = 65
@@ -17,6 +21,36 @@ CHUNK = 256
 
 Segments = Float[np.ndarray, "S 2 2"]
 """An outline: S line segments, each from one point (x, y) to another, y upwards, that join up into closed contours."""
+
+
+def draw_factors(
+    ranges: Ranges, classes: int, *, split: str, seed: int, count: int
+) -> tuple[Int[np.ndarray, " N"], dict[str, np.ndarray]]:
+    """Labels, each class once in every run of `classes` images, and factors, each uniform over its range.
+
+    The splits draw from independent streams of one seed. A larger count begins with the smaller one's images.
+    """
+    stream = np.random.SeedSequence(seed).spawn(len(SPLITS))[SPLITS.index(split)]
+    blocks = -(-count // classes)
+    uniform = np.random.default_rng(stream).random((blocks, classes, 1 + len(ranges)))
+    labels = uniform[..., 0].argsort(axis=1).ravel()[:count]  # a random permutation in every block
+    columns = uniform[..., 1:].reshape(blocks * classes, -1)[:count].T
+    factors = {
+        name: low + (high - low) * column for (name, (low, high)), column in zip(ranges.items(), columns, strict=True)
+    }
+    return labels, factors
+
+
+def keep_apart(images: UInt8[np.ndarray, "N H W"], split: str) -> UInt8[np.ndarray, "N H W"]:
+    """Change the images so that none of one split equals any of the other, whatever their seeds and counts.
+
+    The grey levels of a training image add up to an even number, those of a test image to an odd one. Where they do
+    not, the brightest pixel becomes darker by 1/255, which is invisible.
+    """
+    pixels = images.reshape(len(images), -1).copy()
+    wrong = np.flatnonzero(pixels.sum(axis=1) % 2 != SPLITS.index(split))
+    pixels[wrong, pixels[wrong].argmax(axis=1)] -= 1
+    return pixels.reshape(images.shape)
 
 
 def closed_polygon(corners: Float[np.ndarray, "C 2"]) -> Segments:

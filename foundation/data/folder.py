@@ -1,36 +1,46 @@
 """A folder of the user's own images: any size and format, made grey and square.
 
-Sub-folders, where there are any, are the classes. Where `train` and `test` are among them, they are the splits, and
-their sub-folders the classes; otherwise a tenth of the images, drawn by the seed, is the test split.
+Sub-folders, where there are any, are the classes. Sub-folders `train` and `test` (or `training` and `testing`, in any
+case) are the splits, and their sub-folders the classes; otherwise a tenth of the images, drawn by the seed, is the test
+split. Symbolic links are followed. What cannot be read is an error, never left out.
 """
 
+import os
+import warnings
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 from PIL import Image, ImageOps
 
-from foundation.data.dataset import SPLITS, Dataset
+from foundation.data.dataset import Dataset
 from foundation.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-"""Files that end otherwise, or begin with a dot, are passed over."""
+"""Files of other suffixes, and hidden files and folders, are left out."""
+SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+"""Names of the splits' folders, in lower case."""
+OTHER_SPLITS = ("val", "valid", "validation", "dev")
+"""Names of splits that are made from the training images here, and are no classes."""
 TEST_FRACTION = 0.1
+MOST_PIXELS = 50_000_000
+"""Pixels of one image at most; decoding as many takes less than 1 GB."""
+
+Files = dict[str, list[Path]]
+"""The image files of each class."""
 
 
 def load_folder(folder: Path, split: str, *, seed: int, size: int) -> Dataset:
     """One split of a folder, sorted by path. Raises `InputError` where it is empty or an image cannot be read."""
-    name = folder.resolve().name
-    splits = [part for part in SPLITS if (folder / part).is_dir()]
-    if len(splits) == 1:
-        raise InputError(f"{folder}: expected both sub-folders train and test, or neither, got only {splits[0]}")
+    name = _in_utf8(folder.resolve().name, folder)
+    splits = find_splits(folder)
     if splits:
-        files = {part: _files_by_class(folder / part) for part in SPLITS}
-        classes = tuple(sorted(files["train"].keys() | files["test"].keys()))
-        images, labels = _read_all(files[split], classes, size)
+        by_split = {part: find_files(path) for part, path in splits.items()}
+        classes = tuple(sorted(by_split["train"].keys() | by_split["test"].keys()))
+        images, labels = _read_all(by_split[split], classes, size)
         return Dataset(name, split, images, labels, classes)
 
-    files = _files_by_class(folder)
+    files = find_files(folder)
     classes = tuple(files)
     images, labels = _read_all(files, classes, size)
     chosen = _drawn_for_test(images, seed) == (split == "test")
@@ -39,36 +49,87 @@ def load_folder(folder: Path, split: str, *, seed: int, size: int) -> Dataset:
     return Dataset(name, split, images[chosen], labels[chosen], classes, seed=seed)
 
 
-def _files_by_class(folder: Path) -> dict[str, list[Path]]:
+def find_splits(folder: Path) -> dict[str, Path]:
+    """The folders of both splits, or none where there are no such folders.
+
+    Raises `InputError` where one of them is missing or there twice, and for a folder of validation images.
+    """
+    inside = [name for name, is_folder in _visible(folder) if is_folder]
+    named = {name: SPLIT_NAMES[name.lower()] for name in inside if name.lower() in SPLIT_NAMES}
+    others = [name for name in inside if name.lower() in OTHER_SPLITS]
+    if others:
+        raise InputError(
+            f"{folder}: expected classes or the splits train and test, got {others[0]}; rename it to test, or move its "
+            "images into train (validation images are taken from the training images)"
+        )
+    if named and sorted(named.values()) != ["test", "train"]:
+        raise InputError(f"{folder}: expected both sub-folders train and test, or neither, got only {', '.join(named)}")
+    return {split: folder / name for name, split in named.items()}
+
+
+def find_files(folder: Path) -> Files:
     """Image files under each class's name, sorted; a folder without sub-folders is one class, `images`."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
-    if not files:
-        raise InputError(f"{folder}: expected images ({' '.join(SUFFIXES)}), found none")
-    by_class: dict[str, list[Path]] = {}
-    for path in files:
+    by_class: Files = {}
+    for path in sorted(_image_files(folder)):
         within = path.relative_to(folder).parts
         by_class.setdefault(within[0] if len(within) > 1 else "", []).append(path)
+    if not by_class:
+        raise InputError(f"{folder}: expected images ({' '.join(SUFFIXES)}), found none")
     if "" in by_class and len(by_class) > 1:
         raise InputError(f"{folder}: expected images in sub-folders or none there, got both ({by_class[''][0].name})")
-    return {name or "images": paths for name, paths in sorted(by_class.items())}
+    return {_in_utf8(name, folder) or "images": paths for name, paths in sorted(by_class.items())}
+
+
+def _image_files(folder: Path, around: tuple[str, ...] = ()) -> list[Path]:
+    """Every image file under a folder, through links too; `around` are the folders that it is reached through."""
+    real = os.path.realpath(folder)
+    if real in around:
+        raise InputError(f"{_shown(folder)}: expected images, got a link to a folder around it")
+    found = []
+    for name, is_folder in _visible(folder):
+        path = folder / name
+        if is_folder:
+            found += _image_files(path, (*around, real))
+        elif path.suffix.lower() in SUFFIXES:
+            found.append(path)
+        elif path.is_symlink() and not os.path.exists(path):
+            raise InputError(f"{_shown(path)}: expected a file or folder, got a link to none")
+    return found
+
+
+def _visible(folder: Path) -> list[tuple[str, bool]]:
+    """The names in a folder that are not hidden, and whether each is a folder. Raises `InputError` if unreadable."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{_shown(error.filename or folder)}: cannot be read ({error.strerror})") from error
+
+
+def _in_utf8(name: str, folder: Path) -> str:
+    """The name. Raises `InputError` for one that is not UTF-8, which can be neither printed nor written."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{_shown(folder)}: expected names in UTF-8, got {name!a}") from error
+    return name
+
+
+def _shown(path: str | Path) -> str:
+    """A path as it can be printed: bytes that are not UTF-8 as \\x.. ."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _read_all(
-    files: dict[str, list[Path]], classes: tuple[str, ...], size: int
-) -> tuple[Float32[np.ndarray, "N 1 {size} {size}"], np.ndarray]:
+    files: Files, classes: tuple[str, ...], size: int
+) -> tuple[Float32[np.ndarray, "N 1 {size} {size}"], Int64[np.ndarray, " N"]]:
     images = np.stack([read_image(path, size) for paths in files.values() for path in paths])
     labels = np.repeat([classes.index(name) for name in files], [len(paths) for paths in files.values()])
     return images[:, None], labels.astype(np.int64)
 
 
 def _drawn_for_test(images: Float32[np.ndarray, "N 1 H W"], seed: int) -> Bool[np.ndarray, " N"]:
-    """Which images are for testing. Copies of one image go together, or the test would hold training images."""
+    """Mask of the test images. Copies of one image stay together, or the test would hold training images."""
     first: dict[bytes, int] = {}
     original = np.array([first.setdefault(image.tobytes(), len(first)) for image in images])
     share = max(1, round(TEST_FRACTION * len(first)))
@@ -78,15 +139,22 @@ def _drawn_for_test(images: Float32[np.ndarray, "N 1 H W"], seed: int) -> Bool[n
 def read_image(path: Path, size: int) -> Float32[np.ndarray, "{size} {size}"]:
     """One image as grey levels from 0, black, to 1, white.
 
-    It is turned upright as its camera says, its largest centred square is kept, and that is averaged down (or
-    interpolated up) to size×size. What is transparent lies on white, as on paper. Raises `InputError` naming a
-    file that is no image.
+    It is rotated as its EXIF orientation says, cropped to its largest centred square, and resized to size×size by
+    averaging (or interpolation, where it is smaller). Transparent pixels lie on white. Raises `InputError` naming a
+    file that is no image, or one of more than MOST_PIXELS, before it is decoded.
     """
+    if not os.path.isfile(path):
+        raise InputError(f"{_shown(path)}: expected an image, got no file, a link to none, or a pipe or device")
     try:
-        with Image.open(path) as image:
-            grey = Image.fromarray(_grey(ImageOps.exif_transpose(image)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+                if width * height > MOST_PIXELS:
+                    raise ValueError(f"expected at most {MOST_PIXELS:,} pixels, got {width:,}×{height:,}")
+                grey = Image.fromarray(_grey(ImageOps.exif_transpose(image)))
+    except Exception as error:  # Pillow's readers raise many kinds for damaged files
+        raise InputError(f"{_shown(path)}: cannot be read as an image ({' '.join(str(error).split())})") from error
     resized = ImageOps.fit(grey, (size, size), Image.Resampling.BILINEAR)
     return np.clip(np.asarray(resized), 0, 1)
 
@@ -94,11 +162,16 @@ def read_image(path: Path, size: int) -> Float32[np.ndarray, "{size} {size}"]:
 def _grey(image: Image.Image) -> Float32[np.ndarray, "H W"]:
     """Grey levels in [0, 1]: of 16 bits where the file has them, which Pillow's own conversion would clip to 8."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.float32)
+        levels = np.asarray(image)
+        values = levels.astype(np.float32)
         values /= 1 if image.mode == "F" else 65535
         if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
             raise ValueError(f"expected 16-bit levels, or floats in [0, 1], got {values.min():g} to {values.max():g}")
+        if isinstance(transparent := image.info.get("transparency"), int):  # one level of a PNG of 16 bits
+            values[levels == transparent] = 1
         return values
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return np.asarray(image.convert("L"), np.float32) / 255
     opaque = Image.new("RGBA", image.size, "white")
     opaque.alpha_composite(image.convert("RGBA"))
     return np.asarray(opaque.convert("L"), np.float32) / 255

@@ -1,4 +1,4 @@
-"""`glyphs`: the ten digits from the fonts that matplotlib ships, each drawn in a hand of its own.
+"""`glyphs`: the ten digits from the fonts that matplotlib ships, each placed, slanted, thickened and blurred at random.
 
 No download: 22,000 images take about three seconds, and every factor that an image was drawn from is known.
 """
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from foundation.data import drawing, sampling
-from foundation.data.cache import cached, source_digest
+from foundation.data import drawing
+from foundation.data.cache import Expected, cached, source_digest
 from foundation.data.dataset import Dataset
 
 SIZE = 28
@@ -47,11 +47,11 @@ RANGES = {
     "y": (-0.5, 0.5),  # pixels below the image's middle
     "scale": (16.5, 20.0),  # longer side, in pixels, of the box round the sheared and rotated outline
     "rotation": (-12.0, 12.0),  # degrees, counter-clockwise
-    "shear": (-0.15, 0.25),  # pixels to the right for each pixel upwards: hands slant forwards more than back
+    "shear": (-0.15, 0.25),  # pixels to the right for each pixel upwards: handwriting slants forwards more than back
     "thickness": (1.6, 3.8),  # mean width of the strokes in pixels
     "blur": (1.0, 1.8),  # width in pixels of the ramp from black to white across an edge
 }
-"""The continuous factors, each uniform over its range. Together they never take a digit to the border."""
+"""The continuous factors, each uniform over its range. No combination of them makes a digit touch the border."""
 
 DIRECTIONS = 64
 """An outline's box after rotation is found from its outermost points in so many directions."""
@@ -59,19 +59,24 @@ DIRECTIONS = 64
 
 def load_glyphs(split: str, *, seed: int, count: int) -> Dataset:
     """`count` digits, balanced over the classes; `factors` holds label, font (index into FONTS) and RANGES' names."""
-    sources = source_digest(__file__, drawing.__file__, sampling.__file__)
-    key = f"{sources} matplotlib {version('matplotlib')} {split} {seed} {count}"
-    arrays = cached(f"glyphs-{split}", key, lambda: _generate(split, seed, count))
+    key = f"{source_digest(__file__, drawing.__file__)} matplotlib {version('matplotlib')} {split} {seed} {count}"
+    expected = {
+        "images": Expected((count, SIZE, SIZE), np.uint8),
+        "label": Expected((count,), np.int64, 0, len(DIGITS) - 1),
+        "font": Expected((count,), np.int64, 0, len(FONTS) - 1),
+        **{name: Expected((count,), np.float64, low, high) for name, (low, high) in RANGES.items()},
+    }
+    arrays = cached(f"glyphs-{split}", key, expected, lambda: _generate(split, seed, count))
     images = arrays.pop("images")[:, None] / np.float32(255)
     return Dataset("glyphs", split, images, arrays["label"], DIGITS, arrays, seed)
 
 
 def _generate(split: str, seed: int, count: int) -> dict[str, np.ndarray]:
     ranges = {"font": (0.0, float(len(FONTS))), **RANGES}
-    labels, factors = sampling.draw_factors(ranges, len(DIGITS), split=split, seed=seed, count=count)
+    labels, factors = drawing.draw_factors(ranges, len(DIGITS), split=split, seed=seed, count=count)
     factors["font"] = factors["font"].astype(np.int64)
     images = draw_glyphs(label=labels, **factors)
-    return {"images": sampling.keep_apart(images, split), "label": labels, **factors}
+    return {"images": drawing.keep_apart(images, split), "label": labels, **factors}
 
 
 def draw_glyphs(
@@ -92,7 +97,7 @@ def draw_glyphs(
     low, high = _box(glyphs.rim[which], angle, shear)
     unit = scale / (high - low).max(axis=0)  # pixels a unit of the outline's plane
     middle_x, middle_y = unit * (low + high) / 2
-    # The pen goes round the outline, inside or outside it, until the strokes are as wide as they should be.
+    # The outline moves outwards or inwards until the strokes have the wanted width.
     widening = (thickness - unit * glyphs.stroke_width[which]) / 2
     return drawing.draw(
         glyphs.fields,
@@ -142,15 +147,16 @@ def _glyphs() -> Glyphs:
 
 
 def outline(font: str, digit: int) -> drawing.Segments:
-    """The glyph's contours as matplotlib traces them, without hinting, which would fit them to some pixel grid."""
-    import matplotlib  # here, since text costs a second to import and a cached data set does without
+    """The glyph's contours as matplotlib traces them, without hinting, which would move them to a pixel grid."""
+    import matplotlib  # here, since text takes a second to import and a cached data set does not need it
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
     file = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font.partition(',')[0]}.ttf")
     character = chr(ord(FONTS[font]) + digit)
     path = TextPath((0, 0), character, size=200, prop=FontProperties(fname=file))
-    return drawing.centred(np.concatenate([drawing.closed_polygon(contour) for contour in path.to_polygons()]))
+    contours = [drawing.closed_polygon(np.asarray(contour)) for contour in path.to_polygons()]
+    return drawing.centred(np.concatenate(contours))
 
 
 def mean_stroke_width(segments: drawing.Segments) -> float:

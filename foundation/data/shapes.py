@@ -1,7 +1,7 @@
 """`shapes`: a square, an ellipse or a heart of any size, orientation and place, after dSprites.
 
-dSprites (Matthey et al. 2017) shows every combination of a few values of these factors; here each is drawn from
-the whole range. Where `root` holds the original file, that is read instead.
+dSprites (Matthey et al. 2017) holds every combination of a few values of these factors; here each is drawn from its
+whole range. Where `root` holds the original file, that is read instead.
 """
 
 import functools
@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from foundation.data import drawing, sampling
-from foundation.data.cache import cached, source_digest
+from foundation.data import drawing
+from foundation.data.cache import Expected, cached, source_digest
 from foundation.data.dataset import Dataset
 from foundation.data.dsprites import find_dsprites, read_dsprites
 
@@ -27,7 +27,7 @@ RANGES = {
 LARGEST = 0.55
 """Diameter of the circle round a shape of scale 1, as a fraction of the image's side."""
 CORNERS = 200
-"""Corners of the polygons that stand for the ellipse and the heart."""
+"""Corners of the polygons of the ellipse and the heart."""
 
 
 def load_shapes(split: str, *, root: Path | None = None, seed: int, count: int, size: int) -> Dataset:
@@ -39,16 +39,21 @@ def load_shapes(split: str, *, root: Path | None = None, seed: int, count: int, 
         file = find_dsprites(root)
         arrays = read_dsprites(file, split, seed=seed, count=count, size=size)
     else:
-        key = f"{source_digest(__file__, drawing.__file__, sampling.__file__)} {split} {seed} {count} {size}"
-        arrays = cached(f"shapes-{split}", key, lambda: _generate(split, seed, count, size))
+        key = f"{source_digest(__file__, drawing.__file__)} {split} {seed} {count} {size}"
+        expected = {
+            "images": Expected((count, size, size), np.uint8),
+            "shape": Expected((count,), np.int64, 0, len(SHAPES) - 1),
+            **{name: Expected((count,), np.float64, low, high) for name, (low, high) in RANGES.items()},
+        }
+        arrays = cached(f"shapes-{split}", key, expected, lambda: _generate(split, seed, count, size))
     images = arrays.pop("images")[:, None] / np.float32(255)
     return Dataset("shapes", split, images, arrays["shape"], SHAPES, arrays, seed)
 
 
 def _generate(split: str, seed: int, count: int, size: int) -> dict[str, np.ndarray]:
-    labels, factors = sampling.draw_factors(RANGES, len(SHAPES), split=split, seed=seed, count=count)
+    labels, factors = drawing.draw_factors(RANGES, len(SHAPES), split=split, seed=seed, count=count)
     images = draw_shapes(shape=labels, **factors, size=size)
-    return {"images": sampling.keep_apart(images, split), "shape": labels, **factors}
+    return {"images": drawing.keep_apart(images, split), "shape": labels, **factors}
 
 
 def draw_shapes(
@@ -61,7 +66,7 @@ def draw_shapes(
     size: int = 28,
 ) -> UInt8[np.ndarray, "N {size} {size}"]:
     """The images of these factors, 8 bits a pixel; units as in RANGES. Vary one factor alone to see what it does."""
-    # The largest circle and one pixel more fit on every side, so that nothing is ever cut off.
+    # Room for the largest circle and one pixel more on every side, so that no shape is cut off.
     room = size / 2 - LARGEST * size / 2 - 1
     none = np.zeros(len(shape))
     return drawing.draw(

@@ -1,1 +1,1 @@
-"""`vae-ladder bench`: how fast the rungs are, against one another and against what the machine can do at best."""
+"""`vae-ladder bench`: the speed of the rungs, against one another and against the limits of the machine."""

@@ -1,4 +1,4 @@
-"""`vae-ladder bench`: how fast the rungs are, against one another and against what the machine can do at best."""
+"""`vae-ladder bench`: measures the speed of the rungs against one another and against the limits of the machine."""
 
 import platform
 from collections.abc import Callable
@@ -9,16 +9,11 @@ from foundation.architecture import Architecture
 from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
-from ladder.bench.compiled import measure_compiled
-from ladder.bench.elsewhere import measure_convolution
-from ladder.bench.epoch import measure_epoch
-from ladder.bench.figure import bench_figure
+from ladder.bench.comparisons import measure_compiled, measure_convolution, measure_epoch
 from ladder.bench.floor import measure_machine
-from ladder.bench.memory import can_measure_memory, measure_memory
-from ladder.bench.parts import measure_parts
-from ladder.bench.passes import measure_passes
+from ladder.bench.report import bench_figure, tables
 from ladder.bench.results import Results, count
-from ladder.bench.tables import tables
+from ladder.bench.rungs import can_measure_memory, measure_memory, measure_parts, measure_passes
 from ladder.bench.timing import Patience
 from ladder.options import Bench
 from ladder.rungs import available_rungs
@@ -31,7 +26,7 @@ NOT_COMPILED = "compiling takes longer than --quick"
 
 
 def bench(choices: Bench) -> int:
-    """Measure, print, write. The exit code is 0: a slow rung is no error."""
+    """Measure, print, write. Returns the exit code 0, since a slow rung is no error."""
     for path in (choices.json, choices.figure):
         if path is not None and path.is_dir():
             raise InputError(f"{path}: expected a file to write, got a folder")
@@ -48,10 +43,10 @@ def bench(choices: Bench) -> int:
 
 
 def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None) -> Results:
-    """Everything, of all rungs that can run here; `now` hears what is being measured."""
+    """Measure all rungs that can run here; `now` is called with a description of each measurement before it begins."""
     architecture, rungs = Architecture(), available_rungs()
     patience, short = (Patience(3, 0.05), Patience(2, 0.02)) if quick else (Patience(6, 0.15), Patience(6, 0.05))
-    # All threads first: the figures that a reader looks for are those, and a machine is coolest at the start.
+    # All threads first: these numbers matter most, and the machine is coolest at the start.
     thread_counts = list(dict.fromkeys((CORES, 1)))
     passes = []
     now("the machine")
@@ -86,13 +81,13 @@ def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None)
 
 
 def batch_sizes(quick: bool, threads: int) -> tuple[int, ...]:
-    """What to measure on so many threads."""
+    """The batch sizes to measure on a number of threads."""
     if not quick:
         return BATCH_SIZES
     return QUICK_ON_ONE_THREAD if threads == 1 < CORES else QUICK_BATCH_SIZES
 
 
 def software() -> dict[str, str]:
-    """Versions of what computes."""
+    """Versions of Python and of the libraries that compute."""
     libraries = ("numpy", "torch") if len(available_rungs()) > 1 else ("numpy",)
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}

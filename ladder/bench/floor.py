@@ -1,4 +1,4 @@
-"""The time that a pass comes down to at best: what it must compute and move, at the machine's full rates."""
+"""The floor: the least time of a pass, from its arithmetic and memory traffic at the machine's full rates."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ ITEM = 4  # bytes of a float32
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one pass over a batch needs at least."""
+    """The least work of one pass over a batch."""
 
     flops: int
     """Floating-point operations of the matrix products, two for each multiplication with its addition."""
@@ -25,7 +25,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """The best rates that this machine showed, on a given number of threads."""
+    """The best rates measured on this machine, on a given number of threads."""
 
     threads: int
     flops_per_second: float
@@ -34,13 +34,13 @@ class Machine:
     def floor(self, cost: Cost) -> float:
         """Seconds: the products at the full rate, then the traffic at the full bandwidth, with no overlap of the two.
 
-        Exponentials, roots and divisions are left out, so Adam alone, which is full of them, keeps away from it.
+        Exponentials, roots and divisions are not counted, so a step with Adam, which has many, stays above the floor.
         """
         return cost.flops / self.flops_per_second + cost.bytes / self.bytes_per_second
 
 
 def multiplications(architecture: Architecture) -> dict[str, int]:
-    """How often each layer multiplies for one image. A convolution: each weight once for each small-side pixel."""
+    """Multiplications of each layer for one image; in a convolution, each weight once per pixel of its smaller side."""
     _, height, width = architecture.image_shape
     pixels = {
         "encoder.conv1": height * width // 4,
@@ -54,7 +54,7 @@ def multiplications(architecture: Architecture) -> dict[str, int]:
 
 
 def activations(architecture: Architecture) -> int:
-    """Numbers that stand between the layers for one image: h1 to h6, mu, logvar, z and logits."""
+    """Numbers between the layers for one image: h1 to h6, mu, logvar, z and logits."""
     (image, height, width), (c1, c2) = architecture.image_shape, architecture.channels
     maps = 2 * c1 * (height // 2) * (width // 2) + 2 * c2 * (height // 4) * (width // 4)
     return maps + 2 * architecture.hidden_dim + 3 * architecture.latent_dim + image * height * width
@@ -89,8 +89,8 @@ def _parameters(architecture: Architecture) -> int:
 
 def measure_machine(threads: int, patience: Patience) -> Machine:
     """The best rates of a large float32 matrix product, from NumPy or torch, and of adding two arrays into a third."""
-    # Arrays as large as this model's parameters, so that the bandwidth is the one Adam meets: where the caches are
-    # large enough to hold them, that of a cache.
+    # Arrays as large as this model's parameters, so that the bandwidth is that of Adam's step: that of a cache, where
+    # the caches are large enough to hold them.
     size, count = 1024, 1 << 21
     rng = np.random.default_rng(0)
     a, b, c = rng.random((3, size, size), np.float32)
@@ -108,6 +108,6 @@ def measure_machine(threads: int, patience: Patience) -> Machine:
 
     with on_threads(threads):
         times = take_turns(products | {"add": add}, patience, threads)
-    # The lower quartile: a bound should come from the machine's good moments.
+    # The lower quartile, because a bound is set by the machine's fast runs.
     product = min(times[name].low for name in products)
     return Machine(threads, 2 * size**3 / product, 3 * ITEM * count / times["add"].low)

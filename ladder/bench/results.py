@@ -1,24 +1,27 @@
-"""What a benchmark found, the ratios in it, and all of it as JSON."""
+"""The results of a benchmark, their ratios, and both as JSON."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from foundation.architecture import Architecture
-from ladder.bench.compiled import BATCH as COMPILED_BATCH
-from ladder.bench.compiled import COMPILED, EAGER
-from ladder.bench.elsewhere import LAYER, OURS, THEIRS
 from ladder.bench.floor import Cost, Machine, forward_cost, step_cost
 from ladder.bench.timing import Time
 
 PLAIN = "plain loop"
+"""The training loop of tutorials, `ladder.bench.tutorial`."""
 BFLOAT16 = "paper bf16"
+EAGER, COMPILED = "paper", "paper compiled"
+OURS, NUMPY_ML = "numpy_impl", "numpy-ml"
+LAYER = "Conv2D (128, 14, 14, 32) to 64, k3 s2 p1, forward and backward, 1 thread"
+IMAGES, BATCH = 60_000, 128
+"""Images of an epoch, and images of a step of rung 3 in comparisons."""
 COSTS = {"step": step_cost, "forward": forward_cost}
 NAMES = {"step": "training step", "forward": "forward pass"}
 
 
 @dataclasses.dataclass(frozen=True)
 class PassTime:
-    """A whole pass of one rung, or of the plain loop."""
+    """The time of a whole pass of one rung, or of the plain loop."""
 
     what: str
     """step or forward"""
@@ -30,7 +33,7 @@ class PassTime:
 
 @dataclasses.dataclass(frozen=True)
 class PartTime:
-    """One operation of the NumPy step, and the same one in torch (None where torch is missing)."""
+    """The time of one operation of the NumPy step, and of the same one in torch (None without torch)."""
 
     operation: str
     direction: str
@@ -41,7 +44,7 @@ class PartTime:
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """One time, or one size, divided by another: less than 1 says that the first is the smaller."""
+    """One time, or one size, divided by another."""
 
     what: str
     numerator: str
@@ -51,7 +54,7 @@ class Ratio:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """Everything that one run of `vae-ladder bench` measured."""
+    """All measurements of one run of `vae-ladder bench`."""
 
     architecture: Architecture
     software: dict[str, str]
@@ -64,30 +67,30 @@ class Results:
     """Bytes by rung."""
     memory_batch: int
     convolution: dict[str, Time]
-    """Rung 1's and numpy-ml's, or nothing where that is not installed."""
+    """Rung 1's and numpy-ml's; empty where numpy-ml is not installed."""
     compiled: dict[str, Time] | str
-    """Rung 3's step as it is and under torch.compile, or why not."""
+    """Rung 3's step with and without torch.compile, or the reason why it was not measured."""
 
     def sizes(self) -> list[tuple[int, int]]:
         """(threads, batch size) of every comparison, in the order of measurement."""
         return list(dict.fromkeys((p.threads, p.batch_size) for p in self.passes))
 
     def times(self, what: str, threads: int, batch_size: int) -> dict[str, Time]:
-        """The candidates of one comparison."""
+        """The times of one comparison, by rung or loop."""
         wanted = (what, threads, batch_size)
         return {p.who: p.time for p in self.passes if (p.what, p.threads, p.batch_size) == wanted}
 
     def cost(self, what: str, batch_size: int) -> Cost:
-        """What that pass needs at least."""
+        """The least work of a pass."""
         return COSTS[what](self.architecture, batch_size)
 
     def floor(self, what: str, threads: int, batch_size: int) -> float:
-        """The seconds that pass cannot get below on that many threads."""
+        """The least seconds of a pass on that many threads."""
         machine = next(m for m in self.machines if m.threads == threads)
         return machine.floor(self.cost(what, batch_size))
 
     def ratios(self) -> list[Ratio]:
-        """Every ratio worth a line: of medians, between candidates that took turns."""
+        """The ratios of medians, between tasks that took turns."""
         found = []
         for threads, batch_size in self.sizes():
             for what in NAMES:
@@ -97,15 +100,15 @@ class Results:
                 found += _ratios(label, medians, (*PASS_PAIRS, *((who, "floor") for who in medians if who != PLAIN)))
         seconds = {who: t.median for who, t in self.epoch.items()}
         found += _ratios("epoch of 60,000 images", seconds, [("paper", PLAIN), (BFLOAT16, PLAIN)])
-        found += _ratios(LAYER, {who: t.median for who, t in self.convolution.items()}, [(THEIRS, OURS)])
+        found += _ratios(LAYER, {who: t.median for who, t in self.convolution.items()}, [(NUMPY_ML, OURS)])
         if isinstance(self.compiled, dict):
             medians = {who: t.median for who, t in self.compiled.items()}
-            found += _ratios(f"step compiled, batch {COMPILED_BATCH}", medians, [(COMPILED, EAGER)])
+            found += _ratios(f"step compiled, batch {BATCH}", medians, [(COMPILED, EAGER)])
         label = f"peak memory, batch {self.memory_batch}"
         return found + _ratios(label, self.memory, [("numpy_impl", "pytorch_lowlevel")])
 
     def to_json(self) -> dict[str, object]:
-        """Plain lists and numbers: seconds, bytes, flops."""
+        """The results as lists and numbers: seconds, bytes, flops."""
         found = dataclasses.asdict(self)
         for row in found["passes"]:
             where = row["what"], row["threads"], row["batch_size"]
@@ -117,11 +120,11 @@ class Results:
 PASS_PAIRS = (("numpy_impl", "pytorch_lowlevel"), ("pytorch_lowlevel", "paper"), ("paper", PLAIN))
 
 
-def _ratios(label: str, values: dict[str, float], pairs: Sequence[tuple[str, str]]) -> list[Ratio]:
-    """The pairs of which both were measured."""
+def _ratios(label: str, values: Mapping[str, float], pairs: Sequence[tuple[str, str]]) -> list[Ratio]:
+    """The ratios of those pairs of which both were measured."""
     return [Ratio(label, a, b, values[a] / values[b]) for a, b in pairs if a != b and a in values and b in values]
 
 
 def count(threads: int) -> str:
-    """The number of threads in words."""
+    """`1 thread` or `2 threads`."""
     return "1 thread" if threads == 1 else f"{threads} threads"

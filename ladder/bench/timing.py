@@ -1,4 +1,4 @@
-"""Times that can be compared: the candidates take turns in short blocks, and the median speaks for each."""
+"""Times that can be compared: tasks take turns in short blocks, and the median of many runs is the time of each."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ Task = Callable[[], object]
 
 @dataclasses.dataclass(frozen=True)
 class Time:
-    """What one run of a task took, in seconds: the median of many runs, and the quartiles around it."""
+    """Seconds of one run of a task: the median of many runs, and the quartiles around it."""
 
     median: float
     low: float
@@ -37,10 +37,10 @@ class Patience:
 
 
 def take_turns(tasks: Mapping[str, Task], patience: Patience, threads: int) -> dict[str, Time]:
-    """The time of each task, measured A B C A B C ..., so that what slows the machine for a while slows all of them."""
-    # The threads of OpenBLAS and OpenMP wait for their next work by spinning, for some tens of milliseconds, and
-    # so take a core away from whatever is measured after them. Hence blocks of one task, a pause before each in
-    # which such threads fall asleep, and runs that do not count until the caches and the task's own threads are warm.
+    """The time of each task, measured A B C A B C ..., so that a slow phase of the machine affects all of them."""
+    # The threads of OpenBLAS and OpenMP spin for some tens of milliseconds while they wait for work, which takes a core
+    # away from the next task. Hence each task runs in blocks, after a pause in which such threads go to sleep, and
+    # after runs that are not counted, which warm up the caches and the task's own threads.
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(patience.rounds):
         for name, task in tasks.items():
@@ -51,7 +51,7 @@ def take_turns(tasks: Mapping[str, Task], patience: Patience, threads: int) -> d
 
 
 def _run(task: Task, seconds: float, at_least: int) -> list[float]:
-    """What each run of the task took, in a row of runs that fills `seconds`."""
+    """Seconds of each run of a task, over as many runs as fill `seconds`."""
     taken: list[float] = []
     begin = now = time.perf_counter()
     while now - begin < seconds or len(taken) < at_least:
@@ -63,7 +63,7 @@ def _run(task: Task, seconds: float, at_least: int) -> list[float]:
 
 @contextlib.contextmanager
 def on_threads(count: int) -> Iterator[None]:
-    """Let BLAS, rung 1's own threads and torch use `count` threads, for the length of a `with` block."""
+    """Limit BLAS, rung 1 and torch to `count` threads inside a `with` block."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(threadpool_limits(count, user_api="blas"))
         stack.callback(setattr, parallel, "CORES", parallel.CORES)

@@ -1,4 +1,4 @@
-"""The drawings of rung 1's chapter: python -m numpy_impl.pictures.draw"""
+"""Draws the pictures of rung 1's chapter: python -m numpy_impl.pictures.draw"""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ WIDE, DPI = 8.5, 180
 CELL = 0.26
 """Side of a pixel of the convolutions, in inches."""
 
-# Where the middle of each lies, in inches. Operations: and half their width. Arrays: their shape and gradient.
+# Centres in inches; of operations also half their width, of arrays their shape and gradient.
 OPERATIONS = {
     "encode": (1.4, 0.7, 0.34),
     "reparameterize": (3.75, 0.7, 0.52),
@@ -45,18 +45,18 @@ WAYS = (
     ((7.25, 0.88), (7.25, 1.52), True),
     ((7.43, 1.7), (7.82, 1.7), True),
 )
-"""Arrows from, to, and whether a gradient comes back along them."""
+"""Arrows: start, end, and whether a gradient flows back along them."""
 
 
 @book_style()
 def graph() -> Figure:
-    """The VAE as a graph of operations, with what comes back along it."""
+    """The VAE as a graph of operations, with the gradients that flow back along it."""
     figure, axes = page(
         2.2,
-        "Forward, and back again",
+        "Forward and backward",
         "Boxes: operations. Between them: arrays, and their shape for one image. Blue: the forward pass. "
-        "Orange: the gradients on their way back, each with its array's shape. mu and logvar reach the loss by two "
-        "roads, so they get two gradients, which are added. Nobody asks for those of x and eps.",
+        "Orange: the gradients of the backward pass, each with its array's shape. mu and logvar reach the loss along "
+        "two paths, so their two gradients are added. The gradients of x and eps are not needed.",
     )
     for name, (x, y, half) in OPERATIONS.items():
         box = FancyBboxPatch(
@@ -70,9 +70,9 @@ def graph() -> Figure:
         place = (x + 0.25, y) if name == "eps" else (x, y + 0.19)
         axes.text(*place, shape, ha="center", va="center", fontsize=7, color=MUTED)
         axes.text(x, y - 0.19, gradient, ha="center", va="center", fontsize=7.5, color=BACKWARD)
-    for start, end, returns in WAYS:
-        arrow(axes, start, end, FORWARD, 0.035 if returns else 0)
-        if returns:
+    for start, end, differentiated in WAYS:
+        arrow(axes, start, end, FORWARD, 0.035 if differentiated else 0)
+        if differentiated:
             arrow(axes, end, start, BACKWARD, 0.035)
     axes.plot([0.45, 0.45, 7.25, 7.25], [0.55, -0.1, -0.1, 0.31], color=FORWARD, linewidth=1.0)
     arrow(axes, (7.25, 0.3), (7.25, 0.54), FORWARD, 0)
@@ -81,13 +81,13 @@ def graph() -> Figure:
 
 @book_style()
 def convolutions() -> Figure:
-    """One picture read in both directions: the convolution gathers, the transposed convolution hands out."""
+    """Convolution and transposed convolution: one gathers windows, the other adds up stamps of the kernel."""
     figure, axes = page(
         2.75,
         "One picture, read in both directions",
         "Kernel 3×3, stride 2, padding 1, output padding 1, on 6×6 and 3×3 pixels. Left: each output pixel gathers the "
-        "window that it sees; the grey border is zeros. Right: each input pixel stamps the kernel where its window "
-        "was. Where stamps overlap they add, and what falls on the border is cut off.",
+        "window of its kernel; the grey border is zeros. Right: each input pixel stamps the kernel where its window "
+        "was. Overlapping stamps are added, and the part on the border is cut off.",
     )
     for left, gathers in ((0.4, True), (4.7, False)):
         big, small = (left, 0.12), (left + 2.55, 0.12 + 2 * CELL)
@@ -121,7 +121,7 @@ def pixels(axes: Axes, corner: tuple[float, float], count: int, border: bool = F
 
 
 def page(height: float, title: str, caption: str) -> tuple[Figure, Axes]:
-    """A figure whose axes have inches for units."""
+    """A figure with axes in inches."""
     figure, bottom, _ = new_figure(height + 0.15, title, caption, DPI, WIDE)
     axes = pixel_axes(figure, 0, bottom + 0.12 / figure.get_figheight(), round(WIDE * DPI), round(height * DPI))
     axes.set(xlim=(0, WIDE), ylim=(-0.15, height - 0.15))
@@ -130,7 +130,7 @@ def page(height: float, title: str, caption: str) -> tuple[Figure, Axes]:
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, aside: float) -> None:
-    """An arrow, moved to the left of its way by `aside` inches."""
+    """An arrow, shifted to the left of its direction by `aside` inches."""
     way = np.subtract(end, start)
     left = aside * np.array([-way[1], way[0]]) / np.hypot(*way)
     style = {"arrowstyle": "-|>,head_length=0.3,head_width=0.15", "color": colour, "shrinkA": 0, "shrinkB": 0}

@@ -1,1 +1,1 @@
-"""What makes rung 1 fast and refuses bad arguments: recycled memory, cores that share a batch, checks."""
+"""Speed and safety of rung 1: recycled memory, batches shared among the cores, checks of arguments."""

@@ -1,4 +1,4 @@
-"""What the operations refuse, and how they say it: the argument, what was expected, what came."""
+"""Checks of the operations' arguments. Each message names the argument, what was expected, and what was given."""
 
 import numbers
 
@@ -8,7 +8,10 @@ DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def check_arrays(**arguments: tuple[np.ndarray | None, int | None]) -> None:
-    """Each argument is (array, dimensions): NumPy arrays of one dtype, float32 or float64. `bias` alone may be None."""
+    """Require NumPy arrays of one dtype, float32 or float64; each argument is name=(array, number of dimensions).
+
+    The number of dimensions may be None, for any; so may the array called `bias`, for one that is left out.
+    """
     dtype = None
     for name, (array, dimensions) in arguments.items():
         if array is None and name == "bias":
@@ -25,7 +28,7 @@ def check_arrays(**arguments: tuple[np.ndarray | None, int | None]) -> None:
 
 
 def check_shape(name: str, array: np.ndarray | None, expected: tuple[int | None, ...]) -> None:
-    """`expected` has None where any size will do; an array that is None was left out."""
+    """Require a shape; None stands for any size in `expected`, and for an array that is left out."""
     if array is None:
         return
     same = len(expected) == array.ndim and all(e in (None, s) for e, s in zip(expected, array.shape, strict=True))
@@ -35,20 +38,22 @@ def check_shape(name: str, array: np.ndarray | None, expected: tuple[int | None,
 
 
 def check_sizes(name: str, image: tuple[int, ...], kernel: tuple[int, ...], padding: tuple[int, int]) -> None:
-    """A kernel must fit into the padded image."""
+    """Require that the kernel fits into the padded image."""
     if any(n + 2 * p < k for n, p, k in zip(image, padding, kernel, strict=True)):
-        raise ValueError(f"{name}: an image of {image} with padding {padding} is smaller than the kernel {kernel}")
+        raise ValueError(
+            f"{name}: expected an image at least as large as the kernel {kernel}, got {image}, padding {padding}"
+        )
 
 
 def check_unit_interval(name: str, array: np.ndarray) -> None:
-    """A Bernoulli target is a probability; NaN is refused too."""
+    """Require probabilities, as the targets of a Bernoulli likelihood are; NaN is no probability."""
     low, high = array.min(initial=0), array.max(initial=0)
     if not (low >= 0 and high <= 1):
         raise ValueError(f"{name}: expected values in [0, 1], got values from {low} to {high}")
 
 
 def pair(name: str, value: object, smallest: int) -> tuple[int, int]:
-    """An int or a pair of ints, as a pair of ints of at least `smallest`."""
+    """Return an int or a pair of ints as a pair, and require that both are at least `smallest`."""
     values = value if isinstance(value, tuple | list) else (value, value)
     if len(values) != 2 or not all(isinstance(v, numbers.Integral) and not isinstance(v, bool) for v in values):
         raise TypeError(f"{name}: expected an integer or a pair of integers, got {value!r}")

@@ -1,10 +1,9 @@
-"""New arrays from old memory: `empty` hands out a block again once nobody can see it any more.
+"""Reuses the memory of arrays that are no longer referenced: `empty(shape, dtype)` in place of `np.empty`.
 
-A training step asks for the same few large arrays every time. Fresh memory from the operating system is paid
-for page by page at first touch, which costs this model more than its arithmetic does between the matrix
-products; memory that was used a moment ago is free and often still in cache. So the operations of this rung call
-`empty(shape, dtype)` where they would call `np.empty`, and stay pure functions: a block is handed out
-again only when its reference count says that no array, and no view of one, is left that could show it.
+A training step allocates the same few large arrays every time. The operating system maps fresh memory page by page at
+the first access, which takes longer than all arithmetic of this model between the matrix products; recycled memory
+has no such cost and is often still in the cache. A block is reused only when its reference count shows that no array,
+and no view of one, refers to it. Functions that call `empty` therefore stay pure.
 """
 
 import math
@@ -13,12 +12,12 @@ import threading
 
 import numpy as np
 
-SMALLEST = 1 << 16  # bytes; below this the allocator of C is as good
-IDLE_LIMIT = 1 << 28  # bytes of idle memory kept for the next step before it is given back
+SMALLEST = 1 << 16  # bytes; smaller arrays come from np.empty, which is as fast for them
+IDLE_LIMIT = 1 << 28  # bytes of idle blocks that are kept for later calls
 
 
 class _Pool(threading.local):
-    """One thread's blocks by size in bytes. An array handed out is a view: it holds a reference to its block."""
+    """One thread's blocks by size in bytes. Every array that `empty` returns is a view of a block and refers to it."""
 
     def __init__(self) -> None:
         self.blocks: dict[int, list[np.ndarray]] = {}
@@ -28,18 +27,18 @@ def _references(blocks: list[np.ndarray], i: int) -> int:
     return sys.getrefcount(blocks[i])
 
 
-_UNSEEN = _references([np.empty(0, np.uint8)], 0)  # what a block counts that only its list refers to
+_UNUSED = _references([np.empty(0, np.uint8)], 0)  # the reference count of a block that only its list refers to
 _pool = _Pool()
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
-    """An uninitialised C-contiguous array like `np.empty(shape, dtype)`, from recycled memory where there is some."""
+    """An uninitialised C-contiguous array like `np.empty(shape, dtype)`, in recycled memory if a block is free."""
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     if nbytes < SMALLEST:
         return np.empty(shape, dtype)
     blocks = _pool.blocks.setdefault(nbytes, [])
     for i in range(len(blocks)):
-        if _references(blocks, i) == _UNSEEN:
+        if _references(blocks, i) == _UNUSED:
             return blocks[i].view(dtype).reshape(shape)
     release(IDLE_LIMIT)
     _pool.blocks.setdefault(nbytes, []).append(np.empty(nbytes, np.uint8))
@@ -47,7 +46,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
 
 
 def contiguous(x: np.ndarray) -> np.ndarray:
-    """`np.ascontiguousarray`, from recycled memory."""
+    """`np.ascontiguousarray`, in recycled memory."""
     if x.flags.c_contiguous:
         return x
     y = empty(x.shape, x.dtype)
@@ -56,9 +55,9 @@ def contiguous(x: np.ndarray) -> np.ndarray:
 
 
 def release(limit: int = 0) -> None:
-    """Give this thread's idle blocks back to the system if together they hold more than `limit` bytes."""
+    """Free this thread's idle blocks if together they hold more than `limit` bytes."""
     in_use = {
-        nbytes: [blocks[i] for i in range(len(blocks)) if _references(blocks, i) > _UNSEEN]
+        nbytes: [blocks[i] for i in range(len(blocks)) if _references(blocks, i) > _UNUSED]
         for nbytes, blocks in _pool.blocks.items()
     }
     idle = sum(nbytes * (len(blocks) - len(in_use[nbytes])) for nbytes, blocks in _pool.blocks.items())

@@ -1,9 +1,9 @@
-"""Every core at work on one batch: each takes a share of the images.
+"""Divides a batch into shares of its images, and runs a function on all shares at once, one core each.
 
-A BLAS library spreads one matrix product over the cores, but what stands between the products, copies and sums and
-exponentials, runs on one core while the others wait, and every product begins and ends with a meeting of all. Here
-the cores share out the images instead: each runs its share from the first layer to the last alone, with products on
-one thread, and they meet once, to add up their gradients. NumPy lets go of Python's lock while it computes.
+A BLAS library spreads one matrix product over the cores, but the copies, sums and exponentials between the products
+run on one core while the others wait, and every product ends with a synchronisation of all. Here each core computes
+one share from the first layer to the last, with matrix products on one thread, and the cores synchronise once, when
+gradients are added up. Threads are enough for this: NumPy releases Python's lock while it computes.
 """
 
 import functools
@@ -18,11 +18,11 @@ from threadpoolctl import ThreadpoolController
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-SMALLEST_SHARE = 16  # images; a share's gradients are as large as the model, whatever its size
+SMALLEST_SHARE = 16  # images; adding up the gradients of a share takes the same time, whatever its size
 
 
 def count_cores() -> int:
-    """The cores this process may use, or fewer where OMP_NUM_THREADS says so, as BLAS and torch obey it too."""
+    """The number of cores that this process may use, or OMP_NUM_THREADS if that is less, as in BLAS and torch."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(available, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else available
@@ -32,7 +32,7 @@ CORES = count_cores()
 
 
 def shares(N: int) -> list[slice]:
-    """A batch of N images in as many slices, equal to within one image, as there are cores to work on them."""
+    """Slices of a batch of N images, one for each core, whose sizes differ by at most one image."""
     count = max(1, min(CORES, N // SMALLEST_SHARE))
     edges = [N * i // count for i in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
@@ -41,7 +41,8 @@ def shares(N: int) -> list[slice]:
 def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
     """[f(task) for task in tasks], as many at the same time as there are cores, each with BLAS on one thread.
 
-    A single task runs as it would without this function: its products may take every core.
+    A single task is called directly, so that its matrix products may use all cores. An exception in a task is raised
+    here, after the other threads have ended.
     """
     tasks = list(tasks)
     if CORES == 1 or len(tasks) == 1:
@@ -50,12 +51,12 @@ def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Re
     waiting = iter(enumerate(tasks))
 
     def work() -> None:
-        # Whoever is free takes the next task: handing over each one by itself would cost as much as a short task.
+        # Each thread takes the next task when it is free: submitting every task costs as much as a short task.
         for number, task in waiting:
             results[number] = f(task)
 
-    with _blas().limit(limits=1):
-        helpers = [_threads().submit(work) for _ in range(min(CORES, len(tasks)) - 1)]
+    with blas().limit(limits=1):
+        helpers = [thread_pool().submit(work) for _ in range(min(CORES, len(tasks)) - 1)]
         try:
             work()
         finally:
@@ -66,10 +67,12 @@ def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Re
 
 
 @functools.cache
-def _threads() -> ThreadPoolExecutor:
+def thread_pool() -> ThreadPoolExecutor:
+    """The threads beside the calling one, started once for all calls."""
     return ThreadPoolExecutor(max(1, CORES - 1), thread_name_prefix="numpy_impl")
 
 
 @functools.cache
-def _blas() -> ThreadpoolController:
+def blas() -> ThreadpoolController:
+    """The BLAS libraries that are loaded, with control of their numbers of threads."""
     return ThreadpoolController().select(user_api="blas")

@@ -1,1 +1,1 @@
-"""What a trained model is worth: its bound and log p(x), the latents in use, disentanglement, and how well it ranks."""
+"""Measures a trained model: the ELBO, log p(x), the latents in use, disentanglement, and the ROC curve of a score."""

@@ -1,31 +1,25 @@
 r"""Three scores of disentanglement: is each factor of variation in one latent, and each latent about one factor?
 
-A `Code` is a function from factors to codes (N, Z): draw the images, encode them, take mu. So the metrics see no image,
-and a code whose score is known is a line of Python. All three are 1 for a code that is the factors. A code that says
-nothing scores as guessing does, 1 / number of factors, in the first two, and 0 in the third. None of them changes where
-latents are permuted, or scaled by anything but 0.
+The metrics take a `Representation`, a function from factors to codes (N, Z), and see no image: a code with a known
+score is a line of Python. All three are 1 for a code that equals the factors. A code without information scores as
+guessing does: 1 / number of factors for the first two, 0 for the third. No score depends on the order of the latents,
+or on their scales as long as none is 0.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
 
-from paper.evaluation.ground_truth import Factors, World
-
-Codes = Float[np.ndarray, "N Z"]
-Code = Callable[[Factors], Codes]
+from paper.evaluation.ground_truth import Codes, Factors, GroundTruth, Representation
+from paper.evaluation.latents import linear_probe
 
 L = 64
-"""Pairs, or images, behind each point that is classified (Locatello et al. 2019, arXiv:1811.12359)."""
+"""Pairs of images, or images, behind each point that is classified (Locatello et al. 2019, arXiv:1811.12359)."""
 PAIRS = 500
-"""Pairs of images that share a factor; a point's L are taken from these, since drawing images is what takes time."""
+"""Pairs of images that share a factor; each point takes L of them, since drawing images takes most of the time."""
 POINTS = 100
-"""How often the FactorVAE metric holds each factor."""
+"""How often the FactorVAE metric holds each factor fixed."""
 BINS = 20
 """Bins for continuous factors and for codes in the mutual information gap (Locatello et al. 2019)."""
 IMAGES = 10_000
@@ -44,95 +38,93 @@ class Scores(NamedTuple):
     """See `Gaps`."""
 
 
-def disentanglement(world: World, code: Code, seed: int = 0) -> Scores:
-    """All three metrics of one code; `images_needed` says how many images that takes."""
+def disentanglement(truth: GroundTruth, represent: Representation, seed: int = 0) -> Scores:
+    """All three metrics of one representation; `images_needed` gives the number of images that are drawn."""
     first, second, third = (np.random.default_rng([seed, metric]) for metric in range(3))
-    factors = world.draw(third, IMAGES)
+    factors = truth.draw(third, IMAGES)
     return Scores(
-        beta_vae_score(world, code, first, PAIRS),
-        factor_vae_score(world, code, second, POINTS),
-        *mutual_information_gap(code(factors), {name: factors[name] for name in world.names}),
+        beta_vae_score(truth, represent, first, PAIRS),
+        factor_vae_score(truth, represent, second, POINTS),
+        *mutual_information_gap(represent(factors), {name: factors[name] for name in truth.names}),
     )
 
 
-def images_needed(world: World) -> int:
-    """How many images `disentanglement` asks codes for."""
-    return IMAGES + len(world.names) * (4 * PAIRS + (10 + 2 * POINTS) * L)
+def images_needed(truth: GroundTruth) -> int:
+    """The number of images that `disentanglement` draws and encodes."""
+    return IMAGES + len(truth.names) * (4 * PAIRS + (10 + 2 * POINTS) * L)
 
 
-def beta_vae_score(world: World, code: Code, rng: np.random.Generator, pairs: int = PAIRS, points: int = 500) -> float:
-    """The metric of the beta-VAE (Higgins et al. 2017): can a linear classifier tell which factor was held?
+def beta_vae_score(
+    truth: GroundTruth, represent: Representation, rng: np.random.Generator, pairs: int = PAIRS, points: int = 500
+) -> float:
+    """The metric of the beta-VAE (Higgins et al. 2017): can a linear classifier tell which factor was held fixed?
 
-    A point is the mean of |z1 - z2| over L pairs of images. The two of a pair share the value of one factor, drawn for
-    that pair, and nothing else. A classifier learns to tell the factor from the point; the score is its accuracy on new
-    points. Each factor is held `points` times, to learn and again to test, with L of `pairs` pairs in every point.
+    A point is the mean of |z1 - z2| over L pairs of images. The two images of a pair share the value of one factor,
+    drawn for that pair, and nothing else. A classifier is trained to tell the factor from the point; the score is its
+    accuracy on new points. Each factor is held `points` times, for training and again for testing, with L of `pairs`
+    pairs in every point.
 
-    Known weakness: it scores 1 as well where no latent stands for one factor but sizes give away which was held.
+    Known weakness: the score is 1 as well where no latent stands for one factor but the sizes of the differences tell
+    which factor was held.
     """
-    learn, test = (_difference_points(world, code, rng, pairs, points) for _ in range(2))
-    scale = learn.std(axis=0)
+    train, test = (difference_points(truth, represent, rng, pairs, points) for _ in range(2))
+    scale = train.std(axis=0)
     varies = scale > 0
-    held = np.repeat(np.arange(len(world.names)), points)
-    return _linear_accuracy(learn[:, varies] / scale[varies], test[:, varies] / scale[varies], held)
+    held = np.repeat(np.arange(len(truth.names)), points)
+    return linear_probe(train[:, varies] / scale[varies], held, test[:, varies] / scale[varies], held)
 
 
-def _difference_points(world: World, code: Code, rng: np.random.Generator, pairs: int, points: int) -> Codes:
-    """`points` points for each factor, factor by factor."""
+def difference_points(
+    truth: GroundTruth, represent: Representation, rng: np.random.Generator, pairs: int, points: int
+) -> Codes:
+    """`points` points of the beta-VAE metric for each factor, factor by factor."""
     found = []
-    for name in world.names:
-        first, second = world.draw(rng, pairs), world.draw(rng, pairs)
-        differences = np.abs(code(first) - code(second | {name: first[name]}))
+    for name in truth.names:
+        first, second = truth.draw(rng, pairs), truth.draw(rng, pairs)
+        differences = np.abs(represent(first) - represent(second | {name: first[name]}))
         found += [differences[rng.choice(pairs, L, replace=False)].mean(axis=0) for _ in range(points)]
     return np.stack(found)
 
 
-def _linear_accuracy(learn: Codes, test: Codes, classes: Int[np.ndarray, " N"]) -> float:
-    """Accuracy on `test` of softmax regression, its most probable weights under N(0, I) given `learn`."""
-    middle = learn.mean(axis=0)
-    x, y = torch.tensor(learn - middle, dtype=torch.float64), torch.tensor(classes)
-    weight = torch.zeros(int(y.max()) + 1, 1 + x.shape[1], dtype=x.dtype, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight], max_iter=200, line_search_fn="strong_wolfe")
+def factor_vae_score(
+    truth: GroundTruth, represent: Representation, rng: np.random.Generator, points: int = POINTS
+) -> float:
+    """The metric of the FactorVAE (Kim & Mnih 2018): does the latent that varies least tell which factor was held?
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(F.linear(x, weight[:, 1:], weight[:, 0]), y) + weight.square().sum() / (2 * len(y))
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    scores = F.linear(torch.tensor(test - middle, dtype=torch.float64), weight[:, 1:], weight[:, 0])
-    return float((scores.argmax(1) == y).double().mean())
-
-
-def factor_vae_score(world: World, code: Code, rng: np.random.Generator, points: int = POINTS) -> float:
-    """The metric of the FactorVAE (Kim & Mnih 2018): which latent stood still when a factor did?
-
-    A point is a latent: the one whose variance, over L images that share one value of one factor, is the smallest part
-    of its variance over all images. A latent is then taken to stand for the factor that stilled it most often; the
-    score is the share of new points where that is right. Each factor is held `points` times, to learn and again to
-    test. Latents that never move take no part.
+    A point is a latent: the one whose variance, over L images that share one value of one factor, is the smallest share
+    of its variance over all images. Each latent is then taken to stand for the factor that it was chosen for most
+    often; the score is the share of new points where that is right. Each factor is held `points` times, for training
+    and again for testing. Latents that never vary take no part.
     """
-    z = code(world.draw(rng, 10 * L * len(world.names)))
-    moves = np.ptp(z, axis=0) > 0
-    if not moves.any():
-        return 1 / len(world.names)  # the same guess at every point
-    variance = z[:, moves].var(axis=0)
-    learn, test = (_votes(world, lambda f: code(f)[:, moves], rng, points, variance) for _ in range(2))
-    meaning = learn.argmax(axis=0)
-    return float(test[meaning, np.arange(len(meaning))].sum() / test.sum())
+    z = represent(truth.draw(rng, 10 * L * len(truth.names)))
+    varies = np.ptp(z, axis=0) > 0
+    if not varies.any():
+        return 1 / len(truth.names)  # the same guess at every point
+    variance = z[:, varies].var(axis=0)
+    train, test = (votes(truth, lambda f: represent(f)[:, varies], rng, points, variance) for _ in range(2))
+    return majority_accuracy(train, test)
 
 
-def _votes(
-    world: World, code: Code, rng: np.random.Generator, points: int, variance: Float[np.ndarray, " Z"]
+def votes(
+    truth: GroundTruth,
+    represent: Representation,
+    rng: np.random.Generator,
+    points: int,
+    variance: Float[np.ndarray, " Z"],
 ) -> Int[np.ndarray, "K Z"]:
-    """How often each latent was the stillest while each factor was held; `variance` is that over all images."""
-    votes = np.zeros((len(world.names), len(variance)), dtype=np.int64)
-    for row, name in zip(votes, world.names, strict=True):
-        factors = world.draw(rng, points * L)
+    """How often each latent varied least while each factor was held, relative to its `variance` over all images."""
+    counts = np.zeros((len(truth.names), len(variance)), dtype=np.int64)
+    for row, name in zip(counts, truth.names, strict=True):
+        factors = truth.draw(rng, points * L)
         factors[name] = np.repeat(factors[name][::L], L)
-        share = code(factors).reshape(points, L, -1).var(axis=1) / variance
+        share = represent(factors).reshape(points, L, -1).var(axis=1) / variance
         np.add.at(row, share.argmin(axis=1), 1)
-    return votes
+    return counts
+
+
+def majority_accuracy(train: Int[np.ndarray, "K Z"], test: Int[np.ndarray, "K Z"]) -> float:
+    """The share of the votes `test` for the factor that each latent has most votes for in `train`."""
+    return float(test[train.argmax(axis=0), np.arange(train.shape[1])].sum() / test.sum())
 
 
 class Gaps(NamedTuple):
@@ -140,7 +132,7 @@ class Gaps(NamedTuple):
 
     mig: float
     gaps: dict[str, float]
-    """For each factor, how much more the best latent knows of it than the second best, as a share of its entropy."""
+    """For each factor, its information in the best latent minus that in the second best, as a share of its entropy."""
     information: Float[np.ndarray, "Z K"]
     """I(z_j; v_k) / H(v_k), in [0, 1]."""
 
@@ -158,8 +150,14 @@ def mutual_information_gap(codes: Codes, factors: Factors, bins: int = BINS) -> 
     values = {name: _binned(value, bins) for name, value in factors.items() if np.ptp(value) > 0}
     information = np.array([[mutual_information(z, v) / entropy(v) for v in values.values()] for z in latents])
     information = information.reshape(len(latents), len(values))
-    second, best = np.sort(np.concatenate([np.zeros((2, len(values))), information]), axis=0)[-2:]
+    second, best = two_best(information)
     return Gaps(float((best - second).mean()), dict(zip(values, (best - second).tolist(), strict=True)), information)
+
+
+def two_best(information: Float[np.ndarray, "Z K"]) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """For each factor the second largest and the largest information in a latent; 0 where there are too few latents."""
+    second, best = np.sort(np.pad(information, ((2, 0), (0, 0))), axis=0)[-2:]
+    return second, best
 
 
 def _binned(values: np.ndarray, bins: int) -> Int[np.ndarray, " N"]:
@@ -172,7 +170,10 @@ def _binned(values: np.ndarray, bins: int) -> Int[np.ndarray, " N"]:
 
 
 def mutual_information(a: Int[np.ndarray, " N"], b: Int[np.ndarray, " N"]) -> float:
-    """I(a; b) = H(a) + H(b) - H(a, b) of two columns of bin numbers, in nats."""
+    """I(a; b) = H(a) + H(b) - H(a, b) of two columns of bin numbers, in nats.
+
+    scikit-learn's `mutual_info_score` gives the same in ten times as long.
+    """
     return entropy(a) + entropy(b) - entropy(a * (b.max() + 1) + b)
 
 

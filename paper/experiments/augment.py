@@ -1,13 +1,13 @@
 """Do images drawn by a conditional VAE help a classifier with few labels?
 
-Varied: the number of labelled images, and what stands beside them in every batch. Held: the classifier, its steps.
+Varied: the number of labelled images, and what is added to every batch of them. Held fixed: the classifier, its steps.
   labels alone   nothing
-  CVAE           as many images again, drawn anew by a CVAE that was trained on the same labelled images and on nothing
-                 else: it knows no more than the classifier could
-  moved          as many images again: the labelled ones, moved by up to 2 pixels; needs no model
-  VAE's μ        nothing; but the classifier sees μ of a VAE trained on all training images without their labels (M1 of
-                 Kingma et al. 2014), so that it has more to learn from than the others
-Measured: share of the test images that are classified rightly, over several choices of the labelled images.
+  CVAE           as many images, newly drawn by a CVAE that was trained on the same labelled images only: it has no more
+                 information than the classifier
+  moved          as many images: the labelled ones, moved by up to 2 pixels; needs no model
+  VAE's μ        nothing, but the classifier's input is μ of a VAE trained on all training images without their labels
+                 (M1 of Kingma et al. 2014), which is more information than the others have
+Measured: the share of the test images that are classified correctly, over several choices of the labelled images.
 """
 
 import dataclasses
@@ -20,33 +20,35 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from figures.lines import Line, Panel, line_panels
+from foundation.data.dataset import Dataset
+from foundation.data.splits import Data
 from foundation.errors import InputError
-from paper.data import Data, Part
-from paper.experiments.baseline import accuracy, fit_plain, perceptron
-from paper.experiments.lab import Lab, Settings, need_classes, part_of
-from paper.experiments.pictures import image_rows
+from foundation.options import DataOptions
+from paper.experiments.baseline import accuracy, fit_baseline, perceptron
+from paper.experiments.experiment import Experiment, Settings, image_rows, need_classes, part_of
 from paper.experiments.tables import Column, over_seeds
-from paper.options import ConditionalVAEOptions, DataOptions, VAEOptions
+from paper.models.base import Model
+from paper.models.options import ConditionalVAEOptions, VAEOptions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augment(Settings):
-    """How many labels, and how long everything is trained."""
+    """The numbers of labels, the networks, and the lengths of training."""
 
     labels: tuple[int, ...] = (10, 20, 50, 100)
     """Labelled images of each class."""
     steps: int = 1000
-    """Of the classifier."""
+    """Steps of the classifier."""
     cvae_steps: int = 1500
-    """Of the CVAE on the labelled images; `epochs` are those of the VAE on all images."""
+    """Steps of the CVAE on the labelled images; `epochs` are those of the VAE on all images."""
     latent_dim: int = 20
-    """Of the VAE on all images."""
+    """Z of the VAE on all images."""
     cvae_latent_dim: int = 3
-    """Of the CVAE: few images would leave most of a larger space empty."""
+    """Z of the CVAE, small since few images would leave most of a larger space empty."""
     hidden_dim: int = 256
 
     def check(self, data: Data) -> None:
-        """There must be enough labelled images of every class."""
+        """Every class needs enough labelled images."""
         need_classes(data)
         rarest, most = int(torch.bincount(data.train.labels).min()), max(self.labels)
         if rarest < most:
@@ -56,63 +58,66 @@ class Augment(Settings):
 DATA = DataOptions()
 FULL = Augment(epochs=10, seeds=5)
 QUICK = Augment(labels=(10, 50), steps=300, cvae_steps=600, train_images=5000, epochs=15, seeds=2)
-ARMS = {"alone": "labels alone", "cvae": "CVAE", "moved": "moved", "mu": "VAE's μ"}
+METHODS = {"alone": "labels alone", "cvae": "CVAE", "moved": "moved", "mu": "VAE's μ"}
 TABLES = {
-    "Test images classified rightly, %": (
+    "Test images classified correctly, %": (
         Column("labels_per_class", "labels of each class", 0),
-        *(Column(key, head, 1) for key, head in ARMS.items()),
+        *(Column(key, head, 1) for key, head in METHODS.items()),
         Column("cvae_gain", "CVAE − alone", 1),
     )
 }
-Beside = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-"""From labelled images and their labels, as many more images with the same labels."""
+Augmentation = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""From labelled images and their labels to as many more images with the same labels."""
 
 
-def run(lab: Lab, settings: Augment) -> None:
-    """Every number of labels, every choice of the labelled images, every arm."""
-    network = {"network": "mlp", "hidden_dims": (settings.hidden_dim,)}
-    vae_options = VAEOptions(**network, latent_dim=settings.latent_dim)
-    cvae_options = ConditionalVAEOptions(**network, latent_dim=settings.cvae_latent_dim)
-    vae = lab.fit("VAE of all images, unlabelled", vae_options, epochs=settings.epochs)
+def run(experiment: Experiment, settings: Augment) -> None:
+    """Trains for every number of labels, every choice of the labelled images, and every method."""
+    hidden_dims = (settings.hidden_dim,)
+    vae_options = VAEOptions(network="mlp", hidden_dims=hidden_dims, latent_dim=settings.latent_dim)
+    cvae_options = ConditionalVAEOptions(network="mlp", hidden_dims=hidden_dims, latent_dim=settings.cvae_latent_dim)
+    vae = experiment.fit("VAE of all images, unlabelled", vae_options, epochs=settings.epochs)
     drawn = {}
     for count in settings.labels:
         numbers = []
         for seed in range(settings.seeds):
-            few = part_of(lab.data.train, choose(lab.data.train.labels, count, lab.generator(100 + seed)))
+            few = part_of(
+                experiment.data.train, choose(experiment.data.train.labels, count, experiment.generator(100 + seed))
+            )
             title = f"{count} labels of a class, {seed + 1} of {settings.seeds}"
             epochs = max(1, settings.cvae_steps // math.ceil(len(few) / 128))
-            cvae = lab.fit(f"CVAE, {title}", cvae_options, epochs=epochs, seed=seed,
-                           data=dataclasses.replace(lab.data, train=few))  # fmt: skip
-            beside = {"alone": None, "cvae": draw_from(cvae), "moved": move, "mu": None}
+            data = dataclasses.replace(experiment.data, train=few)
+            cvae = experiment.fit(f"CVAE, {title}", cvae_options, epochs=epochs, seed=seed, data=data)
+            augmentations = {"alone": None, "cvae": draw_from(cvae), "moved": move, "mu": None}
             found = {}
-            for key, more in beside.items():
-                see = (lambda x: vae.encode(x)[0]) if key == "mu" else nn.Identity()
-                found[key] = 100 * classify(lab, f"{ARMS[key]}, {title}", few, settings, seed, more, see)
+            for key, augment in augmentations.items():
+                features = (lambda x: vae.encode(x)[0]) if key == "mu" else nn.Identity()
+                name = f"{METHODS[key]}, {title}"
+                found[key] = 100 * classify(experiment, name, few, settings, seed, augment, features)
             numbers.append(found | {"cvae_gain": found["cvae"] - found["alone"]})
-        lab.row(labels_per_class=count, **over_seeds(numbers))
+        experiment.row(labels_per_class=count, **over_seeds(numbers))
         drawn[count] = (few, cvae)
-    report(lab)
-    draw(lab, drawn)
+    report(experiment)
+    draw(experiment, drawn)
 
 
 def choose(labels: Int64[Tensor, " N"], count: int, generator: torch.Generator) -> Int64[Tensor, " M"]:
-    """Indices of `count` images of each class, by chance."""
+    """Indices of `count` random images of each class."""
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
     return torch.cat([order[labels[order] == label][:count] for label in labels.unique()])
 
 
-def draw_from(cvae: nn.Module) -> Beside:
-    """Expected images for z from the prior and the labels of the batch."""
+def draw_from(cvae: Model) -> Augmentation:
+    """Draws expected images for z from the prior and the labels of the batch."""
 
-    def beside(x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def augment(x: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         z = torch.randn(cvae.noise_shape(len(x)), generator=generator, device=x.device)
         return cvae.sample(z, cvae.condition(x, labels))
 
-    return beside
+    return augment
 
 
 def move(x: Tensor, labels: Tensor, generator: torch.Generator, reach: int = 2) -> Tensor:
-    """Every image moved by up to `reach` pixels each way; black comes in at the edge."""
+    """Moves every image by up to `reach` pixels in each direction; the pixels that enter at the edge are black."""
     height, width = x.shape[2:]
     padded = F.pad(x, (reach,) * 4)
     top, left = torch.randint(2 * reach + 1, (2, len(x), 1), generator=generator, device=x.device)
@@ -123,49 +128,57 @@ def move(x: Tensor, labels: Tensor, generator: torch.Generator, reach: int = 2) 
 
 
 def classify(
-    lab: Lab, name: str, few: Part, settings: Augment, seed: int, beside: Beside | None, see: Callable
+    experiment: Experiment,
+    name: str,
+    few: Dataset,
+    settings: Augment,
+    seed: int,
+    augment: Augmentation | None,
+    features: Callable[[Tensor], Tensor],
 ) -> float:
-    """Train a classifier on the labelled images and what stands beside them; its accuracy on the test images."""
-    inputs = math.prod(see(few.images[:1]).shape[1:])
+    """Trains a classifier on the labelled images and those that `augment` adds; its accuracy on the test images."""
+    inputs = math.prod(features(few.images[:1]).shape[1:])
 
     def loss(network: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         x, labels = few.images[chosen], few.labels[chosen]
-        if beside is not None:
-            x, labels = torch.cat([x, beside(x, labels, generator)]), labels.repeat(2)
-        return F.cross_entropy(network(see(x)), labels)
+        if augment is not None:
+            x, labels = torch.cat([x, augment(x, labels, generator)]), labels.repeat(2)
+        return F.cross_entropy(network(features(x)), labels)
 
-    network = perceptron(inputs, settings.hidden_dim, len(lab.data.classes))
-    network = fit_plain(lab, name, network, loss, len(few), steps=settings.steps, seed=seed)
-    return accuracy(network(see(lab.data.test.images)), lab.data.test.labels)
-
-
-def report(lab: Lab) -> None:
-    """What the rows say."""
-    for row in lab.rows:
-        lab.find(**{f"{key}_with_{row['labels_per_class']}": row[key] for key in (*ARMS, "cvae_gain")})
-    said = ", ".join(f"{row['cvae_gain']:+.1f} with {row['labels_per_class']} labels of each class" for row in lab.rows)
-    lab.answer(f"Images of the CVAE change the share that is classified rightly by (percentage points): {said}.")
+    network = perceptron(inputs, settings.hidden_dim, len(experiment.data.classes))
+    trained = fit_baseline(experiment, name, network, loss, len(few), steps=settings.steps, seed=seed)
+    return accuracy(trained(features(experiment.data.test.images)), experiment.data.test.labels)
 
 
-def draw(lab: Lab, drawn: dict[int, tuple[Part, nn.Module]]) -> None:
-    """Accuracy over the number of labels, and what the CVAEs drew."""
-    at = [row["labels_per_class"] for row in lab.rows]
+def report(experiment: Experiment) -> None:
+    """States the gain of the CVAE's images."""
+    for row in experiment.rows:
+        experiment.find(**{f"{key}_with_{row['labels_per_class']}": row[key] for key in (*METHODS, "cvae_gain")})
+    gains = [f"{row['cvae_gain']:+.1f} with {row['labels_per_class']} labels of each class" for row in experiment.rows]
+    experiment.answer(f"The CVAE's images change the accuracy by (percentage points): {', '.join(gains)}.")
+
+
+def draw(experiment: Experiment, drawn: dict[int, tuple[Dataset, Model]]) -> None:
+    """Draws accuracy over the number of labels, and images of the CVAEs."""
+    at = [row["labels_per_class"] for row in experiment.rows]
     lines = {}
-    for key, head in ARMS.items():
-        lines[head] = Line(at, [row[key] for row in lab.rows], [row.get(f"{key}_sd", 0.0) for row in lab.rows])
-    lab.draw("accuracy", line_panels(
-        [Panel("Classified rightly (% of test images)", "labelled images of each class", lines, log_x=True)],
-        "Few labels", "Bars: standard deviation over choices of the labelled images. Look for what helps where labels "
-        "are fewest, and at what costs nothing.", columns=1))  # fmt: skip
+    for key, head in METHODS.items():
+        lines[head] = Line(
+            at, [row[key] for row in experiment.rows], [row.get(f"{key}_sd", 0.0) for row in experiment.rows]
+        )
+    experiment.draw("accuracy", line_panels(
+        [Panel("Classified correctly (% of test images)", "labelled images of each class", lines, log_x=True)],
+        "Few labels", "Bars: standard deviation over choices of the labelled images. Look for what helps most where "
+        "labels are fewest, and compare it with moving the images, which needs no model.", columns=1))  # fmt: skip
     rows = {}
     for count, (few, cvae) in drawn.items():
         labels = few.labels.unique()
         rows[f"{count} labels, real"] = torch.stack([few.images[few.labels == label][0] for label in labels])
         for i in (1, 2):
             rows[f"{count} labels, drawn {i}"] = draw_from(cvae)(
-                few.images[: len(labels)], labels, lab.generator(10 + i)
+                few.images[: len(labels)], labels, experiment.generator(10 + i)
             )
-    lab.draw("drawn", image_rows(
-        "What a CVAE draws that saw few images", "Real: one of the labelled images. Drawn: by a CVAE trained on them "
-        "alone. Look for draws that repeat an image it saw, and for draws that are no digit.", rows,
+    experiment.draw("drawn", image_rows(
+        "Draws of a CVAE trained on few images", "Real: one of the labelled images. Drawn: by a CVAE trained on them "
+        "only. Look for draws that repeat a training image, and for draws that are no digit.", rows,
         apart=range(3, len(rows), 3)))  # fmt: skip

@@ -1,6 +1,6 @@
-"""Does a heavier KL term take the factors of variation apart?
+"""Does a heavier KL term disentangle the factors of variation?
 
-Varied: β (Higgins et al. 2017). Held: everything else. The data's factors of variation are known.
+Varied: β (Higgins et al. 2017). Held fixed: everything else. The data's factors of variation are known.
 Measured on the test images: reconstruction and KL (sampled z), active units, and three scores of disentanglement from
 μ: the β-VAE metric (Higgins et al. 2017), the FactorVAE metric (Kim & Mnih 2018), the mutual information gap (Chen et
 al. 2018). All are 1 for a perfect code.
@@ -8,37 +8,46 @@ al. 2018). All are 1 for a perfect code.
 
 import dataclasses
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from figures.lines import Panel, line_panels
+from figures.model import traversal_figure
 from foundation.console import step_display
+from foundation.data.splits import Data
 from foundation.errors import InputError
-from paper.data import Data
-from paper.drawing import traversal_figure
-from paper.evaluation.activity import kl_by_latent
+from foundation.options import DataOptions
 from paper.evaluation.disentanglement import disentanglement
-from paper.evaluation.encoding import active_latents, code_of, encode_all
-from paper.evaluation.ground_truth import world_of
-from paper.experiments.lab import Lab, Settings
-from paper.experiments.pictures import image_rows, line_over
+from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
+from paper.evaluation.latents import active_latents, kl_by_latent, posteriors
+from paper.experiments.experiment import Experiment, Settings, image_rows, line_over
 from paper.experiments.tables import Column, over_seeds
-from paper.options import BetaVAEOptions, DataOptions
+from paper.models.base import Model
+from paper.models.options import BetaVAEOptions
+from paper.rung import ModelRung
+from paper.training.fit import to_arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Beta(Settings):
-    """The sweep and the network."""
+    """The values of β and the network."""
 
     betas: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 16.0)
     latent_dim: int = 10
     hidden_dims: tuple[int, ...] = (400, 200)
 
     def check(self, data: Data) -> None:
-        """Scores are measured on images that are drawn from chosen factors."""
-        if world_of(data) is None:
-            raise InputError(
-                f"data: expected images whose factors of variation are known, shapes or glyphs, got {data.name}"
-            )
+        """The scores need new images of chosen factors."""
+        known_truth(data)
+
+
+def known_truth(data: Data) -> GroundTruth:
+    """The ground truth of the data. Raises `InputError` where it is unknown."""
+    truth = ground_truth_of(data)
+    if truth is None:
+        raise InputError(
+            f"data: expected images whose factors of variation are known, shapes or glyphs, got {data.name}"
+        )
+    return truth
 
 
 DATA = DataOptions(name="shapes")
@@ -56,29 +65,30 @@ TABLES = {
 }
 
 
-def run(lab: Lab, settings: Beta) -> None:
-    """Train a β-VAE for every β and seed, and score its latents."""
-    shown, found = lab.one_of_each(10).images, {}
+def run(experiment: Experiment, settings: Beta) -> None:
+    """Trains a β-VAE for every β and seed, and scores its latents."""
+    shown, found = experiment.one_of_each(10).images, {}
     rows = {"test image": shown}
     for beta in settings.betas:
         options = BetaVAEOptions(
             network="mlp", hidden_dims=settings.hidden_dims, latent_dim=settings.latent_dim, beta=beta
         )
-        models = lab.repeat(f"β = {beta:g}", options, settings)
-        numbers = [examine(lab, model) for model in models]
-        lab.row(beta=beta, **over_seeds(numbers))
+        models = experiment.repeat(f"β = {beta:g}", options, settings)
+        numbers = [examine(experiment, model) for model in models]
+        experiment.row(beta=beta, **over_seeds(numbers))
         found[beta] = list(zip([one["mig"] for one in numbers], models, strict=True))
         rows[f"β = {beta:g}"] = models[0].reconstruct(shown)
-    report(lab)
-    best = max(lab.rows, key=lambda row: row["mig"])["beta"]
-    draw(lab, rows, {beta: max(found[beta], key=lambda one: one[0])[1] for beta in {settings.betas[0], best}})
+    report(experiment)
+    best = max(experiment.rows, key=lambda row: row["mig"])["beta"]
+    draw(experiment, rows, {beta: max(found[beta], key=lambda one: one[0])[1] for beta in {settings.betas[0], best}})
 
 
-def examine(lab: Lab, model: nn.Module) -> dict[str, float]:
+def examine(experiment: Experiment, model: Model) -> dict[str, float]:
     """The numbers of one model."""
-    parts, world, kept = lab.measure(model), world_of(lab.data), active_latents(model, lab.data)
-    with step_display(lab.console, "   scoring the latents"):
-        scores = disentanglement(world, code_of(model, lab.data, world, kept), lab.seed)
+    data, parts = experiment.data, experiment.measure(model)
+    truth, kept = known_truth(data), active_latents(model, data)
+    with step_display(experiment.console, "   scoring the latents"):
+        scores = disentanglement(truth, representation_of(model, data, truth, kept), experiment.seed)
     return {
         "reconstruction": parts["reconstruction"],
         "kl": parts["kl"],
@@ -87,31 +97,35 @@ def examine(lab: Lab, model: nn.Module) -> dict[str, float]:
     }
 
 
-def report(lab: Lab) -> None:
-    """What the rows say."""
-    first, best = lab.rows[0], max(lab.rows, key=lambda row: row["mig"])
+def report(experiment: Experiment) -> None:
+    """States the β with the highest MIG and its cost."""
+    first, best = experiment.rows[0], max(experiment.rows, key=lambda row: row["mig"])
     for key in ("beta", "mig", "factor_vae_score", "beta_vae_score", "reconstruction", "active_units"):
-        lab.find(**{f"{key}_first": first[key], f"{key}_best": best[key]})
-    lab.answer(
+        experiment.find(**{f"{key}_first": first[key], f"{key}_best": best[key]})
+    experiment.answer(
         f"β = {best['beta']:g} has the highest MIG, {best['mig']:.3f} against {first['mig']:.3f} at β = "
         f"{first['beta']:g}, with {best['reconstruction'] - first['reconstruction']:.1f} nats more of reconstruction "
         f"loss and {best['active_units']:.1f} active latents instead of {first['active_units']:.1f}."
     )
 
 
-def draw(lab: Lab, rows: dict[str, Tensor], best: dict[float, nn.Module]) -> None:
-    """Curves over β, reconstructions, and traversals at the first β and at the best one."""
+def draw(experiment: Experiment, rows: dict[str, Tensor], best: dict[float, Model]) -> None:
+    """Draws curves over β, reconstructions, and traversals at the first β and at the best one."""
     heads = {"reconstruction": "Reconstruction (nats per image)", "kl": "KL (nats per image)",
              "active_units": "Active units"} | SCORES  # fmt: skip
-    panels = [Panel(head, "β", {"": line_over(lab.rows, "beta", key)}, log_x=True) for key, head in heads.items()]
-    lab.draw("curves", line_panels(
-        panels, "What β buys, and what it costs", "Bars: standard deviation over the seeds; all scores are 1 for a "
-        "perfect code. Look for scores that rise while reconstruction gets worse, and for the β from which on latents "
-        "are lost."))  # fmt: skip
-    lab.draw("reconstructions", image_rows(
-        "Reconstructions", "Below the test images: x̂ from z = μ. Look for what a heavy KL term gives up first.",
+    panels = [
+        Panel(head, "β", {"": line_over(experiment.rows, "beta", key)}, log_x=True) for key, head in heads.items()
+    ]
+    experiment.draw("curves", line_panels(
+        panels, "Gains and costs of β", "Bars: standard deviation over the seeds; all scores are 1 for a perfect code. "
+        "Look for scores that rise while reconstruction gets worse, and for the β from which latents are "
+        "lost."))  # fmt: skip
+    experiment.draw("reconstructions", image_rows(
+        "Reconstructions", "Below the test images: x̂ from z = μ. Look for what is lost first as β grows.",
         rows, apart=(1,)))  # fmt: skip
     for beta, model in best.items():
-        test = lab.data.test
-        kl = kl_by_latent(*encode_all(model, test.images, test.labels))
-        lab.draw(f"traversals-beta{beta:g}", traversal_figure(model, test, kl))
+        test = experiment.data.test
+        kl = kl_by_latent(*posteriors(model, test.images, test.labels))
+        experiment.draw(
+            f"traversals-beta{beta:g}", traversal_figure(ModelRung(model), to_arrays(experiment.data).test, kl)
+        )

@@ -1,4 +1,4 @@
-"""`vae-ladder experiment NAME`: load the data, run the experiment, and write down what came out."""
+"""`vae-ladder experiment NAME`: loads the data, runs the experiment, and writes its results."""
 
 import dataclasses
 import importlib
@@ -10,49 +10,50 @@ from typing import Any
 import torch
 
 from foundation.console import make_console, say, step_display
-from foundation.errors import InputError
-from foundation.files import write_json, write_text
+from foundation.data.splits import load_data
+from foundation.files import check_writable, write_json, write_text
+from foundation.options import DataOptions
 from foundation.runs import create_run, versions
-from paper.data import choose_device, load_data
-from paper.experiments.lab import Lab, Settings, subset
+from paper.experiments.experiment import Experiment, Settings, subset
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions
 from paper.experiments.tables import markdown, terminal
-from paper.options import DataOptions
+from paper.training.device import choose_device
+from paper.training.fit import to_tensors
 
 
-def experiment(options: ExperimentOptions) -> int:
-    """Run one experiment into a run folder of its own. The exit code."""
+def run_experiment(options: ExperimentOptions) -> int:
+    """Runs one experiment and writes its results into a new run folder; returns the exit code."""
     begin = time.perf_counter()
-    page = find_page(options.name)
-    settings: Settings = page.QUICK if options.quick else page.FULL
-    lab = prepare(options, page, settings)
-    say(lab.console, EXPERIMENTS[options.name], "bold")
-    for line in lab.data.describe():
-        say(lab.console, f"   {line}")
+    module = find_module(options.name)
+    settings: Settings = module.QUICK if options.quick else module.FULL
+    experiment = prepare(options, module, settings)
+    say(experiment.console, EXPERIMENTS[options.name], "bold")
+    for line in experiment.data.describe():
+        say(experiment.console, f"   {line}")
     try:
-        page.run(lab, settings)
+        module.run(experiment, settings)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; what was measured until then: {lab.run.metrics_path}") from None
-    results = collect(options, page, lab, settings, time.perf_counter() - begin)
-    for path in filter(None, (lab.run.path / "results.json", options.record)):
+        raise KeyboardInterrupt(f"stopped; measurements so far: {experiment.run.metrics_path}") from None
+    results = collect(options, module, experiment, settings, time.perf_counter() - begin)
+    for path in filter(None, (experiment.run.path / "results.json", options.record)):
         write_json(path, results)
-    tables = [(title, columns, lab.rows) for title, columns in page.TABLES.items()]
-    write_text(lab.run.path / "table.md", "\n".join(markdown(*table) for table in tables))
+    tables = [(title, columns, experiment.rows) for title, columns in module.TABLES.items()]
+    write_text(experiment.run.path / "table.md", "\n".join(markdown(*table) for table in tables))
     for table in tables:
-        lab.console.print(terminal(*table))
-    for sentence in lab.answers:
-        lab.console.print(sentence, markup=False)
-    say(lab.console, f"Tables, numbers and {len(lab.figures)} figures: {lab.run.path}")
+        experiment.console.print(terminal(*table))
+    for sentence in experiment.answers:
+        experiment.console.print(sentence, markup=False)
+    say(experiment.console, f"Tables, numbers and {len(experiment.figures)} figures: {experiment.run.path}")
     return 0
 
 
-def prepare(options: ExperimentOptions, page: ModuleType, settings: Settings) -> Lab:
-    """The bench, once everything is checked: bad input leaves no folder behind."""
+def prepare(options: ExperimentOptions, module: ModuleType, settings: Settings) -> Experiment:
+    """Loads and checks everything before the run folder is made, so that bad input leaves no folder."""
     console, device = make_console(), choose_device(options.device)
-    if options.record is not None and options.record.is_dir():
-        raise InputError(f"{options.record}: expected a file to write, got a folder")
+    if options.record is not None:
+        check_writable(options.record)
     with step_display(console, "loading the images"):
-        data = load_data(choose_data(options, page), options.seed, device)
+        data = to_tensors(load_data(choose_data(options, module), options.seed), device)
     data = subset(data, settings.train_images, settings.test_images)
     settings.check(data)
     config = {
@@ -64,46 +65,48 @@ def prepare(options: ExperimentOptions, page: ModuleType, settings: Settings) ->
         "seed": options.seed,
         "settings": settings,
     }
-    return Lab(options, data, create_run(options.out, f"experiment-{options.name}", config), console)
+    return Experiment(options, data, create_run(options.out, f"experiment-{options.name}", config), console)
 
 
-def find_page(name: str) -> ModuleType:
+def find_module(name: str) -> ModuleType:
     """The module of an experiment."""
     return importlib.import_module(f"paper.experiments.{name.replace('-', '_')}")
 
 
-def choose_data(options: ExperimentOptions, page: ModuleType) -> DataOptions:
-    """The experiment's own data, or what was asked for in its place. No validation part: nothing is chosen by it."""
-    return dataclasses.replace(page.DATA, name=options.data or page.DATA.name, root=options.data_root, validation=0.0)
+def choose_data(options: ExperimentOptions, module: ModuleType) -> DataOptions:
+    """The experiment's own data set, or that of the options; without a validation part, since none is used."""
+    return dataclasses.replace(
+        module.DATA, name=options.data or module.DATA.name, root=options.data_root, validation=0.0
+    )
 
 
 def collect(
-    options: ExperimentOptions, page: ModuleType, lab: Lab, settings: Settings, seconds: float
+    options: ExperimentOptions, module: ModuleType, experiment: Experiment, settings: Settings, seconds: float
 ) -> dict[str, Any]:
-    """What results.json holds: enough to quote from, to draw tables from, and to run it again."""
+    """The contents of results.json: everything to quote, to make the tables, and to repeat the run."""
     return {
         "experiment": options.name,
         "question": EXPERIMENTS[options.name],
         "command": command_line(options),
         "seed": options.seed,
-        "data": lab.data.name,
-        "train_images": len(lab.data.train),
-        "test_images": len(lab.data.test),
+        "data": experiment.data.name,
+        "train_images": len(experiment.data.train),
+        "test_images": len(experiment.data.test),
         "settings": settings,
-        "device": str(lab.device),
+        "device": str(experiment.device),
         "threads": torch.get_num_threads(),
         "versions": versions(),
         "seconds": round(seconds, 1),
-        "tables": {title: [column._asdict() for column in columns] for title, columns in page.TABLES.items()},
-        "rows": lab.rows,
-        "findings": lab.findings,
-        "answers": lab.answers,
-        "figures": lab.figures,
+        "tables": {title: [column._asdict() for column in columns] for title, columns in module.TABLES.items()},
+        "rows": experiment.rows,
+        "findings": experiment.findings,
+        "answers": experiment.answers,
+        "figures": experiment.figures,
     }
 
 
 def command_line(options: ExperimentOptions) -> str:
-    """How the experiment was asked for, without the folders of one machine."""
+    """The command line that repeats the experiment, without folders of this machine."""
     words = ["vae-ladder", "experiment", options.name] + ["--quick"] * options.quick
     words += ["--data", options.data] if options.data is not None else []
     words += ["--data-root", "DIR"] if options.data_root is not None else []

@@ -1,46 +1,49 @@
-"""Does the label take the class out of the latents?
+"""Does giving the label remove the class from the latents?
 
-Varied: whether encoder and decoder are told the label (a CVAE against a VAE), and Z. Held: everything else.
-Measured on the test images: how well the class can be read from μ, by a linear classifier and by the nearest
-neighbours, both trained on the training images' μ; and the bounds. A CVAE bounds log p(x|label), a VAE log p(x): so
-that they compare, the CVAE is charged −log p(label) as well, log 10 nats for one of ten classes.
+Varied: whether encoder and decoder are given the label (a CVAE against a VAE), and Z. Held fixed: everything else.
+Measured on the test images: how well the class can be predicted from μ, by a linear probe and by the nearest
+neighbours, both trained on the training images' μ; and the bounds. A CVAE bounds log p(x|label), a VAE log p(x): to
+compare them, −log p(label) is added to the CVAE's −ELBO, log 10 nats for one of ten classes.
 """
 
 import dataclasses
 import math
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from figures.charts import latent_spaces
-from paper.arrays import array
-from paper.data import Data
-from paper.drawing import class_figure
-from paper.experiments.baseline import accuracy, fit_plain, nearest_neighbours
-from paper.experiments.lab import Lab, Settings, need_classes, part_of
+from figures.model import class_figure
+from foundation.data.splits import Data
+from foundation.options import DataOptions
+from paper.evaluation.latents import linear_probe
+from paper.experiments.experiment import Experiment, Settings, need_classes, part_of
 from paper.experiments.tables import Column, over_seeds
-from paper.options import ConditionalVAEOptions, DataOptions, VAEOptions
+from paper.models.base import Model
+from paper.models.options import ConditionalVAEOptions, VAEOptions
+from paper.rung import ModelRung, to_array
+from paper.training.fit import to_arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conditional(Settings):
-    """Z, the network, and what reads the class from μ."""
+    """Z, the network, and the classifiers of μ."""
 
     latent_dims: tuple[int, ...] = (2, 10)
     hidden_dims: tuple[int, ...] = (400,)
     neighbours: int = 10
     known: int = 10_000
-    """Training images whose μ the two readers know."""
-    reader_steps: int = 2000
+    """Training images whose μ the two classifiers are given."""
 
     def check(self, data: Data) -> None:
-        """The question is about classes."""
+        """The question needs several classes."""
         need_classes(data)
 
 
 DATA = DataOptions()
 FULL = Conditional(epochs=8, seeds=3)
-QUICK = Conditional(train_images=5000, epochs=20, known=5000, reader_steps=600)
+QUICK = Conditional(train_images=5000, epochs=20, known=5000)
 MODELS = {"VAE": VAEOptions, "CVAE": ConditionalVAEOptions}
 TABLES = {
     "Test images": (
@@ -49,72 +52,76 @@ TABLES = {
         Column("loss", "−ELBO, nats"),
         Column("kl", "KL, nats"),
         Column("joint", "−ELBO with the label, nats"),
-        Column("linear", "class read linearly, %", 1),
-        Column("neighbours", "by neighbours, %", 1),
+        Column("linear", "linear probe, %", 1),
+        Column("neighbours", "nearest neighbours, %", 1),
     )
 }
 
 
-def run(lab: Lab, settings: Conditional) -> None:
-    """Train both models for every Z and seed, and try to read the class from their μ."""
+def run(experiment: Experiment, settings: Conditional) -> None:
+    """Trains both models for every Z and seed, and predicts the class from their μ."""
     for Z in settings.latent_dims:
         mu = {}
         for name, kind in MODELS.items():
             options = kind(network="mlp", hidden_dims=settings.hidden_dims, latent_dim=Z)
-            models = lab.repeat(f"{name}, Z = {Z}", options, settings)
-            numbers = [examine(lab, model, settings, seed) for seed, model in enumerate(models)]
-            lab.row(model=name, latent_dim=Z, **over_seeds(numbers))
-            mu[name] = lab.mu(models[0])
-        draw(lab, mu, Z)
+            models = experiment.repeat(f"{name}, Z = {Z}", options, settings)
+            numbers = [examine(experiment, model, settings) for model in models]
+            experiment.row(model=name, latent_dim=Z, **over_seeds(numbers))
+            mu[name] = experiment.mu(models[0])
+        draw(experiment, mu, Z)
     last = models[0]  # the CVAE of the largest Z
-    lab.draw("classes-and-styles", class_figure(last, lab.data, lab.seed))
-    report(lab)
+    experiment.draw(
+        "classes-and-styles", class_figure(ModelRung(last), to_arrays(experiment.data).test, experiment.seed)
+    )
+    report(experiment)
 
 
-def examine(lab: Lab, model: nn.Module, settings: Conditional, seed: int) -> dict[str, float]:
+def examine(experiment: Experiment, model: Model, settings: Conditional) -> dict[str, float]:
     """The numbers of one model."""
-    known = part_of(lab.data.train, slice(settings.known))
-    parts, learned, asked = lab.measure(model), lab.mu(model, known), lab.mu(model)
-    labels = lab.data.test.labels
-    reader = fit_reader(lab, learned, known.labels, settings.reader_steps, seed)
-    voted = nearest_neighbours(learned, known.labels, asked, settings.neighbours)
-    told = isinstance(model.options, ConditionalVAEOptions)
+    known = part_of(experiment.data.train, slice(settings.known))
+    parts, train, test = experiment.measure(model), experiment.mu(model, known), experiment.mu(model)
+    labels = experiment.data.test.labels
+    linear = linear_probe(to_array(train), to_array(known.labels), to_array(test), to_array(labels))
+    nearest = nearest_neighbours(train, known.labels, test, settings.neighbours)
+    given = model.traits.condition == "label"
     return {
         "loss": parts["loss"],
         "kl": parts["kl"],
-        "joint": parts["loss"] + told * math.log(len(lab.data.classes)),
-        "linear": 100 * accuracy(reader(asked), labels),
-        "neighbours": 100 * (voted == labels).float().mean().item(),
+        "joint": parts["loss"] + given * math.log(len(experiment.data.classes)),
+        "linear": 100 * linear,
+        "neighbours": 100 * (nearest == labels).float().mean().item(),
     }
 
 
-def fit_reader(lab: Lab, mu: Tensor, labels: Tensor, steps: int, seed: int) -> nn.Module:
-    """Softmax regression from μ to the class."""
-    network = nn.Linear(mu.shape[1], len(lab.data.classes))
+def nearest_neighbours(
+    known: Float[Tensor, "M Z"], classes: Int64[Tensor, " M"], points: Float[Tensor, "N Z"], k: int
+) -> Int64[Tensor, " N"]:
+    """The most frequent class among the k nearest of the known points; of several, the smallest.
 
-    def loss(reader: nn.Module, chosen: Tensor, generator: object) -> Tensor:
-        return F.cross_entropy(reader(mu[chosen]), labels[chosen])
+    Computed on the points' device, in parts of 1024 points; scikit-learn's classifier needs them on the CPU.
+    """
+    nearest = torch.cat([torch.cdist(part, known).topk(k, largest=False).indices for part in points.split(1024)])
+    return classes[nearest].mode(1).values
 
-    return fit_plain(lab, "reading the class", network, loss, len(mu), steps=steps, seed=seed, learning_rate=1e-2)
 
-
-def report(lab: Lab) -> None:
-    """What the rows of the last Z say."""
-    vae, cvae = lab.rows[-2:]
-    lab.find(chance_percent=100 / len(lab.data.classes))
+def report(experiment: Experiment) -> None:
+    """States the result for the last Z."""
+    vae, cvae = experiment.rows[-2:]
+    experiment.find(chance_percent=100 / len(experiment.data.classes))
     for key in ("loss", "kl", "joint", "linear", "neighbours"):
-        lab.find(**{f"{key}_vae": vae[key], f"{key}_cvae": cvae[key]})
-    lab.answer(
-        f"With Z = {vae['latent_dim']} a linear reader has the class of {vae['linear']:.1f} % of the test images from "
-        f"the VAE's μ, of {cvae['linear']:.1f} % from the CVAE's; chance is {100 / len(lab.data.classes):.0f} %. The "
-        f"CVAE's KL is {vae['kl'] - cvae['kl']:.2f} nats smaller."
+        experiment.find(**{f"{key}_vae": vae[key], f"{key}_cvae": cvae[key]})
+    experiment.answer(
+        f"With Z = {vae['latent_dim']} a linear probe predicts the class of {vae['linear']:.1f} % of the test images "
+        f"from the VAE's μ, and of {cvae['linear']:.1f} % from the CVAE's; chance is "
+        f"{100 / len(experiment.data.classes):.0f} %. The CVAE's KL is {vae['kl'] - cvae['kl']:.2f} nats smaller."
     )
 
 
-def draw(lab: Lab, mu: dict[str, Tensor], Z: int) -> None:
-    """The latents of both models side by side."""
-    points = {name: array(some[:2000]) for name, some in mu.items()}
-    lab.draw(f"latents-z{Z}", latent_spaces(
-        points, array(lab.data.test.labels[:2000]), lab.data.classes, f"With and without the label, Z = {Z}",
-        "Each point: μ of one test image. Dashed: 1 and 2 standard deviations of the prior. Look for classes that lie "
-        "apart without the label and on one another with it."))  # fmt: skip
+def draw(experiment: Experiment, mu: dict[str, Tensor], Z: int) -> None:
+    """Draws the latents of both models side by side."""
+    points = {name: to_array(some[:2000]) for name, some in mu.items()}
+    experiment.draw(f"latents-z{Z}", latent_spaces(
+        points, to_array(experiment.data.test.labels[:2000]), experiment.data.classes,
+        f"With and without the label, Z = {Z}",
+        "Each point: μ of one test image. Dashed: 1 and 2 standard deviations of the prior. Look for classes that are "
+        "separate without the label and overlap with it."))  # fmt: skip

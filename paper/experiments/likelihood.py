@@ -1,26 +1,28 @@
 """What does the choice of p(x|z) change?
 
-Varied: the likelihood. Held: everything else; all see the same grey images.
-Measured on the test images, z drawn from q(z|x): what each model minimised, −ELBO with its own p(x|z); what of that
-may be compared; how far x̂ is off; and which σ was learned. Bernoulli's number is no log-likelihood, since BCE on grey
-pixels is no density. Its decoder read as a continuous Bernoulli, with the constant that BCE leaves out, has one: the
-column "as a density" holds numbers of one kind, minus log-densities on grey pixels, and they alone may be compared.
-They are negative where pixels are foreseen so closely that their density is above 1: on images whose background is
-exactly black, a model gains without end by being ever surer of it.
+Varied: the likelihood. Held fixed: everything else; all models are trained on the same grey images.
+Measured on the test images, z drawn from q(z|x): the objective of each model, −ELBO with its own p(x|z); −ELBO as a
+density, which can be compared; the error of x̂; and the learned σ. The Bernoulli's −ELBO is not a log-likelihood, since
+BCE on grey pixels is no density. Its outputs used as those of a continuous Bernoulli, with the constant that BCE leaves
+out, give one: the column "as a density" has minus log-densities on grey pixels for all models, and only these can be
+compared. They are negative where a model predicts pixels so closely that their density is above 1: where the background
+is exactly black, a model gains without limit by predicting it ever more precisely.
 """
 
 import copy
 import dataclasses
 import math
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from paper.experiments.lab import Lab, Settings
-from paper.experiments.pictures import image_rows
+from foundation.options import DataOptions
+from paper.experiments.experiment import Experiment, Settings, image_rows
 from paper.experiments.tables import Column, over_seeds
-from paper.models.likelihoods import make_likelihood
-from paper.options import DataOptions, VAEOptions
+from paper.models.base import Model
+from paper.models.likelihoods import Gaussian, make_likelihood
+from paper.models.options import VAEOptions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Likelihood(Settings):
 DATA = DataOptions()
 FULL = Likelihood(epochs=10, seeds=2)
 QUICK = Likelihood(train_images=5000, epochs=15)
-LIKELIHOODS = {
+LIKELIHOODS: dict[str, dict[str, Any]] = {
     "Bernoulli": {"likelihood": "bernoulli"},
     "continuous Bernoulli": {"likelihood": "continuous-bernoulli"},
     "Gaussian σ = 0.71": {"likelihood": "gaussian", "sigma": math.sqrt(0.5)},
@@ -54,60 +56,59 @@ TABLES = {
 }
 
 
-def run(lab: Lab, settings: Likelihood) -> None:
-    """Train with every likelihood and look at x̂ and at draws from p(x|z)."""
-    shown = lab.one_of_each(10).images
+def run(experiment: Experiment, settings: Likelihood) -> None:
+    """Trains with every likelihood and shows x̂ and draws from p(x|z)."""
+    shown = experiment.one_of_each(10).images
     rows = {"test image": shown}
     for name, choice in LIKELIHOODS.items():
         options = VAEOptions(network="mlp", hidden_dims=settings.hidden_dims, latent_dim=settings.latent_dim, **choice)
-        models = lab.repeat(name, options, settings)
-        numbers = [examine(lab, model) for model in models]
-        lab.row(name=name, **over_seeds(numbers))
-        outputs = models[0].decode(models[0].encode(shown)[0])
-        rows[f"{name}, x̂"] = models[0].likelihood.mean(outputs)
-        rows[f"{name}, draw"] = models[0].likelihood.draw(outputs, lab.generator(1)).clamp(0, 1)
-    report(lab)
-    draw(lab, rows)
+        models = experiment.repeat(name, options, settings)
+        numbers = [examine(experiment, model) for model in models]
+        experiment.row(name=name, **over_seeds(numbers))
+        logits = models[0].decode(models[0].encode(shown)[0])
+        rows[f"{name}, x̂"] = models[0].likelihood.mean(logits)
+        rows[f"{name}, draw"] = models[0].likelihood.draw(logits, experiment.generator(1)).clamp(0, 1)
+    report(experiment)
+    draw(experiment, rows)
 
 
-def examine(lab: Lab, model: nn.Module) -> dict[str, float]:
+def examine(experiment: Experiment, model: Model) -> dict[str, float]:
     """The numbers of one model."""
-    own, x = lab.measure(model), lab.data.test.images
-    found = {"loss": own["loss"], "density": lab.measure(as_density(model))["loss"], "kl": own["kl"]}
-    eps = torch.randn(model.noise_shape(len(x)), generator=lab.generator(2), device=x.device)
-    found["rmse"] = (model.likelihood.mean(model(x, eps).outputs) - x).square().mean().sqrt().item()
+    own, x = experiment.measure(model), experiment.data.test.images
+    found = {"loss": own["loss"], "density": experiment.measure(as_density(model))["loss"], "kl": own["kl"]}
+    eps = torch.randn(model.noise_shape(len(x)), generator=experiment.generator(2), device=x.device)
+    found["rmse"] = (model.likelihood.mean(model(x, eps).logits) - x).square().mean().sqrt().item()
     if model.options.likelihood.startswith("gaussian"):
-        found["sigma"] = math.exp(model.likelihood.log_sigma)
+        found["sigma"] = math.exp(float(cast(Gaussian, model.likelihood).log_sigma))
     return found
 
 
-def as_density(model: nn.Module) -> nn.Module:
-    """The model itself, or a Bernoulli one whose outputs are read as those of a continuous Bernoulli."""
+def as_density(model: Model) -> Model:
+    """The model itself; a Bernoulli model as a copy with the likelihood of a continuous Bernoulli."""
     if model.options.likelihood != "bernoulli":
         return model
-    twin = copy.copy(model)
-    twin._modules = dict(model._modules)  # or the original would change with it
-    twin.likelihood = make_likelihood("continuous-bernoulli", 1.0)
-    return twin
+    density = copy.deepcopy(model)
+    density.likelihood = make_likelihood("continuous-bernoulli", 1.0)
+    return density
 
 
-def report(lab: Lab) -> None:
-    """What the rows say."""
-    named = {row["name"]: row for row in lab.rows}
+def report(experiment: Experiment) -> None:
+    """States the densities and the learned σ."""
+    named = {row["name"]: row for row in experiment.rows}
     bce, proper, learned = (named[name] for name in ("Bernoulli", "continuous Bernoulli", "Gaussian σ learned"))
-    lab.find(density_bernoulli=bce["density"], density_continuous_bernoulli=proper["density"])
-    lab.find(rmse_bernoulli=bce["rmse"], rmse_continuous_bernoulli=proper["rmse"], rmse_learned=learned["rmse"])
-    lab.find(sigma_learned=learned["sigma"], density_learned=learned["density"])
-    lab.answer(
-        f"As densities of grey pixels, the Bernoulli decoder has {bce['density']:.1f} nats, the continuous Bernoulli "
-        f"{proper['density']:.1f}. The learned σ is {learned['sigma']:.4f}; x − x̂ of its model has a root mean "
-        f"square of {learned['rmse']:.4f}."
+    experiment.find(density_bernoulli=bce["density"], density_continuous_bernoulli=proper["density"])
+    experiment.find(rmse_bernoulli=bce["rmse"], rmse_continuous_bernoulli=proper["rmse"], rmse_learned=learned["rmse"])
+    experiment.find(sigma_learned=learned["sigma"], density_learned=learned["density"])
+    experiment.answer(
+        f"As a density of grey pixels, −ELBO is {bce['density']:.1f} nats with the Bernoulli decoder and "
+        f"{proper['density']:.1f} with the continuous Bernoulli. The learned σ is {learned['sigma']:.4f}; the root "
+        f"mean square of x − x̂ of its model is {learned['rmse']:.4f}."
     )
 
 
-def draw(lab: Lab, rows: dict[str, Tensor]) -> None:
-    """x̂ and a draw from p(x|z), for every likelihood."""
-    lab.draw("images", image_rows(
-        "The expected image, and a draw", "x̂ is the mean of p(x|z) for z = μ; a draw is what the model says an image "
-        "looks like. Look at the draws: black and white where the data is grey, or grey noise where it is black.",
+def draw(experiment: Experiment, rows: dict[str, Tensor]) -> None:
+    """Draws x̂ and a draw from p(x|z) for every likelihood."""
+    experiment.draw("images", image_rows(
+        "The expected image, and a draw", "x̂ is the mean of p(x|z) for z = μ; a draw is an image of the model's "
+        "distribution. Look at the draws: black and white where the data is grey, or grey noise where it is black.",
         rows, apart=range(1, len(rows), 2)))  # fmt: skip

@@ -1,54 +1,52 @@
-"""The experiments by name, and what can be asked of one: a dataclass, read by the command line."""
+"""The experiments by name, and the options of `vae-ladder experiment`."""
 
 import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-
-from foundation.command_line import optional
+from foundation.arguments import Option, Positional, optional
 from foundation.errors import InputError
-from paper.models.options import check_sizes
+from foundation.options import check_sizes
 
 EXPERIMENTS = {
     "latent-dim": "How many latents does the data need?",
-    "ae-vs-vae": "What does the noise buy, and what does it cost?",
-    "beta": "Does a heavier KL term take the factors of variation apart?",
+    "ae-vs-vae": "What does the noise in the latents gain, and what does it cost?",
+    "beta": "Does a heavier KL term disentangle the factors of variation?",
     "collapse": "Do warm-up and free bits keep latents in use?",
     "likelihood": "What does the choice of p(x|z) change?",
-    "completion": "What can a model say about pixels that it was not shown?",
-    "denoise-and-detect": "Does a VAE remove noise, and does its ELBO know a stranger?",
+    "completion": "How well does a model predict pixels that it is not given?",
+    "denoise-and-detect": "Does a VAE remove noise, and does its ELBO detect an unknown class?",
     "augment": "Do images drawn by a conditional VAE help a classifier with few labels?",
-    "conditional": "Does the label take the class out of the latents?",
+    "conditional": "Does giving the label remove the class from the latents?",
 }
-"""Every experiment by its name, and the question that it answers."""
+"""The question of every experiment, by its name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExperimentOptions:
-    """Run one of the paper rung's experiments: a question, a table, pictures.
+    """Run an experiment: a question, answered by a table and figures.
 
     Examples:
       vae-ladder experiment ae-vs-vae --quick
       vae-ladder experiment latent-dim --data mnist --data-root data
     """
 
-    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    name: Annotated[Positional[str], Option("NAME")]
     """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment or conditional."""
-    quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """A small form on built-in data, under two minutes."""
+    quick: bool = False
+    """Small settings on built-in data, under two minutes."""
     data: Annotated[str | None, optional("NAME|FOLDER", "the experiment's own")] = None
-    """Data set; by itself `beta` takes shapes, all others take glyphs."""
+    """Data set; the default is shapes for `beta` and glyphs for all others."""
     data_root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder")] = None
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     seed: int = 0
-    """Seed of everything that is drawn."""
-    device: Annotated[str, tyro.conf.arg(metavar="NAME")] = "auto"
-    """auto takes CUDA, MPS or the CPU, in this order; or name one, such as cuda:1."""
+    """Seed of all random numbers."""
+    device: Annotated[str, Option("NAME")] = "auto"
+    """auto takes CUDA, MPS or the CPU, in this order; or a device such as cuda:1."""
     record: Annotated[Path | None, optional("FILE", "print only")] = None
-    """Also write every number to this JSON file."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs")
-    """Where the run folder is made."""
+    """Also write all numbers to this JSON file."""
+    out: Annotated[Path, Option("DIR")] = Path("runs")
+    """The folder of the run folders."""
 
     def __post_init__(self) -> None:
         if self.name not in EXPERIMENTS:

@@ -1,4 +1,4 @@
-"""From rows of numbers to a table: in a terminal, and in Markdown for a page."""
+"""Tables of results: from rows of numbers to text, for a terminal and in Markdown."""
 
 import math
 import re
@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 
 class Column(NamedTuple):
-    """What a row has under `key`; behind ± what it has under `key_sd` or `key_se`."""
+    """The value of a row under `key`, followed by ± and its value under `key_sd` or `key_se`, if it has one."""
 
     key: str
     head: str
@@ -23,12 +23,12 @@ class Column(NamedTuple):
 
 Columns = Sequence[Column]
 SPREADS = {"sd": "±: standard deviation over the seeds", "se": "±: standard error over the test images"}
-"""What may stand behind ±, by the end of its key."""
+"""The meaning of ±, by the end of the key."""
 EMPTY = "·"
 
 
 def over_seeds(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """From the same numbers of several seeds their means, and their sample standard deviations: "loss", "loss_sd"."""
+    """Means over several seeds, and sample standard deviations: "loss", "loss_sd"."""
     found = {}
     for key in numbers[0]:
         several = [one[key] for one in numbers]
@@ -39,7 +39,7 @@ def over_seeds(numbers: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def over_images(values: Mapping[str, Float[Tensor, " N"]]) -> dict[str, float]:
-    """From numbers of every image their means, and the means' standard errors: "loss", "loss_se"."""
+    """Means over the images, and their standard errors: "loss", "loss_se"."""
     found = {}
     for key, each in values.items():
         found[key] = each.mean().item()
@@ -48,7 +48,7 @@ def over_images(values: Mapping[str, Float[Tensor, " N"]]) -> dict[str, float]:
 
 
 def rows_of(columns: Columns, rows: Sequence[Row]) -> list[Row]:
-    """The rows that belong to the table of these columns: those that have its first one."""
+    """The rows of the table with these columns: those that have the first one."""
     return [row for row in rows if columns[0].key in row]
 
 
@@ -68,18 +68,18 @@ def _cell(row: Row, column: Column) -> str:
 
 
 def with_minus(text: str) -> str:
-    """The text with a minus sign before each negative number, where formatting put a hyphen."""
+    """Replaces the hyphen of each negative number by a minus sign."""
     return re.sub(r"(?<!\w)-(?=\d)", "−", text)
 
 
 def caption(title: str, columns: Columns, rows: Sequence[Row]) -> str:
-    """The title, and what ± means in this table."""
+    """The title, and the meaning of ± where the table has any."""
     ends = [end for end in SPREADS if any(f"{column.key}_{end}" in row for row in rows for column in columns)]
     return "; ".join([title, *(SPREADS[end] for end in ends)])
 
 
 def terminal(title: str, columns: Columns, rows: Sequence[Row]) -> Table:
-    """The table for a person at a terminal."""
+    """The table for a terminal."""
     table = Table(title=caption(title, columns, rows_of(columns, rows)), title_justify="left")
     for i, column in enumerate(columns):
         table.add_column(column.head, justify="right" if i else "left", no_wrap=i == 0, overflow="fold")
@@ -89,14 +89,14 @@ def terminal(title: str, columns: Columns, rows: Sequence[Row]) -> Table:
 
 
 def markdown(title: str, columns: Columns, rows: Sequence[Row]) -> str:
-    """The table for a page: a line that says what it is, then the table, numbers to the right."""
+    """The table in Markdown: its caption, then the table, numbers aligned to the right."""
     head = [column.head for column in columns]
     table = markdown_table(head, cells(columns, rows), numbers=len(head) - 1)
     return f"{caption(title, columns, rows_of(columns, rows))}\n\n{table}"
 
 
 def markdown_table(header: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> str:
-    """A Markdown table; the last `numbers` columns hold numbers and end at the right. A bar, as in p(x|z), stays one.
+    """A Markdown table; the last `numbers` columns are aligned to the right. A bar, as in p(x|z), is escaped.
 
     Raises `ValueError` for a row that is longer or shorter than the header.
     """

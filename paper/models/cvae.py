@@ -9,16 +9,20 @@ The paper learns the prior p(z|c) with one more network, and says that z may be 
 one style can then be drawn under every label, and nothing else of the VAE changes.
 """
 
+from typing import get_args
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from foundation.errors import InputError
+from foundation.rung import Traits
+from paper.models.base import Images, Labels, Latents, need
 from paper.models.likelihoods import Values
-from paper.models.networks import Images, Latents, make_decoder, make_embedding, make_encoder
+from paper.models.networks import make_decoder, make_embedding, make_encoder
+from paper.models.options import Condition, ConditionalVAEOptions
 from paper.models.vae import VAE
-from paper.options import Condition, ConditionalVAEOptions
 
 OneHot = Float[Tensor, "N K"]
 Given = Float[Tensor, "N given H W"]
@@ -27,6 +31,8 @@ Given = Float[Tensor, "N given H W"]
 class ConditionalVAE(VAE):
     """The VAE given the class: c is one-hot."""
 
+    traits = Traits(condition="label")
+
     def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
         super().__init__(options, image_shape, class_count)
         planes = class_count if options.network == "conv" else 0
@@ -34,20 +40,23 @@ class ConditionalVAE(VAE):
         self.encoder = make_encoder(options, (channels + planes, height, width), class_count)
         self.decoder = make_decoder(options, image_shape, class_count)
 
-    def condition(self, x: Images | None, labels: Int[Tensor, " N"]) -> OneHot:
-        """Labels as one-hot vectors; x is not looked at."""
-        return one_hot(labels, self.class_count).to(self.encoder.mu.weight.dtype)
+    def condition(self, x: Images | None, labels: Labels | None = None) -> OneHot:
+        """Labels as one-hot vectors, whatever x is."""
+        if labels is None:
+            raise InputError("labels: expected the class of every image, got none")
+        return one_hot(labels, self.class_count).to(next(self.parameters()).dtype)
 
-    def encode(self, x: Images, c: OneHot) -> tuple[Latents, Latents]:
+    def encode(self, x: Images, c: Tensor | None = None) -> tuple[Latents, Latents]:
         """mu and logvar of q(z|x, c). A convolution takes c as planes beside the image, the one of its class white."""
+        c = need(c)
         if self.options.network == "mlp":
             return self.encoder(x, c)
         planes = c[:, :, None, None].expand(-1, -1, *x.shape[2:])
         return self.encoder(torch.cat([x, planes], dim=1))
 
-    def decode(self, z: Latents, c: OneHot) -> Images:
-        """The outputs of p(x|z, c)."""
-        return self.decoder(torch.cat([z, c], dim=1))
+    def decode(self, z: Latents, c: Tensor | None = None) -> Images:
+        """The logits of p(x|z, c)."""
+        return self.decoder(torch.cat([z, need(c)], dim=1))
 
 
 class CompletionVAE(VAE):
@@ -56,37 +65,50 @@ class CompletionVAE(VAE):
     Only the missing pixels are modelled: log p(x|z, c) counts them alone, and a completed image shows the given ones.
     """
 
+    traits = Traits(condition="part")
+    given: Float[Tensor, "H W"]
+
     def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
         super().__init__(options, image_shape, class_count)
         channels, height, width = image_shape
         self.encoder = make_encoder(options, (channels + channels + 1, height, width))
         self.embedding = make_embedding(options, (channels + 1, height, width))
         self.decoder = make_decoder(options, image_shape, options.hidden_dims[-1])
-        self.register_buffer("mask", mask_of(options.condition, height, width), persistent=False)
+        self.register_buffer("given", mask_of(options.condition, height, width), persistent=False)
 
-    def condition(self, x: Images, labels: Tensor | None = None) -> Given:
+    def condition(self, x: Images | None, labels: Labels | None = None) -> Given:
         """The given pixels and the mask, as channels."""
-        return torch.cat([x * self.mask, self.mask.to(x.dtype).expand(len(x), 1, -1, -1)], dim=1)
+        if x is None:
+            raise InputError("x: expected the images whose part is given, got none")
+        return torch.cat([x * self.given, self.given.to(x.dtype).expand(len(x), 1, -1, -1)], dim=1)
 
-    def encode(self, x: Images, c: Given) -> tuple[Latents, Latents]:
+    def encode(self, x: Images, c: Tensor | None = None) -> tuple[Latents, Latents]:
         """mu and logvar of q(z|x, c)."""
-        return self.encoder(torch.cat([x, c], dim=1))
+        return self.encoder(torch.cat([x, need(c)], dim=1))
 
-    def decode(self, z: Latents, c: Given) -> Images:
-        """The outputs of p(x|z, c), which is told of c by a network of its own."""
-        return self.decoder(torch.cat([z, self.embedding(c)], dim=1))
+    def decode(self, z: Latents, c: Tensor | None = None) -> Images:
+        """The logits of p(x|z, c), which is given c through a network of its own."""
+        return self.decoder(torch.cat([z, self.embedding(need(c))], dim=1))
 
-    def log_prob(self, outputs: Images, x: Images) -> Values:
+    def log_prob(self, logits: Images, x: Images) -> Values:
         """log p(x|z, c) in nats, summed over the missing pixels of each image."""
-        return (self.likelihood.log_density(outputs, x) * (1 - self.mask)).flatten(1).sum(1)
+        return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(1).sum(1)
 
-    def reconstruct(self, x: Images, c: Given) -> Images:
+    def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
         """The given pixels, and x_hat for the missing ones from the mean of q(z|x, c): here x is known in full."""
-        return paste(super().reconstruct(x, c), c)
+        return paste(super().reconstruct(x, c), need(c))
 
-    def sample(self, z: Latents, c: Given) -> Images:
+    def sample(self, z: Latents, c: Tensor | None = None) -> Images:
         """The given pixels, completed: each z from the prior is another guess at the missing ones."""
-        return paste(super().sample(z, c), c)
+        return paste(super().sample(z, c), need(c))
+
+    def draw(self, z: Latents, c: Tensor | None, generator: torch.Generator) -> Images:
+        """The given pixels, and a draw from p(x|z, c) for the missing ones."""
+        return paste(super().draw(z, c, generator), need(c))
+
+    def mask(self) -> Float[Tensor, "H W"]:
+        """1 where a pixel is given."""
+        return self.given
 
 
 def conditional_vae(
@@ -107,7 +129,7 @@ def one_hot(labels: Int[Tensor, " N"], class_count: int) -> Int[Tensor, "N K"]:
 
 def mask_of(part: str, height: int, width: int) -> Float[Tensor, "H W"]:
     """1 in the part of an image, such as "upper-left" or "bottom", else 0; `InputError` for a part that is not."""
-    parts = [name for name in Condition.__args__ if name != "label"]
+    parts = [name for name in get_args(Condition) if name != "label"]
     if part not in parts:
         raise InputError(f"part: expected one of {', '.join(parts)}, got {part!r}")
     words = set(part.split("-"))

@@ -14,21 +14,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from foundation.errors import InputError
-from paper.models.networks import Images, Latents
-from paper.models.vae import VAE, Loss, kl_per_latent
-from paper.schedules import Weights
+from foundation.objective import Loss, Objective
+from paper.models.base import Images, Latents
+from paper.models.vae import VAE, kl_per_latent
 
 Draws = Float[Tensor, "N K Z"]
 
 
 class Forward(NamedTuple):
-    """What one forward pass computed, with K draws of z for each image."""
+    """The results of one forward pass, with K draws of z for each image."""
 
     mu: Latents
     logvar: Latents
     eps: Draws
     z: Draws
-    outputs: Float[Tensor, "N K C H W"]
+    logits: Float[Tensor, "N K C H W"]
 
 
 class IWAE(VAE):
@@ -38,29 +38,33 @@ class IWAE(VAE):
         """K draws of eps for each image."""
         return count, self.options.draws, self.options.latent_dim
 
-    def forward(self, x: Images, eps: Draws, c: Tensor | None = None) -> Forward:
+    def forward(  # type: ignore[override]  # K draws of z, where the VAE has one
+        self, x: Images, eps: Draws, c: Tensor | None = None
+    ) -> Forward:
         """x -> q(z|x) -> z_1 .. z_K -> p(x|z_1) .. p(x|z_K)."""
         mu, logvar = self.encode(x)
         z = mu[:, None] + torch.exp(logvar / 2)[:, None] * eps
-        outputs = self.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
-        return Forward(mu, logvar, eps, z, outputs)
+        logits = self.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return Forward(mu, logvar, eps, z, logits)
 
     def log_likelihoods(self, run: Forward, x: Images) -> Float[Tensor, "N K"]:
         """log p(x|z_k) in nats."""
         K = run.z.shape[1]
         copies = x.repeat_interleave(K, dim=0)
-        return self.log_prob(run.outputs.flatten(0, 1), copies).unflatten(0, (len(x), K))
+        return self.log_prob(run.logits.flatten(0, 1), copies).unflatten(0, (len(x), K))
 
-    def loss(self, run: Forward, x: Images, weights: Weights) -> Loss:
+    def loss(  # type: ignore[override]  # of its own Forward
+        self, run: Forward, x: Images, objective: Objective
+    ) -> Loss:
         """-L_K, estimated with one set of K draws.
 
         Beside it, to compare with a VAE, the reconstruction as a mean over draws and the KL in closed form. They add up
         to the negative ELBO, not to -L_K, which is lower; with K = 1 the two agree in expectation, not draw by draw.
         """
-        if (weights.beta, weights.free_bits) != (1.0, 0.0):
+        if (objective.beta, objective.free_bits) != (1.0, 0.0):
             raise InputError(
-                f"kl: the IWAE's bound has no KL term to hold back, got beta {weights.beta:g} and free bits "
-                f"{weights.free_bits:g}"
+                f"kl: the IWAE's bound has no KL term to weigh, got beta {objective.beta:g} and free bits "
+                f"{objective.free_bits:g}"
             )
         log_likelihoods = self.log_likelihoods(run, x)
         bound = log_mean_exp(log_likelihoods + log_prior_over_posterior(run)).mean()

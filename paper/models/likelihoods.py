@@ -1,4 +1,4 @@
-"""p(x|z): what the decoder's outputs say about an image, as densities, as the expected image, and as draws."""
+"""p(x|z): what the decoder's logits say about an image, as densities, as the expected image, and as draws."""
 
 import math
 
@@ -17,40 +17,40 @@ SMALL = 0.1
 class Likelihood(nn.Module):
     """Pixels are independent given z, so that log p(x|z) is a sum over them."""
 
-    def log_density(self, outputs: Images, x: Images) -> Images:
+    def log_density(self, logits: Images, x: Images) -> Images:
         """log p(x_i|z) of every pixel, in nats."""
         raise NotImplementedError
 
-    def log_prob(self, outputs: Images, x: Images) -> Values:
+    def log_prob(self, logits: Images, x: Images) -> Values:
         """log p(x|z) in nats, summed over the pixels of each image."""
-        return self.log_density(outputs, x).flatten(1).sum(1)
+        return self.log_density(logits, x).flatten(1).sum(1)
 
-    def mean(self, outputs: Images) -> Images:
+    def mean(self, logits: Images) -> Images:
         """x_hat, the expected image, in [0, 1]."""
-        return torch.sigmoid(outputs)
+        return torch.sigmoid(logits)
 
-    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+    def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """An image from p(x|z)."""
         raise NotImplementedError
 
 
 class Bernoulli(Likelihood):
-    """Each pixel black or white, white with probability sigmoid(outputs).
+    """Each pixel black or white, white with probability sigmoid(logits).
 
     On grey pixels its "density" is no density: it does not integrate to 1 over [0, 1]. See `ContinuousBernoulli`.
     """
 
-    def log_density(self, outputs: Images, x: Images) -> Images:
-        """x log lambda + (1 - x) log(1 - lambda), with lambda = sigmoid(outputs)."""
-        return -F.binary_cross_entropy_with_logits(outputs, x, reduction="none")
+    def log_density(self, logits: Images, x: Images) -> Images:
+        """x log lambda + (1 - x) log(1 - lambda), with lambda = sigmoid(logits)."""
+        return -F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
-    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+    def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """Black and white pixels."""
-        return torch.bernoulli(self.mean(outputs), generator=generator)
+        return torch.bernoulli(self.mean(logits), generator=generator)
 
 
 class Gaussian(Likelihood):
-    """Normal(sigmoid(outputs), sigma^2) for each pixel (Kingma & Welling 2014, appendix C.2, with one fixed sigma)."""
+    """Normal(sigmoid(logits), sigma^2) for each pixel (Kingma & Welling 2014, appendix C.2, with one fixed sigma)."""
 
     def __init__(self, sigma: float) -> None:
         super().__init__()
@@ -60,15 +60,15 @@ class Gaussian(Likelihood):
         """Standard deviation of a pixel."""
         return math.exp(self.log_sigma)
 
-    def log_density(self, outputs: Images, x: Images) -> Images:
+    def log_density(self, logits: Images, x: Images) -> Images:
         """-((x - mean) / sigma)^2 / 2 - log sigma - log(2 pi) / 2."""
-        standardised = (x - self.mean(outputs)) / self.sigma()
+        standardised = (x - self.mean(logits)) / self.sigma()
         return -0.5 * standardised.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)
 
-    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+    def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """The mean with noise; a pixel may leave [0, 1]."""
-        noise = torch.randn(outputs.shape, generator=generator, device=outputs.device, dtype=outputs.dtype)
-        return self.mean(outputs) + self.sigma() * noise
+        noise = torch.randn(logits.shape, generator=generator, device=logits.device, dtype=logits.dtype)
+        return self.mean(logits) + self.sigma() * noise
 
 
 class LearnedGaussian(Gaussian):
@@ -77,6 +77,8 @@ class LearnedGaussian(Gaussian):
     One sigma for all pixels of all images. With one for each pixel there is no best value: a pixel that never changes,
     such as MNIST's corners, is predicted ever better, its sigma goes to 0 and its density to infinity.
     """
+
+    log_sigma: nn.Parameter
 
     def __init__(self, sigma: float) -> None:
         super().__init__(sigma)
@@ -90,33 +92,33 @@ class LearnedGaussian(Gaussian):
 class ContinuousBernoulli(Likelihood):
     r"""Grey pixels under the Bernoulli's formula, normalised (Loaiza-Ganem & Cunningham 2019, arXiv:1907.06845).
 
-        p(x|lambda) = C(lambda) lambda^x (1 - lambda)^(1 - x),   x in [0, 1],   lambda = sigmoid(outputs)
+        p(x|lambda) = C(lambda) lambda^x (1 - lambda)^(1 - x),   x in [0, 1],   lambda = sigmoid(logits)
 
     Binary cross-entropy on grey pixels leaves C out. C is no constant: it grows without bound as lambda nears 0 or 1,
     so that a model trained without it is too unsure. And lambda is not the expected pixel; `mean` is.
     """
 
-    def log_density(self, outputs: Images, x: Images) -> Images:
+    def log_density(self, logits: Images, x: Images) -> Images:
         """log C minus the binary cross-entropy."""
-        return log_normaliser(outputs) - F.binary_cross_entropy_with_logits(outputs, x, reduction="none")
+        return log_normaliser(logits) - F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
-    def mean(self, outputs: Images) -> Images:
+    def mean(self, logits: Images) -> Images:
         """x_hat = E[x] = lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); by logits, 1 / (1 - exp(-l)) - 1 / l.
 
         It is nearer to 1/2 than lambda: 0.1 where l = -10 and lambda = 0.00005.
         """
-        near, l, l_near = _split(outputs)
+        near, l, l_near = _split(logits)
         series = 0.5 + l_near / 12 - l_near**3 / 720 + l_near**5 / 30240
         size = l.abs()  # no exponential of a negative number overflows; E[x] for -l is 1 - E[x] for l
         positive = -1 / torch.expm1(-size) - 1 / size
         return torch.where(near, series, torch.where(l > 0, positive, 1 - positive))
 
-    def draw(self, outputs: Images, generator: torch.Generator) -> Images:
+    def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """Grey pixels, by the inverse of the distribution function F(x) = (exp(l x) - 1) / (exp(l) - 1)."""
-        u = torch.rand(outputs.shape, generator=generator, device=outputs.device, dtype=outputs.dtype)
-        size = outputs.abs().clamp(min=1e-6)  # below, the density is flat; at 0, F is 0 / 0
+        u = torch.rand(logits.shape, generator=generator, device=logits.device, dtype=logits.dtype)
+        size = logits.abs().clamp(min=1e-6)  # below, the density is flat; at 0, F is 0 / 0
         negative = -torch.log1p(u * torch.expm1(-size)) / size
-        return torch.where(outputs > 0, 1 - negative, negative)
+        return torch.where(logits > 0, 1 - negative, negative)
 
 
 def log_normaliser(logits: Images) -> Images:
@@ -144,10 +146,9 @@ def _split(logits: Images) -> tuple[Bool[Tensor, "N C H W"], Images, Images]:
 
 
 def make_likelihood(name: str, sigma: float) -> Likelihood:
-    """The likelihood of that name; see `Likelihood` in the options. `sigma` is for the Gaussian ones."""
-    return {
-        "bernoulli": Bernoulli,
-        "gaussian": lambda: Gaussian(sigma),
-        "gaussian-learned": lambda: LearnedGaussian(sigma),
-        "continuous-bernoulli": ContinuousBernoulli,
-    }[name]()
+    """The likelihood of that name; see `foundation.objective.Likelihood`. `sigma` is for the Gaussian ones."""
+    if name == "gaussian":
+        return Gaussian(sigma)
+    if name == "gaussian-learned":
+        return LearnedGaussian(sigma)
+    return ContinuousBernoulli() if name == "continuous-bernoulli" else Bernoulli()

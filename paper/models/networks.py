@@ -1,7 +1,7 @@
-"""What stands between images and latents: the ladder's convolutions, or linear layers of any widths.
+"""Encoders and decoders: the ladder's convolutions, or linear layers of any widths.
 
-An encoder maps x to mu and logvar, a decoder z to the parameters of p(x|z) ("outputs", an image's shape; logits for a
-Bernoulli). Both may be given a condition, which stands beside their input.
+An encoder maps x to mu and logvar, a decoder z to logits of an image's shape, the parameters of p(x|z). Both may be
+given a condition, concatenated to their input.
 """
 
 import itertools
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from foundation.architecture import Architecture
 from paper import vae_paper
-from paper.options import VAEOptions
+from paper.models.options import VAEOptions
+from paper.vae_paper import DOWN, UP
 
 Images = Float[Tensor, "N C H W"]
 Latents = Float[Tensor, "N Z"]
@@ -56,7 +57,7 @@ def conv_layers(options: VAEOptions, input_shape: tuple[int, int, int]) -> list[
     """The ladder's convolutions, then any number of hidden linear layers, each followed by ReLU."""
     c1, c2 = options.channels
     features = math.prod(_architecture(options, input_shape, options.latent_dim).feature_shape)
-    convolutions = [nn.Conv2d(input_shape[0], c1, **vae_paper.DOWN), nn.ReLU(), nn.Conv2d(c1, c2, **vae_paper.DOWN)]
+    convolutions = [nn.Conv2d(input_shape[0], c1, 3, **DOWN), nn.ReLU(), nn.Conv2d(c1, c2, 3, **DOWN)]
     return [*convolutions, nn.ReLU(), nn.Flatten(), *hidden_layers((features, *options.hidden_dims), "relu")]
 
 
@@ -114,5 +115,5 @@ def conv_decoder(options: VAEOptions, image_shape: tuple[int, int, int], conditi
     c1, c2 = options.channels
     feature_shape = _architecture(options, image_shape, options.latent_dim).feature_shape
     sizes = (options.latent_dim + condition_dim, *reversed(options.hidden_dims), math.prod(feature_shape))
-    up = [nn.ConvTranspose2d(c2, c1, **vae_paper.UP), nn.ReLU(), nn.ConvTranspose2d(c1, image_shape[0], **vae_paper.UP)]
+    up = [nn.ConvTranspose2d(c2, c1, 3, **UP), nn.ReLU(), nn.ConvTranspose2d(c1, image_shape[0], 3, **UP)]
     return nn.Sequential(*hidden_layers(sizes, "relu"), nn.Unflatten(1, feature_shape), *up)

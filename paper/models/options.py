@@ -1,39 +1,28 @@
-"""What can be asked of each model of the paper rung: dataclasses, read by the command line.
+"""Options of each model of this folder: dataclasses that the command line reads.
 
-A field's docstring is its help text; what stands after "Examples:" closes the model's help page. Nothing here needs
-torch.
+A field's docstring is its help text; the text after "Examples:" closes the model's help page. Nothing here needs torch.
 """
 
 import dataclasses
 import math
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
-from foundation.command_line import optional
+from foundation.arguments import optional
 from foundation.errors import InputError
+from foundation.objective import Likelihood, Objective
+from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
+from foundation.schedules import linear
+from foundation.sizes import Architecture
 
-Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
 Condition = Literal[
     "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right"
 ]  # fmt: skip
-
-
-def check_sizes(least: int = 1, **sizes: int | tuple[int, ...]) -> None:
-    """Raise `InputError` for a size, or one of several, that is no integer of at least `least`."""
-    for name, value in sizes.items():
-        for size in value if isinstance(value, tuple) else (value,):
-            if not isinstance(size, int) or isinstance(size, bool) or size < least:
-                raise InputError(f"{name}: expected integers of at least {least}, got {size!r}")
-
-
-def check_positive(**numbers: float) -> None:
-    """Raise `InputError` for a number that is not finite and above 0."""
-    for name, value in numbers.items():
-        if not (math.isfinite(value) and value > 0):
-            raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+NO_KL = "this model's objective has no KL term to weigh"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VAEOptions:
+class VAEOptions(ModelOptions):
     """The variational autoencoder (Kingma & Welling 2014).
 
     Examples:
@@ -41,16 +30,18 @@ class VAEOptions:
       vae-ladder train vae --network mlp --hidden-dims 200 200 --activation tanh --latent-dim 50 --data.binarise dynamic
     """
 
-    latent_dim: int = 20
+    model: ClassVar[str] = "vae"
+
+    latent_dim: int = Architecture.latent_dim
     """Z, the number of latent variables."""
     network: Literal["conv", "mlp"] = "conv"
     """conv: the ladder's convolutions; mlp: fully connected."""
-    channels: tuple[int, int] = (32, 64)
+    channels: tuple[int, int] = Architecture.channels
     """conv: channels after the first and the second convolution."""
     hidden_dims: Annotated[tuple[int, ...], optional("INT..", "256 for conv, 400 for mlp")] = ()
     """Widths of the hidden linear layers, in the encoder's order."""
     activation: Literal["relu", "tanh"] = "relu"
-    """mlp: what stands between the layers."""
+    """mlp: the nonlinearity between the layers."""
     likelihood: Likelihood = "bernoulli"
     """p(x|z): Bernoulli on logits, Gaussian of fixed or of learned variance, continuous Bernoulli."""
     sigma: float = 0.2
@@ -60,7 +51,9 @@ class VAEOptions:
         # JSON knows no tuples: accept its lists, keep the instance hashable.
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(
-            self, "hidden_dims", tuple(self.hidden_dims) or ((256,) if self.network == "conv" else (400,))
+            self,
+            "hidden_dims",
+            tuple(self.hidden_dims) or ((Architecture.hidden_dim,) if self.network == "conv" else (400,)),
         )
         check_sizes(latent_dim=self.latent_dim, channels=self.channels, hidden_dims=self.hidden_dims)
         check_positive(sigma=self.sigma)
@@ -68,6 +61,13 @@ class VAEOptions:
             raise InputError(f"channels: expected two sizes, got {self.channels}")
         if self.network == "conv" and self.activation != "relu":
             raise InputError(f"activation: the conv network has ReLU only, got {self.activation!r}")
+        for name, kind in (("network", ("conv", "mlp")), ("activation", ("relu", "tanh"))):
+            if getattr(self, name) not in kind:
+                raise InputError(f"{name}: expected {' or '.join(kind)}, got {getattr(self, name)!r}")
+
+    def objective(self, progress: float = 1.0) -> Objective:
+        """The negative ELBO: beta is 1 throughout."""
+        return Objective(self.likelihood, sigma=self.sigma)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,14 +75,16 @@ class BetaVAEOptions(VAEOptions):
     """beta-VAE (Higgins et al. 2017), or with its capacity controlled (Burgess et al. 2018).
 
     Examples:
-      vae-ladder train beta-vae --beta 8 --data shapes
+      vae-ladder train beta-vae --beta 8 --latent-dim 10 --data shapes
       vae-ladder train beta-vae --capacity 20 --latent-dim 10 --data shapes
     """
+
+    model: ClassVar[str] = "beta-vae"
 
     beta: float = 4.0
     """Weight of the KL term."""
     capacity: Annotated[float | None, optional("FLOAT", "none")] = None
-    """C in nats: where the KL is to arrive; it grows from 0 in a straight line. Then gamma takes beta's place."""
+    """C in nats, the KL to arrive at; it grows linearly from 0, and gamma takes beta's place."""
     capacity_growth: float = 0.5
     """Share of training over which the capacity grows."""
     gamma: float = 100.0
@@ -98,6 +100,15 @@ class BetaVAEOptions(VAEOptions):
         if self.capacity_growth > 1:
             raise InputError(f"capacity_growth: expected a share of training up to 1, got {self.capacity_growth!r}")
 
+    def objective(self, progress: float = 1.0) -> Objective:
+        """beta KL, or gamma |KL - C| with C growing linearly, then level."""
+        capacity = None if self.capacity is None else self.capacity * linear(progress, self.capacity_growth)
+        return Objective(self.likelihood, self.beta, self.sigma, capacity=capacity, gamma=self.gamma)
+
+    def why_no_kl_options(self) -> str:
+        """With a capacity there is no beta KL."""
+        return "" if self.capacity is None else "with a capacity, gamma |KL - C| is the whole KL term"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConditionalVAEOptions(VAEOptions):
@@ -108,13 +119,15 @@ class ConditionalVAEOptions(VAEOptions):
       vae-ladder train cvae --condition upper-left
     """
 
+    model: ClassVar[str] = "cvae"
+
     condition: Condition = "label"
     """What encoder and decoder are given: the label, or this quadrant or half of the image."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.condition not in Condition.__args__:
-            raise InputError(f"condition: expected one of {', '.join(Condition.__args__)}, got {self.condition!r}")
+        if self.condition not in get_args(Condition):
+            raise InputError(f"condition: expected one of {', '.join(get_args(Condition))}, got {self.condition!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,6 +138,16 @@ class AutoencoderOptions(VAEOptions):
       vae-ladder train autoencoder --latent-dim 2
     """
 
+    model: ClassVar[str] = "autoencoder"
+
+    def objective(self, progress: float = 1.0) -> Objective:
+        """The reconstruction alone."""
+        return Objective(self.likelihood, 0.0, self.sigma)
+
+    def why_no_kl_options(self) -> str:
+        """There is no KL term."""
+        return NO_KL
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IWAEOptions(VAEOptions):
@@ -134,6 +157,8 @@ class IWAEOptions(VAEOptions):
       vae-ladder train iwae --draws 50 --data.binarise dynamic
     """
 
+    model: ClassVar[str] = "iwae"
+
     draws: int = 5
     """K, the draws of z in the bound of each image; 1 is the VAE."""
 
@@ -141,20 +166,26 @@ class IWAEOptions(VAEOptions):
         super().__post_init__()
         check_sizes(draws=self.draws)
 
+    def why_no_kl_options(self) -> str:
+        """The bound has no KL term of its own."""
+        return NO_KL
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VQVAEOptions:
+class VQVAEOptions(ModelOptions):
     """VQ-VAE (van den Oord et al. 2017): latents are entries of a codebook.
 
     Examples:
       vae-ladder train vq-vae --codes 64
     """
 
+    model: ClassVar[str] = "vq-vae"
+
     codes: int = 128
     """Entries of the codebook."""
     code_dim: int = 16
     """Length of an entry."""
-    channels: tuple[int, int] = (32, 64)
+    channels: tuple[int, int] = Architecture.channels
     """Channels after the first and the second convolution."""
     commitment: float = 0.25
     """Weight of the commitment term, beta in the paper."""
@@ -175,14 +206,25 @@ class VQVAEOptions:
             raise InputError(f"channels: expected two sizes, got {self.channels}")
         if not 0 <= self.decay < 1:
             raise InputError(f"decay: expected a number in [0, 1), got {self.decay!r}")
+        if self.codebook not in ("ema", "gradient"):
+            raise InputError(f"codebook: expected ema or gradient, got {self.codebook!r}")
+
+    def objective(self, progress: float = 1.0) -> Objective:
+        """Reconstruction and commitment; the KL to a uniform prior is a constant."""
+        return Objective(self.likelihood, 0.0, self.sigma)
+
+    def why_no_kl_options(self) -> str:
+        """The KL is a constant."""
+        return NO_KL
 
 
-MODELS: dict[str, type] = {
-    "vae": VAEOptions,
-    "beta-vae": BetaVAEOptions,
-    "cvae": ConditionalVAEOptions,
-    "autoencoder": AutoencoderOptions,
-    "iwae": IWAEOptions,
-    "vq-vae": VQVAEOptions,
+MODELS: dict[str, type[ModelOptions]] = {
+    options.model: options
+    for options in (VAEOptions, BetaVAEOptions, ConditionalVAEOptions, AutoencoderOptions, IWAEOptions, VQVAEOptions)
 }
-"""Every model by its name on the command line."""
+"""Every model's options by its name on the command line."""
+
+
+def training_options(model: str) -> Callable[..., TrainOptions]:
+    """The class of the options of a training of this model, with its parameter: no `type` at run time."""
+    return cast(Any, TrainOptions)[MODELS[model]]  # a subscript that is chosen at run time

@@ -1,13 +1,23 @@
-"""The models of this folder by name, and what they have in common."""
+"""The models of this folder by name: made fresh, described, and made again from files."""
 
 import importlib
+import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from paper.models.vae import initialise
-from paper.options import MODELS
+from foundation.architecture import Parameters
+from foundation.errors import InputError
+from foundation.options import ModelOptions
+from foundation.rung import Description, ImageShape
+from foundation.runs import Run
+from foundation.schema import from_json
+from foundation.weights import check_fit, load_weights
+from paper.models.base import Model
+from paper.models.options import MODELS
 
 CLASSES = {
     "vae": "paper.models.vae:VAE",
@@ -17,18 +27,74 @@ CLASSES = {
     "iwae": "paper.models.iwae:IWAE",
     "vq-vae": "paper.models.vq_vae:VQVAE",
 }
-"""Where each model of `paper.options.MODELS` is written."""
+"""Where each model of `paper.models.options.MODELS` is written."""
 
 
-def make_model(options: Any, image_shape: tuple[int, int, int], class_count: int, seed: int = 0) -> nn.Module:
-    """A fresh model of the kind that its options are for, its first values drawn from the seed."""
-    module, _, name = CLASSES[model_name(options)].partition(":")
-    with torch.random.fork_rng(devices=[]):  # layers draw when they are made, too
-        model = getattr(importlib.import_module(module), name)(options, image_shape, class_count)
-    initialise(model, seed)
+def make_model(
+    options: ModelOptions,
+    image_shape: ImageShape,
+    class_count: int,
+    rng: np.random.Generator | int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> Model:
+    """A fresh model of the kind that its options are for, its first values drawn from the generator, or from a seed."""
+    model = build(options, image_shape, class_count).to(dtype)
+    initialise(model, np.random.default_rng(rng))
     return model
 
 
-def model_name(options: Any) -> str:
-    """A model's name by its options."""
-    return next(name for name, kind in MODELS.items() if type(options) is kind)
+def build(options: ModelOptions, image_shape: ImageShape, class_count: int) -> Model:
+    """A model with arbitrary values, without a trace in torch's own generator."""
+    module, _, name = CLASSES[options.model].partition(":")
+    with torch.random.fork_rng(devices=[]):
+        return getattr(importlib.import_module(module), name)(options, image_shape, class_count)
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, rng: np.random.Generator) -> None:
+    """Draw the first values of every layer, in the order of `state_dict()`: U(-b, b) with b = 1 / sqrt(fan_in).
+
+    These are torch's own distributions and those of `foundation.architecture.initial_parameters`, so that the plain VAE
+    starts from the same values on every rung. A module of another kind draws its own in `draw_parameters`.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            bound = 1 / math.sqrt(module.weight[0].numel())
+            for value in module.parameters(recurse=False):  # weight, then bias
+                value.copy_(torch.from_numpy(rng.uniform(-bound, bound, tuple(value.shape))))
+        elif (draw := getattr(module, "draw_parameters", None)) is not None:
+            draw(rng)
+
+
+def model_of(description: Description, tensors: Parameters, source: str | Path) -> Model:
+    """The model of a description, with these values. Raises `InputError`, naming the source, where they do not fit."""
+    if description.model not in MODELS:
+        raise InputError(f"{source}: expected a model of {', '.join(MODELS)}, got {description.model!r}")
+    try:
+        options: Any = from_json(MODELS[description.model], description.options)
+    except ValueError as error:
+        raise InputError(f"{source}: its metadata describe no model ({error})") from error
+    with torch.device("meta"):  # shapes without memory: a few bytes of a damaged file cannot ask for gigabytes
+        shapes = {name: tuple(value.shape) for name, value in _state(options, description).items()}
+    check_fit(tensors, shapes, source)
+    model = build(options, description.image_shape, description.class_count)
+    model.to(torch.from_numpy(next(iter(tensors.values()))).dtype)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
+    return model.eval()
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> Model:
+    """Read a model from a file of weights, in eval mode. Raises `InputError` for any other file."""
+    tensors, description = load_weights(path)
+    return model_of(description, tensors, path).to(device)
+
+
+def open_model(run: Run, device: str | torch.device = "cpu") -> Model:
+    """The model that a run trained, as its last epoch left it, in eval mode; of rungs 1 and 2 the same VAE."""
+    description = run.description()
+    tensors, _ = load_weights(run.weights_path, description)
+    return model_of(description, tensors, run.weights_path).to(device)
+
+
+def _state(options: ModelOptions, description: Description) -> dict[str, torch.Tensor]:
+    return build(options, description.image_shape, description.class_count).state_dict()

@@ -4,74 +4,41 @@ r"""The variational autoencoder of Kingma & Welling (2014), arXiv:1312.6114, ove
 
     -log p(x) <= -E_q[log p(x|z)] + KL(q(z|x) || p(z))             in nats per image
 
-`paper/vae_paper.py` is the same model with nothing left to choose. Every other model of this folder is told here by
-what it changes: all have these methods, so that one program trains, evaluates and draws them.
+It extends the VAE of `paper/vae_paper.py` by a choice of network and likelihood, and by free bits. The other models of
+this folder extend it in turn, each by its paper's change.
 """
 
-from typing import NamedTuple
-
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from paper.models.likelihoods import Values, make_likelihood
-from paper.models.networks import Images, Latents, make_decoder, make_encoder
-from paper.options import VAEOptions
-from paper.schedules import Weights, free_bits
-from paper.vae_paper import reparameterize
-
-Scalar = Float[Tensor, ""]
-
-
-class Forward(NamedTuple):
-    """What one forward pass computed."""
-
-    mu: Latents
-    logvar: Latents
-    z: Latents
-    outputs: Images
+from foundation.objective import Loss, Objective
+from paper import vae_paper
+from paper.models.base import Images, Latents, Model, Scalar
+from paper.models.likelihoods import make_likelihood
+from paper.models.networks import make_decoder, make_encoder
+from paper.models.options import VAEOptions
+from paper.training.distributed import mean_over_batch
+from paper.vae_paper import Forward, reparameterize
 
 
-class Loss(NamedTuple):
-    """What is minimised and its parts, in nats per image, mean over the batch."""
-
-    loss: Scalar
-    reconstruction: Scalar
-    kl: Scalar
-
-
-def kl_per_latent(mu: Latents, logvar: Latents) -> Latents:
-    """KL(Normal(mu, exp(logvar)) || Normal(0, 1)) of each image and latent, in nats (appendix B)."""
-    return -0.5 * (1 + logvar - mu.square() - logvar.exp())
-
-
-class VAE(nn.Module):
-    """Encoder, decoder and likelihood; noise and conditions come from whoever calls."""
-
-    beta = 1.0
-    """Weight of the KL term once every schedule has ended."""
+class VAE(vae_paper.VAE, Model):
+    """The VAE of the main file, with the network and the likelihood of its options."""
 
     def __init__(self, options: VAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
-        super().__init__()
+        super().__init__(make_encoder(options, image_shape), make_decoder(options, image_shape))
         self.options, self.image_shape, self.class_count = options, image_shape, class_count
-        self.encoder = make_encoder(options, image_shape)
-        self.decoder = make_decoder(options, image_shape)
         self.likelihood = make_likelihood(options.likelihood, options.sigma)
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
-        """Shape of eps for `count` images; images come first."""
+        """One draw of eps (N, Z)."""
         return count, self.options.latent_dim
-
-    def condition(self, x: Images, labels: Tensor) -> Tensor | None:
-        """What of an image, or of its label, the model is given beside its input: here nothing."""
-        return None
 
     def encode(self, x: Images, c: Tensor | None = None) -> tuple[Latents, Latents]:
         """mu and logvar of q(z|x)."""
         return self.encoder(x)
 
     def decode(self, z: Latents, c: Tensor | None = None) -> Images:
-        """The outputs that `likelihood` turns into densities, an expected image, or draws."""
+        """The outputs that `likelihood` turns into densities, an expected image, or draws; logits for a Bernoulli."""
         return self.decoder(z)
 
     def forward(self, x: Images, eps: Latents, c: Tensor | None = None) -> Forward:
@@ -80,33 +47,26 @@ class VAE(nn.Module):
         z = reparameterize(mu, logvar, eps)
         return Forward(mu, logvar, z, self.decode(z, c))
 
-    def log_prob(self, outputs: Images, x: Images) -> Values:
-        """log p(x|z) of each image in nats, over the pixels that are modelled."""
-        return self.likelihood.log_prob(outputs, x)
-
-    def loss(self, run: Forward, x: Images, weights: Weights) -> Loss:
-        """The negative ELBO (eq. 7 with one draw of z); `weights` hold beta and free bits at this step."""
-        reconstruction = -self.log_prob(run.outputs, x).mean()
+    def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:
+        """The negative ELBO (eq. 7 with one draw of z); `objective` holds beta and free bits at this step."""
+        reconstruction = -self.log_prob(run.logits, x).sum() / len(x)
         kl = kl_per_latent(run.mu, run.logvar)
-        kl_term = weights.beta * free_bits(kl, weights.free_bits)
+        kl_term = objective.beta * free_bits(kl, objective.free_bits)
         return Loss(reconstruction + kl_term, reconstruction, kl.sum(1).mean())
 
-    def after_step(self, run: tuple) -> None:
-        """What is learned without gradients, after each training step: here nothing."""
 
-    def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] from the mean of q(z|x)."""
-        return self.likelihood.mean(self.decode(self.encode(x, c)[0], c))
-
-    def sample(self, z: Latents, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] for latents from the prior N(0, I) or chosen."""
-        return self.likelihood.mean(self.decode(z, c))
+def kl_per_latent(mu: Latents, logvar: Latents) -> Latents:
+    """KL(Normal(mu, exp(logvar)) || Normal(0, 1)) of each image and latent, in nats (appendix B)."""
+    return -0.5 * (1 + logvar - mu.square() - logvar.exp())
 
 
-def initialise(model: nn.Module, seed: int) -> None:
-    """Draw every layer's first values anew from the seed, as torch's layers draw theirs, whatever the device."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in model.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
+def free_bits(kl: Latents, least: float) -> Scalar:
+    """sum_j max(lambda, KL_j), each latent's KL a mean over the batch (Kingma et al. 2016, arXiv:1606.04934).
+
+    A latent below lambda has no gradient: the first lambda nats are free. The whole batch decides which those are, also
+    where several processes share it.
+    """
+    mean = kl.mean(0)
+    if least == 0:
+        return mean.sum()
+    return torch.where(mean_over_batch(kl) > least, mean, least).sum()

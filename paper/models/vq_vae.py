@@ -13,18 +13,19 @@ Left out is the paper's second stage, a prior over maps of codes: `sample` decod
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foundation.architecture import Architecture
-from paper.distributed import gather, mean_over_batch
-from paper.models.likelihoods import Values, make_likelihood
-from paper.models.networks import Images
-from paper.models.vae import Scalar
-from paper.options import VQVAEOptions
-from paper.schedules import Weights
+from foundation.objective import Objective
+from foundation.rung import Traits
+from paper.models.base import Images, Model, Scalar
+from paper.models.likelihoods import make_likelihood
+from paper.models.options import VQVAEOptions
+from paper.training.distributed import gather, mean_over_batch
 from paper.vae_paper import DOWN, UP
 
 Maps = Float[Tensor, "N D h w"]
@@ -40,7 +41,7 @@ class Forward(NamedTuple):
     z_q: Maps
     z: Maps
     """z_q in value, z_e to the gradient."""
-    outputs: Images
+    logits: Images
 
 
 class Loss(NamedTuple):
@@ -67,6 +68,12 @@ class Codebook(nn.Module):
     GRACE = 0.3
     """and then passes for chosen this often, which gives it time to find its vectors."""
 
+    counts: Tensor
+    """How often each entry is chosen, as a moving average"""
+    sums: Tensor
+    """ema: the sum of the vectors that choose each entry, as a moving average"""
+    entries: Tensor
+
     def __init__(self, options: VQVAEOptions) -> None:
         super().__init__()
         self.options = options
@@ -77,20 +84,24 @@ class Codebook(nn.Module):
             self.register_buffer("sums", torch.zeros_like(entries))
         else:
             self.entries = nn.Parameter(entries)
-        self.reset_parameters()
 
     @torch.no_grad()
-    def reset_parameters(self) -> None:
-        """Entries uniform in +-1/K; nothing has chosen any."""
-        self.entries.uniform_(-1 / self.options.codes, 1 / self.options.codes)
+    def draw_parameters(self, rng: np.random.Generator) -> None:
+        """Draw entries uniform in +-1/K; none has been chosen yet."""
+        bound = 1 / self.options.codes
+        self.entries.copy_(torch.from_numpy(rng.uniform(-bound, bound, tuple(self.entries.shape))))
         self.counts.zero_()
         if self.options.codebook == "ema":
             self.sums.zero_()
 
     @torch.no_grad()
     def nearest(self, z_e: Maps) -> Codes:
-        """k = argmin_j |z_e - e_j| at every place."""
-        return torch.cdist(as_vectors(z_e), self.entries).argmin(1).view(-1, *z_e.shape[2:])
+        """k = argmin_j |z_e - e_j| at every place.
+
+        By differences, not as |z|^2 - 2 z e + |e|^2, whose digits cancel where vectors are long and close together.
+        """
+        distances = torch.cdist(as_vectors(z_e), self.entries, compute_mode="donot_use_mm_for_euclid_dist")
+        return distances.argmin(1).view(-1, *z_e.shape[2:])
 
     def forward(self, codes: Codes) -> Maps:
         """The entries of these numbers."""
@@ -124,11 +135,10 @@ def as_vectors(maps: Maps) -> Vectors:
     return maps.movedim(1, -1).flatten(0, -2)
 
 
-class VQVAE(nn.Module):
+class VQVAE(Model):
     """Convolutions down to a map of vectors, the codebook, and convolutions up again."""
 
-    beta = 0.0
-    """There is no KL term to weigh."""
+    traits = Traits(posterior=False, prior=False, codes=True)
 
     def __init__(self, options: VQVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
         super().__init__()
@@ -136,25 +146,21 @@ class VQVAE(nn.Module):
         image, (c1, c2), D = image_shape[0], options.channels, options.code_dim
         self.code_shape = Architecture(channels=options.channels, image_shape=image_shape).feature_shape[1:]
         self.encoder = nn.Sequential(
-            nn.Conv2d(image, c1, **DOWN), nn.ReLU(), nn.Conv2d(c1, c2, **DOWN), nn.ReLU(), nn.Conv2d(c2, D, 1)
+            nn.Conv2d(image, c1, 3, **DOWN), nn.ReLU(), nn.Conv2d(c1, c2, 3, **DOWN), nn.ReLU(), nn.Conv2d(c2, D, 1)
         )
         self.codebook = Codebook(options)
         self.decoder = nn.Sequential(
             nn.Conv2d(D, c2, 3, padding=1),
             nn.ReLU(),
-            nn.ConvTranspose2d(c2, c1, **UP),
+            nn.ConvTranspose2d(c2, c1, 3, **UP),
             nn.ReLU(),
-            nn.ConvTranspose2d(c1, image, **UP),
+            nn.ConvTranspose2d(c1, image, 3, **UP),
         )
         self.likelihood = make_likelihood(options.likelihood, options.sigma)
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
         """No noise."""
         return count, 0
-
-    def condition(self, x: Images, labels: Tensor) -> None:
-        """Nothing is given beside x."""
-        return
 
     def codes(self, x: Images) -> Codes:
         """The number of the entry at every place: all that the decoder is told of x."""
@@ -176,13 +182,9 @@ class VQVAE(nn.Module):
         z = z_e + (z_q - z_e).detach()
         return Forward(z_e, codes, z_q, z, self.decode(z))
 
-    def log_prob(self, outputs: Images, x: Images) -> Values:
-        """log p(x|z_q) of each image in nats."""
-        return self.likelihood.log_prob(outputs, x)
-
-    def loss(self, run: Forward, x: Images, weights: Weights) -> Loss:
+    def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:
         """Eq. 3; without its middle term where moving averages teach the codebook."""
-        reconstruction = -self.log_prob(run.outputs, x).mean()
+        reconstruction = -self.log_prob(run.logits, x).mean()
         commitment = _distance(run.z_e, run.z_q.detach())
         loss = reconstruction + self.options.commitment * commitment
         if self.options.codebook == "gradient":
@@ -192,14 +194,6 @@ class VQVAE(nn.Module):
     def after_step(self, run: Forward) -> None:
         """One step of the codebook's moving averages."""
         self.codebook.update(run.z_e, run.codes)
-
-    def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] from the codes of x."""
-        return self.sample(self.encode(x)[0])
-
-    def sample(self, z: Maps, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] for a map of entries, `codebook(codes)`."""
-        return self.likelihood.mean(self.decode(z))
 
 
 def _distance(a: Maps, b: Maps) -> Scalar:

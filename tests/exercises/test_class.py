@@ -233,19 +233,19 @@ def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
 
 
 def test_the_same_source_gives_the_same_bytes(build):
-    assert build.pages("pdf") == build.pages("pdf")
+    assert build.pdf() == build.pdf()
 
 
 def test_a_slide_that_is_too_full_is_refused_by_name(build):
     with pytest.raises(InputError, match="Too much") as refusal:
-        build.pages("pdf", one_page('#slide("Too much")[#v(540pt) one line]'))
+        build.pdf(one_page('#slide("Too much")[#v(540pt) one line]'))
     assert "room for 540pt" in str(refusal.value)
-    assert len(build.pages("svg", one_page('#slide("Enough")[#v(440pt) one line]'))) > 0
+    assert len(build.svgs(one_page('#slide("Enough")[#v(440pt) one line]'))) > 0
 
 
 def test_a_picture_that_is_not_there_is_refused_by_name(build):
     with pytest.raises(InputError, match=r"nowhere\.png"):
-        build.pages("pdf", one_page('#slide("Lost")[#picture("nowhere.png")]'))
+        build.pdf(one_page('#slide("Lost")[#picture("nowhere.png")]'))
 
 
 def test_each_slide_has_notes_and_few_words(slides):
@@ -326,7 +326,7 @@ def lines_of_text(inked: np.ndarray) -> int:
 
 def test_an_excerpt_that_nobody_could_read_is_refused(build):
     with pytest.raises(InputError, match="ae-vs-vae-latents: letters of 14 points"):
-        build.pages("pdf", one_page('#slide("Small")[#excerpt("ae-vs-vae-latents", 3, height: 300pt)]'))
+        build.pdf(one_page('#slide("Small")[#excerpt("ae-vs-vae-latents", 3, height: 300pt)]'))
 
 
 def test_numbers_of_experiments_are_the_recorded_ones(slides):
@@ -341,16 +341,16 @@ def test_numbers_of_experiments_are_the_recorded_ones(slides):
 
 
 def test_long_lines_of_code_are_refused(build):
-    code = '#slide("Wide")[#code-of("numpy_impl/vae_numpy.py", "kl_divergence", size: 32pt)]'
+    code = '#slide("Wide")[#code-of("numpy_impl/vae_numpy.py", "kl_divergence", size: 40pt)]'
     with pytest.raises(InputError, match="kl_divergence: a line of"):
-        build.pages("pdf", one_page(code))
+        build.pdf(one_page(code))
 
 
 def test_pictures_are_drawn_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(draw, "FOLDER", tmp_path)
     monkeypatch.setattr(draw, "NUMBERS", tmp_path / "numbers.json")
-    draw.main(["dice", "kl"])
-    assert {path.name for path in tmp_path.iterdir()} == {"dice.png", "kl.png", "numbers.json"}
+    draw.main(["reparameterization", "kl"])
+    assert {path.name for path in tmp_path.iterdir()} == {"reparameterization.png", "kl.png", "numbers.json"}
     numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
     np.testing.assert_allclose(numbers["kl"]["nats"], [0, 2, (3 - np.log(4)) / 2, (np.log(4) - 0.75) / 2], atol=1e-12)
     with pytest.raises(InputError, match=r"expected one of title, .*, got 'cat'"):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +11,23 @@ import pytest
 
 import exercises
 from exercises.kit import catalogue as catalogue_module
-from exercises.kit import compare, structure, text
+from exercises.kit import compare, text
 from exercises.kit.catalogue import catalogue, content_hash, find
-from exercises.kit.diagnose import HARD_CODED, UNKNOWN, diagnose, diagnose_probe
-from exercises.kit.exercise import Exercise, Hints, Mistake, Probe, away_from_zero, call, normal, uniform
+from exercises.kit.diagnose import HARD_CODED, UNKNOWN, Verdict, diagnose, diagnose_probe
+from exercises.kit.exercise import (
+    Draws,
+    Exercise,
+    Hints,
+    Mistake,
+    Probe,
+    away_from_zero,
+    axes,
+    call,
+    normal,
+    sized,
+    uniform,
+)
 from exercises.kit.show import show_verdict
-from exercises.kit.verdict import Verdict
 from foundation.console import make_console
 from foundation.errors import InputError
 from tools.confusion import confusion, table
@@ -51,14 +63,14 @@ TOY = Exercise(
     ),
     hints=Hints("an idea", "a formula", "a line"),
     mistakes=(
-        Mistake("adds the factor", wrong_scale(lambda x, factor: x + factor), "{came}, not {expected}: a sum."),
-        Mistake("forgets the factor", wrong_scale(lambda x, factor: x + 0), "{came}, not {expected}: untouched."),
+        Mistake("adds the factor", wrong_scale(lambda x, factor: x + factor), "{got}, not {expected}: a sum."),
+        Mistake("forgets the factor", wrong_scale(lambda x, factor: x + 0), "{got}, not {expected}: untouched."),
         Mistake("multiplies in place", wrong_scale(lambda x, factor: np.multiply(x, factor, out=x)), "In place."),
         Mistake("draws noise", wrong_scale(lambda x, factor: factor * x + np.random.default_rng().normal()), "Noise."),
         Mistake("matrix product", wrong_scale(lambda x, factor: factor * x @ x), "Axes do not fit."),
         Mistake("root", wrong_scale(lambda x, factor: np.sqrt(x - 3) * factor), "NaN."),
-        Mistake("last column", {"split": lambda x: (x[:, -1], x.T)}, "{came} instead of {expected}."),
-        Mistake("mean", {"total": np.mean}, "{came}, not {expected}: a mean."),
+        Mistake("last column", {"split": lambda x: (x[:, -1], x.T)}, "{got} instead of {expected}."),
+        Mistake("mean", {"total": np.mean}, "{got}, not {expected}: a mean."),
         Mistake("rows", {"total": lambda x: x.sum(axis=1)}, "One number a row."),
         Mistake("mean, and adds", {"total": np.mean, "scale": lambda x, factor: x + factor}, "Both."),
     ),
@@ -91,8 +103,8 @@ def test_every_toy_mistake_is_named(mistake):
 def test_message_has_call_values_and_arithmetic():
     verdict = check(scale=lambda x, factor: x + factor)
     assert verdict.called == "scale(x=full((5, 3), 2), factor=3)"
-    assert (verdict.came, verdict.expected) == ("full((5, 3), 5)", "full((5, 3), 6)")
-    assert verdict.tell == "full((5, 3), 5), not full((5, 3), 6): a sum."
+    assert (verdict.got, verdict.expected) == ("full((5, 3), 5)", "full((5, 3), 6)")
+    assert verdict.explanation == "full((5, 3), 5), not full((5, 3), 6): a sum."
     assert (verdict.probe, verdict.probes, verdict.about) == (1, 5, "twos")
     assert "test_exercise_kit.py:" in verdict.where
     assert "adds the factor" in str(verdict)
@@ -153,6 +165,45 @@ def test_hard_coded_numbers_fail_with_fresh_ones():
     assert verdict.note == HARD_CODED
 
 
+def test_answer_for_one_size_fails_with_fresh_sizes():
+    n, d = axes(*SHAPE)
+    exercise = dataclasses.replace(TOY, probes=(call("total", x=normal(n, d)),), mistakes=())
+    for fitted in (lambda x: 5 * x.mean(axis=0).sum(), lambda x: np.sum(x.reshape(SHAPE)), lambda x: 15 * x.mean()):
+        assert diagnose("99_toy", exercise, TOY.solution | {"total": fitted}, (0,)).outcome == "PASS"
+        verdict = diagnose("99_toy", exercise, TOY.solution | {"total": fitted})
+        assert (verdict.outcome, verdict.note) == ("WRONG", HARD_CODED)
+    assert diagnose("99_toy", exercise, TOY.solution).outcome == "PASS"
+
+
+def test_sizes_are_drawn_anew_and_differ():
+    sizes = axes(5, 3, 7, 2, 1)
+    assert sized(Draws(0, 3), *sizes) == (5, 3, 7, 2, 1)
+    for seed in range(1, 200):
+        rng = Draws(seed, 3)
+        drawn = sized(rng, *sizes)
+        assert len(set(drawn)) == len(sizes)
+        assert all(new > 2 and new != old for new, old in zip(drawn, sizes, strict=True))
+        assert sized(rng, *sizes) == drawn  # the same at every call
+        assert sized(rng, 5, 3) == (5, 3)  # plain numbers stay
+        assert rng.standard_normal() == np.random.default_rng([seed, 3]).standard_normal()
+    assert len({sized(Draws(seed, 3), *sizes) for seed in range(1, 200)}) > 50
+
+
+def test_a_check_keeps_no_fresh_numbers():
+    exercise = dataclasses.replace(TOY)
+    for _ in range(3):
+        diagnose("99_toy", exercise, TOY.solution)
+    assert {seed for _, _, seed in exercise.observed} == {0}
+
+
+def test_checks_in_threads_leave_standard_output_alone(capsys):
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = list(pool.map(lambda _: diagnose("99_toy", dataclasses.replace(TOY), TOY.solution), range(24)))
+    assert {verdict.outcome for verdict in verdicts} == {"PASS"}
+    print("here")
+    assert capsys.readouterr().out == "here\n"
+
+
 def test_broken_solution_is_the_authors_mistake():
     exercise = dataclasses.replace(TOY, solution=TOY.solution | {"scale": lambda x, factor: 1 / 0})
     with pytest.raises(RuntimeError, match="fails on the solution"):
@@ -173,7 +224,7 @@ def test_two_mistakes_together_are_named_where_they_are_stored_together():
 
 def test_nearly_a_stored_mistake_is_not_accused():
     verdict = check(scale=lambda x, factor: x + factor * (1 + 1e-6))
-    assert (verdict.mistake, verdict.tell, verdict.note) == ("", "", UNKNOWN)
+    assert (verdict.mistake, verdict.explanation, verdict.note) == ("", "", UNKNOWN)
 
 
 def test_a_mistake_on_one_probe_only_is_not_accused():
@@ -195,7 +246,7 @@ def test_another_exception_of_the_same_type_is_not_accused():
 
     verdict = check(scale=raising)
     assert verdict.mistake == ""
-    assert "ValueError: something else" in verdict.came
+    assert "ValueError: something else" in verdict.got
 
 
 def test_a_mistake_is_named_by_its_values_though_an_argument_was_changed():
@@ -234,7 +285,7 @@ def test_unknown_values_and_a_changed_argument_are_both_told():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "came", "problem"),
+    ("wrong", "got", "problem"),
     [
         (lambda x, factor: None, "None", "return"),
         (lambda x, factor: (factor * x).tolist(), "a list of 5", "not"),
@@ -249,11 +300,11 @@ def test_unknown_values_and_a_changed_argument_are_both_told():
         (lambda x: 3 * x, "TypeError", "exception"),
     ],
 )
-def test_strange_results_are_called_by_their_name(wrong, came, problem):
+def test_strange_results_are_called_by_their_name(wrong, got, problem):
     exercise = dataclasses.replace(TOY, mistakes=())
     verdict = diagnose("99_toy", exercise, TOY.solution | {"scale": wrong})
     assert verdict.outcome == "WRONG"
-    assert came in verdict.came
+    assert got in verdict.got
     assert problem in verdict.problem or (problem == "not" and "array" in verdict.problem)
 
 
@@ -265,15 +316,15 @@ def test_result_that_a_later_call_overwrites():
 
     verdict = check(scale=scale)
     assert verdict.outcome == "WRONG"
-    assert "later call overwrites" in verdict.came
+    assert "later call overwrites" in verdict.got
 
 
 def test_part_of_a_tuple_is_named():
     verdict = check(split=lambda x: (x[:, 0], x))
-    assert verdict.came == "transposed = an array of shape (5, 3)"
+    assert verdict.got == "transposed = an array of shape (5, 3)"
     assert verdict.problem == "it is the transpose"
     verdict = check(split=lambda x: (x[:, 1], x.T))
-    assert verdict.came.startswith("column = [")
+    assert verdict.got.startswith("column = [")
 
 
 def test_texts_of_two_arrays_differ_though_they_begin_alike():
@@ -282,14 +333,14 @@ def test_texts_of_two_arrays_differ_though_they_begin_alike():
 
     exercise = dataclasses.replace(TOY, probes=TOY.probes[1:])
     verdict = diagnose("99_toy", exercise, TOY.solution | {"scale": later})
-    assert verdict.came.endswith("at [4, 2]")
-    assert float(verdict.came.split()[0]) == pytest.approx(float(verdict.expected.split()[0]) + 0.125, abs=1e-3)
+    assert verdict.got.endswith("at [4, 2]")
+    assert float(verdict.got.split()[0]) == pytest.approx(float(verdict.expected.split()[0]) + 0.125, abs=1e-3)
 
 
 def test_tell_has_bare_values():
     verdict = check(split=lambda x: (x[:, -1], x.T))
-    assert verdict.came.startswith("column = [")
-    assert verdict.tell == f"{verdict.came[9:]} instead of {verdict.expected[9:]}."
+    assert verdict.got.startswith("column = [")
+    assert verdict.explanation == f"{verdict.got[9:]} instead of {verdict.expected[9:]}."
 
 
 def test_named_tuple_and_tuple_are_the_same():
@@ -298,7 +349,7 @@ def test_named_tuple_and_tuple_are_the_same():
         transposed: np.ndarray
 
     assert check(split=lambda x: Both(x[:, 0], x.T)).outcome == "PASS"
-    assert check(split=lambda x: [x[:, 0], x.T]).came == "a list of 2"
+    assert check(split=lambda x: [x[:, 0], x.T]).got == "a list of 2"
 
 
 @pytest.mark.parametrize("number", [lambda x: float(x.sum()), lambda x: np.array(x.sum())])
@@ -327,7 +378,7 @@ def test_a_probe_that_stumbles_over_a_result_blames_the_result():
     exercise = dataclasses.replace(TOY, probes=(probe,), mistakes=())
     verdict = diagnose("99_toy", exercise, TOY.solution | {"scale": lambda x, factor: None})
     assert verdict.problem == "is the `return` missing?"
-    assert (verdict.came, verdict.expected) == ("None", "an array of shape (5, 3)")
+    assert (verdict.got, verdict.expected) == ("None", "an array of shape (5, 3)")
 
 
 def test_an_exception_is_set_against_the_result_of_that_call():
@@ -340,7 +391,7 @@ def test_an_exception_is_set_against_the_result_of_that_call():
 
     exercise = dataclasses.replace(TOY, probes=(Probe("both", observe),), mistakes=())
     verdict = diagnose("99_toy", exercise, TOY.solution | {"scale": raising})
-    assert (verdict.came, verdict.expected) == ("ValueError: lost", "an array of shape (5, 3)")
+    assert (verdict.got, verdict.expected) == ("ValueError: lost", "an array of shape (5, 3)")
 
 
 def test_an_exception_in_a_late_call_asks_for_a_result():
@@ -353,7 +404,7 @@ def test_an_exception_in_a_late_call_asks_for_a_result():
     often = Probe("often", lambda answer, rng: sum(answer.total(np.ones((n, 3))) for n in range(20)))
     exercise = dataclasses.replace(TOY, probes=(often,), mistakes=())
     verdict = diagnose("99_toy", exercise, TOY.solution | {"total": first_ones_only})
-    assert (verdict.came, verdict.expected) == ("ValueError: lost", "a result")
+    assert (verdict.got, verdict.expected) == ("ValueError: lost", "a result")
     assert verdict.called == "total(x=full((15, 3), 1)) and 15 more"
 
 
@@ -361,7 +412,7 @@ def test_an_exception_of_the_probe_asks_for_no_particular_value():
     probe = Probe("a look-up", lambda answer, rng: {"sum": {3.0: 1}[float(answer.total(np.ones(3)))]})
     exercise = dataclasses.replace(TOY, probes=(probe,), mistakes=())
     verdict = diagnose("99_toy", exercise, TOY.solution | {"total": np.mean})
-    assert (verdict.came, verdict.expected) == ("KeyError: 1.0", "no exception")
+    assert (verdict.got, verdict.expected) == ("KeyError: 1.0", "no exception")
 
 
 def test_an_exception_in_a_given_helper_is_the_callers(tmp_path, monkeypatch):
@@ -392,18 +443,18 @@ def dictionary(**entries):
 def test_missing_and_unknown_keys_are_named():
     exercise = dictionary(**dict.fromkeys("abcdef", 1.0))
     verdict = diagnose("99_toy", exercise, {"make": lambda: dict.fromkeys("bcdefg", 1.0)})
-    assert verdict.came == "a dict, missing: 'a'; unknown: 'g'"
+    assert verdict.got == "a dict, missing: 'a'; unknown: 'g'"
     assert verdict.expected == "a dict of 6 with 'a', 'b', 'c' and 3 more"
     verdict = diagnose("99_toy", exercise, {"make": dict})
-    assert verdict.came == "a dict, missing: 'a', 'b', 'c' and 3 more"
+    assert verdict.got == "a dict, missing: 'a', 'b', 'c' and 3 more"
 
 
 def test_text_is_shown_whole_and_speaks_for_itself():
     verdict = diagnose("99_toy", dictionary(said="x" * 100), {"make": lambda: {"said": "y" * 1999}})
-    assert verdict.came == f"said = '{'y' * 1999}'"
+    assert verdict.got == f"said = '{'y' * 1999}'"
     assert verdict.note == ""
     verdict = diagnose("99_toy", dictionary(said="x" * 100), {"make": lambda: {"said": "y" * 9999}})
-    assert verdict.came == f"said = '{'y' * 2000}' …"
+    assert verdict.got == f"said = '{'y' * 2000}' …"
 
 
 def test_truth_values_and_whole_numbers_are_asked_for_by_name():
@@ -425,7 +476,7 @@ def test_exit_is_an_exception():
     def leave(x):
         raise SystemExit(3)
 
-    assert check(total=leave).came == "SystemExit: 3"
+    assert check(total=leave).got == "SystemExit: 3"
 
 
 def test_traceback_begins_with_the_answer():
@@ -451,7 +502,7 @@ def test_one_probe_alone_shows_values_on_success_too(capsys):
 
     verdict = diagnose_probe("99_toy", TOY, TOY.solution | {"total": total}, 3)
     assert (verdict.outcome, verdict.probe) == ("PASS", 3)
-    assert verdict.came == verdict.expected != ""
+    assert verdict.got == verdict.expected != ""
     assert capsys.readouterr().out == "shape (5, 3)\n"
     assert diagnose_probe("99_toy", TOY, TOY.solution | {"total": np.mean}, 3).outcome == "WRONG"
     assert diagnose_probe("99_toy", TOY, TOY.solution | {"total": not_written}, 3).outcome == "NOT WRITTEN YET"
@@ -461,7 +512,7 @@ def test_one_probe_alone_shows_values_on_success_too(capsys):
 
 
 @pytest.mark.parametrize(
-    ("came", "expected", "kind"),
+    ("got", "expected", "kind"),
     [
         (np.ones(3), np.ones(3), None),
         (np.ones(3) + 1e-11, np.ones(3), None),
@@ -492,8 +543,8 @@ def test_one_probe_alone_shows_values_on_success_too(capsys):
         (np.zeros((0, 3)), np.zeros((0, 3)), None),
     ],
 )
-def test_differences(came, expected, kind):
-    found = compare.first_difference(came, expected, 1e-9)
+def test_differences(got, expected, kind):
+    found = compare.first_difference(got, expected, 1e-9)
     assert (found and found.kind) == kind
 
 
@@ -508,7 +559,7 @@ WAVE = np.arange(-3.0, 4.0)
 
 
 @pytest.mark.parametrize(
-    ("came", "expected", "said"),
+    ("got", "expected", "said"),
     [
         (X.T, X, "transpose"),
         (X[::-1], X, "reversed along axis 0"),
@@ -525,26 +576,26 @@ WAVE = np.arange(-3.0, 4.0)
         (X[None].transpose(1, 2, 0), X[None], "its axes come in the order (1, 2, 0)"),
     ],
 )
-def test_structure_is_seen(came, expected, said):
-    found = compare.first_difference(came, expected, 1e-9)
-    assert said in structure.explain(found, 1e-9)
+def test_structure_is_seen(got, expected, said):
+    found = compare.first_difference(got, expected, 1e-9)
+    assert said in compare.explain(found, 1e-9)
 
 
 @pytest.mark.parametrize(
-    ("came", "expected"),
+    ("got", "expected"),
     [
         (np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])),
         (np.array([2.0, 3.0, 4.0, 9.0]), np.array([1.0, 2.0, 3.0, 4.0])),
         (np.pad(X[1:4, 1:2], 1), X[:5, :3]),
     ],
 )
-def test_no_structure_is_seen_in_a_few_numbers(came, expected):
-    found = compare.first_difference(came, expected, 1e-9)
-    assert structure.explain(found, 1e-9).startswith("the worst of")
+def test_no_structure_is_seen_in_a_few_numbers(got, expected):
+    found = compare.first_difference(got, expected, 1e-9)
+    assert compare.explain(found, 1e-9).startswith("the worst of")
 
 
 @pytest.mark.parametrize(
-    ("came", "said"),
+    ("got", "said"),
     [
         (-X, "minus"),
         (X / 5, "1/5 of"),
@@ -554,19 +605,19 @@ def test_no_structure_is_seen_in_a_few_numbers(came, expected):
         (0 * X, "is 0"),
     ],
 )
-def test_one_factor_or_offset_for_all(came, said):
-    assert said in structure.common_factor([(came, X)])
-    assert structure.common_factor([(came + 1e-3 * X**2, X)]) == ""
+def test_one_factor_or_offset_for_all(got, said):
+    assert said in compare.common_factor([(got, X)])
+    assert compare.common_factor([(got + 1e-3 * X**2, X)]) == ""
 
 
 @pytest.mark.parametrize("value", ["abc", True, None, np.array(["a", "b"])])
 def test_what_is_no_number_has_no_factor(value):
-    assert structure.common_factor([(value, value), (1.0, 2.0), (3.0, 4.0), (3.0, 5.0)]) == ""
+    assert compare.common_factor([(value, value), (1.0, 2.0), (3.0, 4.0), (3.0, 5.0)]) == ""
 
 
 def test_one_number_has_no_factor():
-    assert structure.common_factor([(3.0, 6.0)]) == ""
-    assert structure.common_factor([(3.0, 6.0), (1.0, 2.0), (4.0, 8.0)]) == "every value is 1/2 of the expected one"
+    assert compare.common_factor([(3.0, 6.0)]) == ""
+    assert compare.common_factor([(3.0, 6.0), (1.0, 2.0), (4.0, 8.0)]) == "every value is 1/2 of the expected one"
 
 
 def test_identical_sees_every_bit():
@@ -601,15 +652,15 @@ def test_a_report_of_several_lines_is_shown_as_it_is():
 
 def test_each_line_of_a_report_begins_under_its_label(capsys):
     console = make_console()
-    show_verdict(console, Verdict("07", "WRONG", came="1 of 2\nLook here"))
-    assert "  came      1 of 2\n            Look here\n" in capsys.readouterr().out
+    show_verdict(console, Verdict("07", "WRONG", got="1 of 2\nLook here"))
+    assert "  got       1 of 2\n            Look here\n" in capsys.readouterr().out
 
 
 LATER = np.arange(15.0).reshape(SHAPE)
 
 
 @pytest.mark.parametrize(
-    ("came", "expected", "place"),
+    ("got", "expected", "place"),
     [
         (LATER + np.eye(5, 3)[::-1] * 1e-7, LATER, "[2, 2]"),
         (np.where(LATER == 7, np.nan, LATER), LATER, "[2, 1]"),
@@ -619,11 +670,11 @@ LATER = np.arange(15.0).reshape(SHAPE)
         (np.array([1 + 1e-8, 2.0]), np.array([1.0, 2.0]), "[0]"),
     ],
 )
-def test_arrays_that_differ_never_look_alike(came, expected, place):
-    one, other = text.apart(came, expected)
+def test_arrays_that_differ_never_look_alike(got, expected, place):
+    one, other = text.describe_both(got, expected)
     assert one != other
-    assert place in one or came.dtype == bool
-    assert "at" in one or came.dtype == bool
+    assert place in one or got.dtype == bool
+    assert "at" in one or got.dtype == bool
 
 
 def test_arguments_are_drawn_again_for_every_seed():

@@ -4,14 +4,12 @@ One exercise alone: pytest tests/exercises/test_exercises.py -k 04
 """
 
 import contextlib
-import dataclasses
 import importlib
 import inspect
 import io
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +18,7 @@ import pytest
 from exercises.kit.catalogue import catalogue
 from exercises.kit.diagnose import diagnose
 from exercises.kit.exercise import Exercise
-from exercises.kit.look import stored_observation
-from exercises.kit.observe import measurable
+from exercises.kit.observe import measurable, stored_observation
 from tools.confusion import confusion, table
 from tools.links import links_of, problem_of
 
@@ -70,7 +67,7 @@ def test_exercise_is_whole(entry):
     for mistake in exercise.mistakes:
         assert mistake.functions, mistake.name
         assert mistake.functions.keys() <= exercise.solution.keys(), mistake.name
-        assert mistake.tell.strip(), mistake.name
+        assert mistake.explanation.strip(), mistake.name
     for alternative in exercise.alternatives:
         assert alternative.keys() <= exercise.solution.keys()
 
@@ -164,21 +161,10 @@ def test_every_mistake_is_named_as_itself_in_whole_messages(entry, seeds):
     for row in rows:
         verdict = row.verdict
         assert verdict.called, row.mistake
-        assert verdict.came, row.mistake
+        assert verdict.got, row.mistake
         assert verdict.expected, row.mistake
-        assert verdict.came != verdict.expected, row.mistake
-        assert "{" not in verdict.tell, f"{row.mistake}: only {{came}} and {{expected}} are filled in"
-
-
-@every_exercise
-def test_check_takes_less_than_a_second(entry):
-    exercise = entry.load()
-    last = len(exercise.mistakes) - 1
-    outcome_of(entry)  # imports what the probes require: not the learner's time
-    for mistake in ({}, *(exercise.mistakes[place].functions for place in {0, last // 2, last})):
-        began, cold = time.process_time(), dataclasses.replace(exercise)  # that remembers nothing
-        diagnose(entry.name, cold, exercise.solution | mistake, SEEDS[0])
-        assert time.process_time() - began < 1, list(mistake)
+        assert verdict.got != verdict.expected, row.mistake
+        assert "{" not in verdict.explanation, f"{row.mistake}: only {{got}} and {{expected}} are filled in"
 
 
 # The probes
@@ -203,6 +189,62 @@ def test_every_function_meets_fresh_numbers_of_sizes_that_differ(entry):
                 telling |= any(min(a.shape) > 2 and len(set(a.shape)) == a.ndim and a.dtype == float for a in arrays)
         assert fresh, f"{name} is never called with fresh numbers"
         assert telling or not several_axes, f"{name}: sizes of an array > 2, different, float64"
+
+
+def is_fixed(entry, path, axis, sizes):
+    """Whether an axis has one size by the exercise's own rules."""
+    if entry.number == "13":  # grey images and kernels of 3 × 3, as in the rungs
+        return sizes == {1} or ("conv" in path[-1] and axis > 1)
+    return entry.number == "07" and axis > 0  # its probes make more calls than an observation keeps
+
+
+def arrays_in(value, path):
+    """Every array in an argument that may be a dict or tuple, with the path that leads to it."""
+    if isinstance(value, np.ndarray):
+        yield path, value
+    elif isinstance(value, dict | tuple | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from arrays_in(item, (*path, key))
+
+
+def sizes_of(exercise, seeds):
+    """The sizes that each axis of each argument has in these rounds, by (function, path, axis)."""
+    sizes = {}
+    for seed in seeds:
+        for call in (call for look in looks_of(exercise, seed) for call in look.calls):
+            for path, array in arrays_in(call.arguments, ()):
+                for axis, size in enumerate(array.shape):
+                    sizes.setdefault((call.function, path, axis), set()).add(size)
+    return sizes
+
+
+def fits(function, signature, path, axis, size):
+    """A right function for one size of one axis of an argument, which raises for every other."""
+
+    def fitted(*args, **kwargs):
+        for where, array in arrays_in(signature.bind(*args, **kwargs).arguments, ()):
+            if where == path and array.ndim > axis and array.shape[axis] != size:
+                raise ValueError(f"made for {size}")
+        return function(*args, **kwargs)
+
+    return fitted
+
+
+@every_exercise
+def test_answer_that_fits_one_size_of_an_axis_is_refused(entry):
+    exercise, checked = entry.load(), set()
+    for (name, path, axis), sizes in sizes_of(exercise, (0, 101, 102)).items():
+        assert len(sizes) > 1 or is_fixed(entry, path, axis, sizes), f"{name}: one size of axis {axis} of {path}"
+    for (name, path, axis), sizes in sizes_of(exercise, (0,)).items():
+        if is_fixed(entry, path, axis, sizes) or (name, tuple(sizes)) in checked:
+            continue
+        checked.add((name, tuple(sizes)))  # one axis for all with the same sizes: 13 has many parameters
+        function = exercise.solution[name]
+        for size in sizes:
+            fitted = fits(function, inspect.signature(function), path, axis, size)
+            verdict = outcome_of(entry, **{name: fitted})
+            assert verdict.outcome == "WRONG", f"{name} for size {size} of axis {axis} of {path}"
 
 
 @every_exercise
@@ -315,7 +357,7 @@ def test_unfit_answers_get_a_clear_message(entry, wrap, said):
         verdict = outcome_of(entry, **{name: changed})
         if changed.applied:
             assert verdict.outcome == "WRONG", f"{name}\n{verdict}"
-            assert said in f"{verdict.came} {verdict.problem}", f"{name}\n{verdict}"
+            assert said in f"{verdict.got} {verdict.problem}", f"{name}\n{verdict}"
             assert not verdict.mistake, f"{name}\n{verdict}"
 
 

@@ -10,21 +10,14 @@ import pytest
 from matplotlib.patches import Circle
 from PIL import Image
 
-from figures.charts import _plane, latent_space
+from figures.charts import latent_space, main_plane
 from figures.choices import between, one_of_each, prior_draws, quantile_grid
 from figures.curves import learning_curves
-from figures.galleries import interpolation, manifold, mosaic, reconstructions, samples, side_by_side
-from figures.labels import apart
-from figures.style import save
-from foundation.architecture import Architecture, initial_parameters
-from foundation.data import Dataset
-from foundation.errors import InputError
-from foundation.runs import create_run
-from ladder.figures import draw_curves, draw_run, draw_rung, parts
-from numpy_impl.rung import NumpyRung
+from figures.galleries import manifold, reconstructions, samples, side_by_side
+from figures.grids import mosaic
+from figures.style import apart, save
 from tests.support.figure_pixels import check_page, levels, picture, pixels
 
-SMALL = {"channels": (2, 3), "hidden_dim": 8, "image_shape": (1, 8, 8)}
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 GREYS_OF_RUNGS = (0.2, 0.3, 0.4), (0.5, 0.6, 0.7)
@@ -32,15 +25,6 @@ GREYS_OF_RUNGS = (0.2, 0.3, 0.4), (0.5, 0.6, 0.7)
 
 def greys(count: int, size: int = 28, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((count, 1, size, size), dtype=np.float32)
-
-
-def small_rung(latent_dim: int = 2) -> NumpyRung:
-    architecture = Architecture(latent_dim, **SMALL)
-    return NumpyRung(architecture, initial_parameters(architecture, np.random.default_rng(0)))
-
-
-def small_data(count: int = 30, classes: int = 4) -> Dataset:
-    return Dataset("toy", "test", greys(count, 8), np.arange(count) % classes, tuple(NAMES[:classes]))
 
 
 def history(epochs: int = 5, shift: float = 0.0) -> list[dict]:
@@ -76,12 +60,6 @@ def test_reconstructions_stand_under_their_originals():
     assert levels(shown[:, 40]) == [0.25, 0.75] * 2
     assert levels(shown[:, 400]) == [0.25, 0.75]  # the second band is three tiles long
     assert levels(shown[-40]) == [0.75] * 3
-
-
-def test_interpolation_begins_and_ends_with_the_originals():
-    start, path, end = np.zeros((3, 1, 28, 28)), np.full((3, 7, 1, 28, 28), 0.5), np.full((3, 1, 28, 28), 0.25)
-    row = picture(interpolation(start, path, end))[40, :, 0]
-    assert levels(row) == [0, *[0.5] * 7, 0.25]
 
 
 def test_side_by_side_has_a_row_for_the_originals_and_one_for_each_rung():
@@ -161,7 +139,7 @@ def test_plane_finds_the_main_directions_and_says_how_much_they_hold():
     rng = np.random.default_rng(0)
     mu = rng.normal(size=(4000, 4)) @ np.diag([1.0, 5.0, 0.1, 3.0]) + [9, 0, 0, 0]
     for mirrored in (mu, -mu, mu * [1, 1, 1, -1]):
-        points, names = _plane(mirrored)
+        points, names = main_plane(mirrored)
         # Plus one, never minus one: a direction points where its largest entry does, whatever the SVD returned.
         assert np.corrcoef(points[:, 0], mirrored[:, 1])[0, 1] > 0.999
         assert np.corrcoef(points[:, 1], mirrored[:, 3])[0, 1] > 0.999
@@ -171,7 +149,7 @@ def test_plane_finds_the_main_directions_and_says_how_much_they_hold():
 
 @pytest.mark.parametrize("mu", [np.ones((1, 5)), np.ones((3, 20)), np.zeros((9, 3))])
 def test_plane_of_points_without_spread(mu):
-    points, _ = _plane(mu)
+    points, _ = main_plane(mu)
     assert points.shape == (len(mu), 2)
     assert np.isfinite(points).all()
 
@@ -219,7 +197,6 @@ def every_figure() -> dict:
         "reconstructions": lambda: reconstructions(x, x[::-1], NAMES * 2),
         "few": lambda: reconstructions(x[:1], x[:1]),
         "samples": lambda: samples(x),
-        "interpolation": lambda: interpolation(x[:5], greys(35).reshape(5, 7, 1, 28, 28), x[5:10]),
         "latent 1": lambda: latent_space(rng.normal(size=(200, 1)), labels, NAMES),
         "latent 2": lambda: latent_space(rng.normal(size=(200, 2)) * 9, labels, NAMES),
         "latent 9": lambda: latent_space(rng.normal(size=(200, 9)), labels, NAMES),
@@ -260,90 +237,3 @@ def test_grey_figures_lose_no_grey(tmp_path):
     assert image.mode == "L"
     np.testing.assert_array_equal(np.asarray(image), pixels(figure)[:, :, 0])
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["samples.png"]
-
-
-@pytest.mark.parametrize(("latent_dim", "more"), [(1, set()), (2, {"manifold"}), (3, set())])
-def test_draw_rung_writes_every_picture_that_can_be(tmp_path, latent_dim, more):
-    run = create_run(tmp_path, "toy", {})
-    paths = draw_rung(run, small_rung(latent_dim), small_data())
-    assert {path.stem for path in paths} == {"reconstructions", "samples", "latent_space", "interpolation"} | more
-    assert all(Image.open(path).width in (990, 1260) and path.parent == run.path / "figures" for path in paths)
-
-
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
-def test_draw_rung_also_draws_from_the_likelihood(tmp_path, likelihood):
-    run = create_run(tmp_path, "toy", {"objective": {"likelihood": likelihood, "beta": 1.0, "sigma": 0.2}})
-    drawn = run.figure_path("samples_drawn")
-    assert drawn in draw_rung(run, small_rung(3), small_data(), pixels=True)
-    shown = np.asarray(Image.open(drawn))[80:900, 60:900]  # tiles and the white between them
-    assert (np.isin(shown, (0, 255)).mean() == 1) == (likelihood == "bernoulli")
-    assert (shown == 0).any()
-
-
-@pytest.mark.parametrize(("count", "classes"), [(1, 1), (2, 2), (11, 10)])
-def test_draw_rung_does_with_few_images_and_classes(tmp_path, count, classes):
-    paths = draw_rung(create_run(tmp_path, "toy", {}), small_rung(3), small_data(count, classes))
-    assert ("interpolation" in {path.stem for path in paths}) == (count > 1)
-
-
-def test_same_weights_same_bytes(tmp_path):
-    first, second = (
-        [path.read_bytes() for path in draw_rung(create_run(tmp_path, name, {}), small_rung(3), small_data())]
-        for name in ("a", "b")
-    )
-    assert first == second
-
-
-def climb(tmp_path, *finished: str):
-    """A climb of two rungs in which only `finished` saved weights; both have logged."""
-    run = create_run(tmp_path, "climb", {"rungs": ["numpy_impl", "paper"]})
-    for name in ("numpy_impl", "paper"):
-        part = run.subrun(name, {"rung": name})
-        for record in history(2):
-            part.log(**record)
-        if name in finished:
-            part.save_weights(small_rung().parameters(), small_rung().architecture)
-    return run
-
-
-def test_draw_run_draws_a_climb_as_far_as_it_came(tmp_path):
-    run = climb(tmp_path, "numpy_impl")
-    paths = draw_run(run, small_data())
-    assert {path.parents[1] for path in paths} == {run.path, run.path / "numpy_impl"}
-    assert paths[-1] == run.figure_path("learning_curves")
-    assert len(paths) == 6
-
-
-def test_two_rungs_are_also_drawn_side_by_side(tmp_path):
-    pytest.importorskip("torch")
-    run = climb(tmp_path, "numpy_impl", "paper")
-    assert run.figure_path("ladder") in draw_run(run, small_data())
-
-
-def test_draw_run_draws_a_single_rung(tmp_path):
-    run = create_run(tmp_path, "train", {"rung": "numpy_impl"})
-    run.save_weights(small_rung().parameters(), small_rung().architecture)
-    assert draw_curves(run) == []
-    for record in history(3):
-        run.log(**record)
-    assert {path.stem for path in draw_run(run, small_data())} >= {"manifold", "learning_curves"}
-
-
-def test_draw_run_refuses_broken_weights(tmp_path):
-    run = climb(tmp_path, "numpy_impl")
-    (run.path / "numpy_impl" / "weights.safetensors").write_bytes(b"half a file")
-    with pytest.raises(InputError, match=r"weights\.safetensors"):
-        draw_run(run, small_data())
-
-
-def test_rungs_come_in_the_ladders_order(tmp_path):
-    run = create_run(tmp_path, "climb", {})
-    assert parts(run) == {}
-    for name in ("paper", "numpy_impl"):
-        run.subrun(name, {"rung": name})
-    assert list(parts(run)) == ["numpy_impl", "paper"]
-
-
-def test_a_rung_that_is_none_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected one of numpy_impl, pytorch_lowlevel, paper, got 'ladder'"):
-        parts(create_run(tmp_path, "toy", {"rung": "ladder"}))

@@ -2,14 +2,23 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from figures.codes import code_maps, code_usage, colours, perplexity
-from figures.conditional import HIDDEN, classes_and_styles, completions, style_transfer
-from figures.galleries import GAP
-from figures.grids import Frame, labelled_grid
-from figures.labels import fit, text_width
-from figures.latents import interpolations, kl_per_latent, traversals
-from figures.style import save
+from figures.charts import code_usage, kl_per_latent, latent_space, perplexity
+from figures.galleries import (
+    HIDDEN,
+    classes_and_styles,
+    code_maps,
+    colours,
+    completions,
+    interpolations,
+    reconstructions,
+    style_transfer,
+    traversals,
+)
+from figures.grids import GAP, Frame, labelled_grid
+from figures.lines import Line, Panel, distributions, line_panels, roc_curves, trade_off
+from figures.style import fit, literal, save, text_width
 from tests.support.figure_pixels import caption, check_page, levels, picture, pixels, words
 
 ORANGE = (213, 94, 0)
@@ -276,3 +285,39 @@ def test_every_label_is_inside_the_page_and_the_bytes_never_change(name, tmp_pat
     check_page(every_grid()[name]())
     first, second = (save(every_grid()[name](), tmp_path / f"{i}.png").read_bytes() for i in range(2))
     assert first == second
+
+
+def test_prices_are_broken_like_other_names():
+    assert fit(literal("$10/$20"), 0.3, 7.0) == literal("$10/\n$20")
+
+
+@pytest.mark.parametrize("name", ["US$ and CA$", r"a\$b$c$", "$", "$x_{$", "tab\\cost$1$"])
+def test_a_name_from_outside_is_written_letter_by_letter(name):
+    assert fit(literal(name), 9.0, 7.0) == literal(name)
+    assert text_width(literal(name), 7.0) == pytest.approx(text_width(name.replace("$", "0"), 7.0))
+    page = Figure()
+    written, plain = page.text(0, 0.5, literal(name)), page.text(0, 0.5, name, parse_math=False)
+    assert written.get_window_extent().bounds == plain.get_window_extent().bounds
+
+
+DOLLARS = ["$a_{$", "$b$", "c$"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: classes_and_styles(greys(2, 3, 1, 28, 28), DOLLARS),
+        lambda: style_transfer(greys(2, 1, 28, 28), greys(2, 3, 1, 28, 28), np.array([0, 1]), DOLLARS),
+        lambda: reconstructions(greys(3, 1, 28, 28), greys(3, 1, 28, 28), DOLLARS),
+        lambda: latent_space(greys(30, 2), np.arange(30) % 3, DOLLARS),
+        lambda: latent_space(greys(30, 1), np.arange(30) % 3, DOLLARS),
+        lambda: line_panels([Panel("a", "b", {name: Line(DOLLARS, [1, 2, 3]) for name in DOLLARS})], "T", "C"),
+        lambda: trade_off({name: ([1.0], [2.0 * i]) for i, name in enumerate(DOLLARS)}, "x", "y", "T", "C"),
+        lambda: roc_curves(dict.fromkeys(DOLLARS, (np.linspace(0, 1, 9),) * 2), "T", "C"),
+        lambda: distributions(dict.fromkeys(DOLLARS, np.arange(9.0)), "x", "T", "C"),
+    ],
+)
+def test_dollars_in_class_names_are_no_formula(draw):
+    figure = draw()
+    check_page(figure)  # "$a_{$" as a formula raises
+    assert literal("$b$") in {word.split("\n")[0] for word in words(figure)}

@@ -1,7 +1,7 @@
-"""`load` and what it reads: the checks on images, MNIST's files, a user's folder, the cache, and bad input."""
+"""`load`: its options, the checks on images, and MNIST's files."""
 
 import gzip
-import hashlib
+import os
 import subprocess
 import sys
 import types
@@ -9,12 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from foundation.data import DATASETS, Dataset, check_images, load
-from foundation.data.cache import cache_directory, cached
-from foundation.data.folder import read_image
-from foundation.data.mnist import CLASSES, FOLDERS, read_idx
+from foundation.data.mnist import CLASSES, FOLDERS, MOST_BYTES, read_idx
 from foundation.errors import InputError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -47,6 +44,10 @@ def one_line(error):
         ("shapes", {"size": 0}, "size: expected an integer of at least 1, got 0"),
         ("glyphs", {"root": Path("no-such-folder")}, "data root: no-such-folder does not exist"),
         ("mnist", {"root": Path("no-such-folder")}, "data root: no-such-folder does not exist"),
+        ("mnist", {"root": Path("~no-such-user")}, "data root: expected a folder, got '~no-such-user'"),
+        ("~no-such-user/images", {}, "data: expected a folder, got '~no-such-user/images', whose home folder"),
+        ("bad\udcff", {}, "data: expected one of"),
+        ("bad\0", {}, "data: expected one of"),
     ],
 )
 def test_bad_options(name, options, message):
@@ -210,8 +211,86 @@ def test_idx_with_bytes_too_many(tmp_path):
     write_idx(tmp_path / "x", np.zeros((2, 3), np.uint8))
     assert read_idx(tmp_path / "x").shape == (2, 3)
     (tmp_path / "x").write_bytes((tmp_path / "x").read_bytes() + b"\0")
-    with pytest.raises(InputError, match="expected 6 bytes"):
+    with pytest.raises(InputError, match=r"expected 6 bytes.* got more"):
         read_idx(tmp_path / "x")
+
+
+def idx_header(*shape, axes=None):
+    return bytes([0, 0, 8, axes or len(shape)]) + b"".join(size.to_bytes(4, "big") for size in shape)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (idx_header(axes=200), "expected at most 3 axes, got 200"),
+        (idx_header(60_000, 224, 224), "expected at most 134,217,728 bytes, got 3,010,560,000"),
+        (idx_header(2**32 - 1, 2**32 - 1, 2**32 - 1), "expected at most 134,217,728 bytes"),
+        (idx_header(0, 28, 28), "expected at least one image, got none"),
+    ],
+)
+def test_idx_headers_that_cannot_be_meant(tmp_path, content, message, suffix):
+    write_mnist(tmp_path, suffix=suffix)
+    file = tmp_path / "MNIST" / "raw" / f"train-images-idx3-ubyte{suffix}"
+    file.write_bytes(gzip.compress(content) if suffix else content)
+    with pytest.raises(InputError, match=message) as error:
+        load("mnist", root=tmp_path)
+    assert str(file) in one_line(error)
+
+
+def limited_memory(code, megabytes=600):
+    """Run code in a process that gets no more memory; its standard output."""
+    resource = pytest.importorskip("resource")
+    if sys.platform != "linux":
+        pytest.skip("needs a limit of memory")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20,) * 2)
+
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, preexec_fn=limit, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", ["gzip bomb", "sparse file"])
+def test_a_huge_file_takes_little_memory(tmp_path, kind):
+    path = tmp_path / ("x.gz" if kind == "gzip bomb" else "x")
+    if kind == "gzip bomb":
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.write(idx_header(10, 28, 28))
+            for _ in range(1500):
+                file.write(bytes(2**20))
+    else:
+        path.write_bytes(idx_header(10, 28, 28))
+        os.truncate(path, 5 * 2**30)
+    code = (
+        "from pathlib import Path\nfrom foundation.data.mnist import read_idx\n"
+        f"try: read_idx(Path({str(path)!r}))\nexcept ValueError as error: print(error)"
+    )
+    assert "expected 7,840 bytes for shape (10, 28, 28), got more" in limited_memory(code)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_idx_in_the_place_of_which_there_is_no_file(tmp_path, kind):
+    write_mnist(tmp_path)
+    file = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    elif hasattr(os, "mkfifo"):
+        os.mkfifo(file)
+    else:
+        pytest.skip("needs pipes")
+    with pytest.raises(InputError, match="expected a regular file") as error:
+        load("mnist", root=tmp_path)
+    assert one_line(error).startswith(str(file))
+
+
+def test_the_limit_has_room_for_the_largest_set():
+    assert MOST_BYTES > 2 * 60_000 * 28 * 28
 
 
 def torchvision_that(monkeypatch, fetch):
@@ -243,7 +322,7 @@ def test_missing_files_without_torchvision(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
     with pytest.raises(InputError) as error:
         load("mnist", root=tmp_path)
-    assert 'pip install -e ".[torch]"' in one_line(error)
+    assert 'pip install "vae-ladder[torch]"' in one_line(error)
 
 
 def test_missing_files_are_downloaded_once(tmp_path, monkeypatch, cache):
@@ -268,229 +347,3 @@ def test_real_mnist():
     assert train.images.mean() == pytest.approx(0.1307, abs=1e-4)  # the mean that everyone normalises with
     assert train.images.std() == pytest.approx(0.3081, abs=1e-4)
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
-
-
-# A folder of images
-
-
-def save(path, array, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path, **options)
-
-
-def level(value, shape=(28, 28)):
-    return np.full(shape, value, np.uint8)
-
-
-def test_folder_with_classes_and_a_drawn_split(tmp_path):
-    folder = tmp_path / "pets"
-    for index in range(10):
-        save(folder / "dog" / f"{index}.png", level(index))
-        save(folder / "cat" / "more" / f"{index}.jpg", level(100 + 10 * index))
-    (folder / "notes.txt").write_text("not an image")
-    (folder / "cat" / "._0.jpg").write_text("left by a Mac")
-    train, test = load(folder), load(folder, "test")
-    assert train.describe() == "pets/train: 18 images of 28×28, 2 classes, seed 0"
-    assert train.classes == ("cat", "dog")
-    assert len(test) == 2
-    for data in (train, test):
-        np.testing.assert_array_equal(data.images.mean(axis=(1, 2, 3)) < 0.2, data.labels == 1)
-    everything = np.concatenate([train.images, test.images]).mean(axis=(1, 2, 3))
-    assert len(np.unique(everything)) == 20
-    np.testing.assert_array_equal(load(folder).images, train.images)
-    assert {load(folder, "test", seed=seed).images.tobytes() for seed in range(5)} != {test.images.tobytes()}
-    assert load(folder, count=7).images.shape == (7, 1, 28, 28)
-    assert load(folder, size=64).images.shape == (18, 1, 64, 64)
-
-
-def test_flat_folder_is_one_class(tmp_path):
-    for index in range(4):
-        save(tmp_path / f"{index}.png", level(index))
-    data = load(str(tmp_path))
-    assert data.classes == ("images",)
-    assert data.labels.tolist() == [0, 0, 0]
-
-
-def test_folder_with_its_own_splits(tmp_path):
-    for index in range(3):
-        save(tmp_path / "train" / "b" / f"{index}.png", level(index))
-        save(tmp_path / "test" / "a" / f"{index}.png", level(50 + index))
-    save(tmp_path / "test" / "b" / "x.png", level(99))
-    train, test = load(tmp_path), load(tmp_path, "test")
-    assert train.classes == test.classes == ("a", "b")
-    assert train.labels.tolist() == [1, 1, 1]
-    assert test.labels.tolist() == [0, 0, 0, 1]
-    assert train.seed is None
-
-
-def test_copies_stay_on_one_side(tmp_path):
-    """Ten copies of each of six images: a split by file would put the same picture on both sides."""
-    for index in range(60):
-        save(tmp_path / f"{index}.png", level(40 * (index % 6)))
-    for seed in range(10):
-        train, test = load(tmp_path, seed=seed), load(tmp_path, "test", seed=seed)
-        assert len(train) == 50
-        assert len(test) == 10
-        assert not set(train.images[:, 0, 0, 0]) & set(test.images[:, 0, 0, 0])
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ([], "expected images .*found none"),
-        (["notes.txt"], "expected images .*found none"),
-        (["a.png"], "expected at least two different images"),
-        (["a.png", "cat/b.png"], r"expected images in sub-folders or none there, got both \(a.png\)"),
-        (["train/a.png", "train/b.png"], "expected both sub-folders train and test, or neither, got only train"),
-    ],
-)
-def test_folders_that_cannot_be_used(tmp_path, files, message):
-    for index, name in enumerate(files):
-        if name.endswith(".txt"):
-            (tmp_path / name).write_text("text")
-        else:
-            save(tmp_path / name, level(index))
-    with pytest.raises(InputError, match=message) as error:
-        load(tmp_path)
-    assert one_line(error).startswith(str(tmp_path))
-
-
-@pytest.mark.parametrize("content", [b"", b"not an image", None])
-def test_unreadable_image_is_named(tmp_path, content):
-    save(tmp_path / "good.png", level(0))
-    save(tmp_path / "bad.png", np.random.default_rng(0).integers(0, 256, (60, 60), dtype=np.uint8))
-    whole = (tmp_path / "bad.png").read_bytes()
-    (tmp_path / "bad.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(InputError) as error:
-        load(tmp_path)
-    assert one_line(error).startswith(str(tmp_path / "bad.png"))
-
-
-MODES = {
-    "1": (Image.new("1", (40, 40), 1), 1.0),
-    "L": (Image.new("L", (40, 40), 51), 0.2),
-    "RGB": (Image.new("RGB", (40, 40), (255, 0, 0)), 0.299),
-    "RGBA": (Image.new("RGBA", (40, 40), (0, 0, 0, 51)), 0.8),  # black, four fifths transparent, on white
-    "LA": (Image.new("LA", (40, 40), (0, 255)), 0.0),
-    "transparent": (Image.new("RGBA", (40, 40), (0, 0, 0, 0)), 1.0),
-    "palette": (Image.new("RGB", (40, 40), (0, 255, 0)).convert("P"), 0.587),
-    "16 bit": (Image.fromarray(np.full((40, 40), 6554, np.uint16)), 0.1),
-    "CMYK": (Image.new("CMYK", (40, 40), (0, 0, 0, 255)), 0.0),
-    "float": (Image.fromarray(np.full((40, 40), 0.25, np.float32)), 0.25),
-}
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_image_modes(tmp_path, mode):
-    image, expected = MODES[mode]
-    path = tmp_path / ("x.tif" if mode in ("CMYK", "float") else "x.png")
-    image.save(path)
-    grey = read_image(path, 28)
-    assert grey.dtype == np.float32
-    np.testing.assert_allclose(grey, expected, atol=0.005)
-
-
-def test_floats_outside_the_range_are_refused(tmp_path):
-    Image.fromarray(np.full((40, 40), 3.5, np.float32)).save(tmp_path / "x.tif")
-    with pytest.raises(InputError, match=r"x\.tif: .*got 3\.5 to 3\.5"):
-        read_image(tmp_path / "x.tif", 28)
-
-
-def test_resizing_averages_and_keeps_the_centre(tmp_path):
-    """A fine chequerboard turns grey, not into stripes; of a wide image only the middle square is kept."""
-    board = (np.indices((280, 280)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    save(tmp_path / "board.png", board)
-    np.testing.assert_allclose(read_image(tmp_path / "board.png", 28), 0.5, atol=0.02)
-    wide = np.zeros((56, 168), np.uint8)
-    wide[:, 56:112] = 255
-    save(tmp_path / "wide.png", wide)
-    inner = read_image(tmp_path / "wide.png", 28)[:, 1:-1]
-    np.testing.assert_allclose(inner, 1)
-
-
-def test_cameras_orientation_is_followed(tmp_path):
-    upper = np.zeros((40, 40), np.uint8)
-    upper[:20] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 3  # upside down
-    save(tmp_path / "x.png", upper, exif=exif)
-    grey = read_image(tmp_path / "x.png", 28)
-    assert grey[:12].max() < 0.1
-    assert grey[-12:].min() > 0.9
-
-
-# The cache
-
-
-def draw_counter():
-    """A maker of arrays that counts how often it is asked."""
-    calls = []
-
-    def make():
-        calls.append(1)
-        return {"images": np.arange(12, dtype=np.uint8), "x": np.linspace(0, 1, 3)}
-
-    return make, calls
-
-
-def test_cache_saves_and_tells_keys_apart(cache):
-    make, calls = draw_counter()
-    first, second = cached("a", "key", make), cached("a", "key", make)
-    assert len(calls) == 1
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name])
-        assert first[name].dtype == second[name].dtype
-    cached("a", "other key", make)
-    assert len(calls) == 2
-    assert len(list(cache.iterdir())) == 2
-
-
-@pytest.mark.parametrize("place", [0, 40, -1])
-def test_damaged_cache_is_made_anew(cache, place):
-    make, calls = draw_counter()
-    cached("a", "key", make)
-    (file,) = cache.iterdir()
-    content = bytearray(file.read_bytes())
-    content[place] ^= 1
-    file.write_bytes(content)
-    np.testing.assert_array_equal(cached("a", "key", make)["images"], np.arange(12))
-    assert len(calls) == 2
-    cached("a", "key", make)
-    assert len(calls) == 2  # and the new copy is whole
-
-
-@pytest.mark.parametrize("content", [b"", b"short", hashlib.sha256(b"foreign").digest() + b"foreign"])
-def test_foreign_file_in_the_cache(cache, content):
-    make, calls = draw_counter()
-    cached("a", "key", make)
-    (file,) = cache.iterdir()
-    file.write_bytes(content)
-    assert cached("a", "key", make)["images"].sum() == 66
-    assert len(calls) == 2
-
-
-def test_unwritable_cache_is_no_error(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("VAE_LADDER_CACHE", str(tmp_path / "file" / "cache"))
-    assert len(load("glyphs", count=5)) == 5
-    assert (tmp_path / "file").read_text() == "in the way"
-
-
-def test_cached_set_equals_the_drawn_one(cache):
-    for name in ("glyphs", "shapes"):
-        drawn, read = load(name, count=30), load(name, count=30)
-        np.testing.assert_array_equal(drawn.images, read.images)
-        assert drawn.factors.keys() == read.factors.keys()
-        for factor in drawn.factors:
-            np.testing.assert_array_equal(drawn.factors[factor], read.factors[factor])
-    assert len(list(cache.iterdir())) == 2
-
-
-def test_cache_directory(monkeypatch, tmp_path):
-    assert cache_directory() == tmp_path / "cache"
-    monkeypatch.delenv("VAE_LADDER_CACHE")
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache_directory() == tmp_path / "local" / "vae-ladder"
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert cache_directory() == Path.home() / ".cache" / "vae-ladder"

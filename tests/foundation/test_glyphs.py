@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from foundation.data import drawing, glyphs, load, sampling
+from foundation.data import drawing, glyphs, load
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_splits_are_independent_draws():
 def test_keep_apart_separates_equal_images():
     """The same pictures given to both splits come out disjoint, and changed by one grey level at most."""
     images = np.random.default_rng(0).integers(1, 256, (200, 28, 28), dtype=np.uint8)
-    train, test = sampling.keep_apart(images, "train"), sampling.keep_apart(images, "test")
+    train, test = drawing.keep_apart(images, "train"), drawing.keep_apart(images, "test")
     assert not {image.tobytes() for image in train} & {image.tobytes() for image in test}
     for split in (train, test):
         change = images.astype(int) - split

@@ -126,6 +126,27 @@ def test_no_pickle_is_loaded_whichever_array_it_poses_as(dsprites_file, tmp_path
     assert not (tmp_path / "pickle-was-loaded").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("latents_classes", lambda a: a[:, :3], "expected 6 columns"),
+        ("latents_classes", lambda a: a + 5, "expected shapes from 0 to 2"),
+        ("latents_values", lambda a: a.astype(complex), "expected 6 columns of numbers"),
+        ("latents_values", lambda a: np.zeros((3_000_000, 6)), "expected at most 134,217,728 bytes"),
+        ("latents_values", lambda a: a[:-1], "expected 600 rows, got 599"),
+        ("imgs", lambda a: a[:, :32], "expected 64×64 pixels"),
+        ("imgs", lambda a: a[:-1], "expected 600 images, got 599"),
+    ],
+)
+def test_dsprites_of_another_shape(dsprites_file, name, change, message):
+    with np.load(dsprites_file) as original:
+        arrays = {key: original[key] for key in ("imgs", "latents_classes", "latents_values")}
+    np.savez_compressed(dsprites_file, **(arrays | {name: change(arrays[name])}))
+    with pytest.raises(InputError, match=message) as error:
+        load("shapes", root=dsprites_file, count=7)
+    assert "\n" not in str(error.value)
+
+
 def test_the_trap_works(dsprites_file, tmp_path):
     np.load(dsprites_file, allow_pickle=True)["metadata"]
     assert (tmp_path / "pickle-was-loaded").exists()

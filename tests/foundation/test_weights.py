@@ -14,9 +14,11 @@ import safetensors.numpy
 
 from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.errors import InputError
+from foundation.rung import Description, describe_architecture
 from foundation.weights import load_weights, save_weights
 
 SMALL = Architecture(latent_dim=3, channels=(2, 5), hidden_dim=7, image_shape=(1, 8, 12))
+VAE = describe_architecture(SMALL)
 
 
 def draw(architecture: Architecture = SMALL, dtype: type = np.float32) -> Parameters:
@@ -28,10 +30,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "weights.safetensors"
 
 
-def refusal(path: Path, architecture: Architecture | None = None) -> str:
+def refusal(path: Path, description: Description | None = None) -> str:
     """The line with which `load_weights` refuses a file; it names the file."""
     with pytest.raises(InputError) as caught:
-        load_weights(path, architecture)
+        load_weights(path, description)
     line = str(caught.value)
     assert "\n" not in line
     assert str(path) in line
@@ -48,17 +50,17 @@ def assert_same(found: Parameters, expected: Parameters) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("architecture", [SMALL, Architecture()])
 def test_weights_come_back_bit_for_bit(path: Path, architecture: Architecture, dtype: type) -> None:
-    parameters = draw(architecture, dtype)
-    save_weights(path, parameters, architecture)
-    for expected in (None, architecture):
+    parameters, description = draw(architecture, dtype), describe_architecture(architecture, 10, beta=4.0)
+    save_weights(path, parameters, description)
+    for expected in (None, description):
         found, stored = load_weights(path, expected)
-        assert stored == architecture
+        assert stored == description
         assert_same(found, parameters)
     assert os.listdir(path.parent) == [path.name]
 
 
 def test_what_is_loaded_can_be_changed_in_place(path: Path) -> None:
-    save_weights(path, draw(), SMALL)
+    save_weights(path, draw(), VAE)
     load_weights(path)[0]["encoder.fc.bias"][:] = 0
     assert_same(load_weights(path)[0], draw())
 
@@ -77,12 +79,12 @@ def test_what_is_loaded_can_be_changed_in_place(path: Path) -> None:
 def test_views_that_are_not_contiguous_are_stored_right(path: Path, view: object, dtype: type) -> None:
     parameters = {name: view(value) for name, value in draw(dtype=dtype).items()}
     assert not parameters["encoder.conv2.weight"].flags.c_contiguous
-    save_weights(path, parameters, SMALL)
+    save_weights(path, parameters, VAE)
     assert_same(load_weights(path)[0], draw(dtype=dtype))
 
 
 def test_the_order_of_the_parameters_does_not_depend_on_the_file(path: Path) -> None:
-    save_weights(path, dict(reversed(draw().items())), SMALL)
+    save_weights(path, dict(reversed(draw().items())), VAE)
     assert list(load_weights(path)[0]) == list(SMALL.parameter_shapes())
 
 
@@ -90,20 +92,48 @@ def test_rungs_on_torch_read_and_write_the_same_file(path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file, save_file
 
-    save_weights(path, draw(), SMALL)
+    save_weights(path, draw(), VAE)
     assert all(torch.equal(value, torch.from_numpy(draw()[name])) for name, value in load_file(path).items())
     save_file({name: torch.from_numpy(value) for name, value in draw().items()}, path)
-    assert_same(load_weights(path, SMALL)[0], draw())  # no metadata of ours, so the architecture must be given
-    assert "architecture" in refusal(path)
+    assert_same(load_weights(path, VAE)[0], draw())  # no metadata of ours, so the architecture must be given
+    assert "no description of its model" in refusal(path)
+
+
+def test_the_same_file_for_the_same_weights(path: Path) -> None:
+    save_weights(path, draw(), VAE)
+    first = path.read_bytes()
+    save_weights(path, draw(), VAE)
+    assert path.read_bytes() == first
+
+
+def test_files_of_version_0_1_hold_an_architecture(path: Path) -> None:
+    store(path, draw())
+    for expected in (None, VAE):
+        found, description = load_weights(path, expected)
+        assert description == VAE
+        assert_same(found, draw())
+
+
+def test_weights_of_other_models_come_with_their_description(path: Path) -> None:
+    """Their tensors are not known here: what is made of them checks names and shapes."""
+    description = Description("vq-vae", {"codes": 8, "code_dim": 2, "channels": [2, 3]}, (1, 28, 28), 10)
+    tensors = {"codebook.counts": np.ones(8), "codebook.entries": np.zeros((8, 2))}
+    save_weights(path, tensors, description)
+    found, stored = load_weights(path)
+    assert stored == description
+    assert_same(found, tensors)
+    other = Description("vq-vae", description.options | {"codes": 16}, (1, 28, 28), 10)
+    assert "codes is 8, expected 16" in refusal(path, other)
 
 
 def test_weights_work_without_torch(path: Path) -> None:
     script = (
         "import sys; sys.modules['torch'] = None\n"
         "import numpy as np; from foundation.architecture import *; from foundation.weights import *\n"
+        "from foundation.rung import describe_architecture\n"
         "a = Architecture(latent_dim=2); p = initial_parameters(a, np.random.default_rng(0))\n"
-        "save_weights(sys.argv[1], p, a); q, b = load_weights(sys.argv[1])\n"
-        "assert a == b and all((p[k] == q[k]).all() for k in p)\n"
+        "d = describe_architecture(a); save_weights(sys.argv[1], p, d); q, b = load_weights(sys.argv[1])\n"
+        "assert d == b and all((p[k] == q[k]).all() for k in p)\n"
     )
     subprocess.run([sys.executable, "-c", script, str(path)], check=True)
 
@@ -153,12 +183,12 @@ def test_a_header_that_begins_like_a_pickle_is_no_pickle(path: Path) -> None:
             break
     assert blob[0] == 0x80
     path.write_bytes(blob)
-    assert_same(load_weights(path, SMALL)[0], draw())
+    assert_same(load_weights(path, VAE)[0], draw())
 
 
 @pytest.mark.parametrize("keep", [0, 1, 8, 100, 0.5, -1])
 def test_a_truncated_file(path: Path, keep: float) -> None:
-    save_weights(path, draw(), SMALL)
+    save_weights(path, draw(), VAE)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * keep) if isinstance(keep, float) else keep])
     assert "truncated or damaged" in refusal(path)
@@ -175,27 +205,28 @@ def test_a_file_of_something_else(path: Path, content: bytes) -> None:
     [
         ({"latent_dim": 4}, "latent_dim is 3, expected 4", "'encoder.mu.weight' has shape (3, 7), expected (4, 7)"),
         ({"channels": (2, 6)}, "channels is (2, 5), expected (2, 6)", "'encoder.conv2.weight'"),
-        ({"hidden_dim": 8}, "hidden_dim is 7, expected 8", "'encoder.fc.weight'"),
+        ({"hidden_dim": 8}, "hidden_dims is (7,), expected (8,)", "'encoder.fc.weight'"),
         ({"image_shape": (1, 8, 8)}, "image_shape is (1, 8, 12), expected (1, 8, 8)", "'encoder.fc.weight'"),
     ],
 )
 def test_another_architecture_is_named_by_field_and_tensor(path: Path, change: dict, field: str, tensor: str) -> None:
-    save_weights(path, draw(), SMALL)
-    line = refusal(path, Architecture(**{**vars(SMALL), **change}))
+    save_weights(path, draw(), VAE)
+    line = refusal(path, describe_architecture(Architecture(**{**vars(SMALL), **change})))
     assert field in line
     assert tensor in line
 
 
 def test_two_architectures_of_the_same_tensors(path: Path) -> None:
     """8×12 and 12×8 images give equal shapes throughout; the metadata still tells them apart."""
-    save_weights(path, draw(), SMALL)
-    assert "image_shape" in refusal(path, Architecture(**{**vars(SMALL), "image_shape": (1, 12, 8)}))
+    save_weights(path, draw(), VAE)
+    other = describe_architecture(Architecture(**{**vars(SMALL), "image_shape": (1, 12, 8)}))
+    assert "image_shape" in refusal(path, other)
 
 
-def store(path: Path, tensors: dict, architecture: object = SMALL) -> None:
-    """Write a file as a stranger might."""
+def store(path: Path, tensors: dict, architecture: object = SMALL, **metadata: str) -> None:
+    """Write a file as a stranger might: in the form of version 0.1, or with other metadata."""
     text = architecture if isinstance(architecture, str) else json.dumps(vars(architecture))
-    safetensors.numpy.save_file(tensors, path, {"architecture": text})
+    safetensors.numpy.save_file(tensors, path, metadata or {"architecture": text})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +234,32 @@ def store(path: Path, tensors: dict, architecture: object = SMALL) -> None:
 )
 def test_metadata_without_a_valid_architecture(path: Path, text: str) -> None:
     store(path, draw(), text)
-    assert "architecture" in refusal(path)
+    assert "its metadata describe no model" in refusal(path)
+
+
+GOOD = {"model": "vae", "options": json.dumps(VAE.options), "image_shape": "[1, 8, 12]", "class_count": "0"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": "not json"},
+        {"options": "[]"},
+        {"options": '{"latent_dim": 0, "channels": [2, 5], "hidden_dims": [7]}'},
+        {"options": '{"latent_dim": "3", "channels": [2, 5], "hidden_dims": [7]}'},
+        {"options": '{"latent_dim": 3, "channels": 5, "hidden_dims": [7]}'},
+        {"options": '{"latent_dim": 3, "channels": [2, 5], "hidden_dims": 7}'},
+        {"options": '{"channels": [2, 5], "hidden_dims": [7]}'},
+        {"image_shape": "[8, 12]"},
+        {"image_shape": '[1, 8, "wide"]'},
+        {"class_count": "many"},
+    ],
+)
+def test_metadata_without_a_valid_description(path: Path, change: dict) -> None:
+    store(path, draw(), **GOOD)
+    assert_same(load_weights(path)[0], draw())
+    store(path, draw(), **GOOD | change)
+    assert "its metadata describe no model" in refusal(path)
 
 
 def test_missing_unknown_and_misshapen_tensors(path: Path) -> None:
@@ -212,19 +268,22 @@ def test_missing_unknown_and_misshapen_tensors(path: Path) -> None:
     store(path, parameters)
     assert "'encoder.mu.bias' is missing" in refusal(path)
     store(path, parameters | {"encoder.mu.bias": bias, "decoder.fc9.bias": bias})
-    assert "unknown tensor 'decoder.fc9.bias'" in refusal(path)
+    assert "tensor 'decoder.fc9.bias' is unknown" in refusal(path)
     store(path, parameters | {"encoder.mu.bias": np.zeros(5, np.float32)})
     assert "'encoder.mu.bias' has shape (5,), expected (3,)" in refusal(path)
+    for wrong in (parameters, parameters | {"encoder.mu.bias": np.zeros(5, np.float32)}):
+        with pytest.raises(InputError, match=r"'encoder\.mu\.bias'"):
+            save_weights(path, wrong, VAE)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_neither_loaded_nor_saved(path: Path, value: float) -> None:
     parameters = draw()
-    save_weights(path, parameters, SMALL)
+    save_weights(path, parameters, VAE)
     before = path.read_bytes()
     parameters["decoder.fc2.weight"][-1, -1] = value
     with pytest.raises(InputError, match=r"'decoder\.fc2\.weight' holds NaN or infinity"):
-        save_weights(path, parameters, SMALL)
+        save_weights(path, parameters, VAE)
     assert path.read_bytes() == before
     store(path, parameters)
     assert "'decoder.fc2.weight' holds NaN or infinity" in refusal(path)
@@ -235,7 +294,7 @@ def test_dtypes_other_than_ours(path: Path) -> None:
         store(path, {key: value.astype(dtype) for key, value in draw().items()})
         assert f"is {name}, expected F32 or F64" in refusal(path)
         with pytest.raises(InputError, match="expected all float32 or all float64"):
-            save_weights(path, {key: value.astype(dtype) for key, value in draw().items()}, SMALL)
+            save_weights(path, {key: value.astype(dtype) for key, value in draw().items()}, VAE)
     store(path, draw() | {"encoder.mu.bias": np.zeros(3)})
     assert "expected all float32 or all float64, got float32, float64" in refusal(path)
 
@@ -245,7 +304,7 @@ def test_bfloat16_which_numpy_lacks(path: Path) -> None:
     from safetensors.torch import save_file
 
     save_file({name: torch.from_numpy(value).bfloat16() for name, value in draw().items()}, path)
-    assert "is BF16, expected F32 or F64" in refusal(path, SMALL)
+    assert "is BF16, expected F32 or F64" in refusal(path, VAE)
 
 
 def test_an_npz_is_a_zip(path: Path) -> None:

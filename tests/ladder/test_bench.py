@@ -1,6 +1,7 @@
-"""The benchmark: its arithmetic by hand, its pages from made-up times, and, with `make bench`, the ratio it guards."""
+"""The benchmark: its arithmetic by hand, its tables from made-up times, and with `make bench` a limit on one ratio."""
 
 import dataclasses
+import importlib.util
 import io
 import json
 import re
@@ -12,19 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from rich.text import Text
 
 from figures.style import save
 from foundation.architecture import Architecture
+from foundation.console import make_console
 from ladder import cli
 from ladder.bench import command as bench
-from ladder.bench import compiled, elsewhere, memory
-from ladder.bench.elsewhere import LAYER
-from ladder.bench.figure import bench_figure
+from ladder.bench.comparisons import fast_loop, layer_of_numpy_ml, measure_compiled, measure_convolution, ours
 from ladder.bench.floor import Cost, Machine, activations, forward_cost, measure_machine, multiplications, step_cost
-from ladder.bench.parts import measure_parts
-from ladder.bench.passes import measure_passes
-from ladder.bench.results import BFLOAT16, PLAIN, PartTime, PassTime, Results
-from ladder.bench.tables import tables
+from ladder.bench.report import bench_figure, tables
+from ladder.bench.results import BFLOAT16, LAYER, PLAIN, PartTime, PassTime, Results
+from ladder.bench.rungs import can_measure_memory, measure_memory, measure_parts, measure_passes
 from ladder.bench.timing import Patience, Time, on_threads, take_turns
 from ladder.rungs import RUNGS, available_rungs
 from numpy_impl.runtime import parallel
@@ -85,9 +85,9 @@ def test_multiplications_of_the_default_architecture():
         "encoder.conv1": 14 * 14 * 32 * 1 * 9,
         "encoder.conv2": 7 * 7 * 64 * 32 * 9,
         "encoder.fc": 3136 * 256,
-        "encoder.mu": 256 * 20,
-        "encoder.logvar": 256 * 20,
-        "decoder.fc1": 20 * 256,
+        "encoder.mu": 256 * 2,
+        "encoder.logvar": 256 * 2,
+        "decoder.fc1": 2 * 256,
         "decoder.fc2": 256 * 3136,
         "decoder.conv_transpose1": 7 * 7 * 64 * 32 * 9,
         "decoder.conv_transpose2": 14 * 14 * 32 * 1 * 9,
@@ -198,7 +198,7 @@ def test_every_part_is_measured():
 def test_batches_of_the_plain_loop():
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from ladder.bench.plain import plain_batches, plain_step
+    from ladder.bench.tutorial import plain_batches, plain_step
 
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
     batches = plain_batches(images, 3)
@@ -212,9 +212,8 @@ def test_batches_of_the_plain_loop():
 
 
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_the_careful_loop_learns_from_every_image(monkeypatch, bfloat16):
+def test_the_fast_loop_learns_from_every_image(monkeypatch, bfloat16):
     torch = pytest.importorskip("torch")
-    from ladder.bench.epoch import careful_loop
     from paper import vae_paper
 
     seen, train_step = [], vae_paper.train_step
@@ -226,7 +225,7 @@ def test_the_careful_loop_learns_from_every_image(monkeypatch, bfloat16):
 
     monkeypatch.setattr(vae_paper, "train_step", spy)
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
-    step = careful_loop(Architecture(latent_dim=2), images, 3, bfloat16)
+    step = fast_loop(Architecture(latent_dim=2), images, 3, bfloat16)
     losses = [step().loss.item() for _ in range(20)]
     assert [len(x) for x in seen[:4]] == [3, 2, 3, 2]
     scaled = (torch.cat(seen[:2])[:, 0] * 255).round().byte().numpy().tolist()
@@ -235,45 +234,47 @@ def test_the_careful_loop_learns_from_every_image(monkeypatch, bfloat16):
 
 
 def test_without_numpy_ml_there_is_no_convolution_to_compare(monkeypatch):
-    monkeypatch.setattr(elsewhere.importlib.util, "find_spec", lambda name: None)
-    assert elsewhere.measure_convolution(BRIEF) == {}
+    monkeypatch.setitem(sys.modules, "numpy_ml", None)
+    assert measure_convolution(BRIEF) == {}
 
 
 def test_numpy_ml_computes_the_same_convolution():
     pytest.importorskip("scipy")
-    if elsewhere.importlib.util.find_spec("numpy_ml") is None:
+    if importlib.util.find_spec("numpy_ml") is None:
         pytest.skip("numpy-ml is not installed")
     rng = np.random.default_rng(0)
     x, dy, weight = (rng.standard_normal(shape, np.float32) for shape in ((2, 6, 6, 3), (2, 3, 3, 5), (5, 3, 3, 3)))
-    y, dx, dweight = elsewhere.ours(x, weight, dy)
-    their_y, their_dx, their_dweight = elsewhere.layer_of_numpy_ml(weight)(x, dy)
+    y, dx, dweight = ours(x, weight, dy)
+    their_y, their_dx, their_dweight = layer_of_numpy_ml(weight)(x, dy)
     np.testing.assert_allclose(y.transpose(0, 2, 3, 1), their_y, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(dx.transpose(0, 2, 3, 1), their_dx, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(dweight.transpose(2, 3, 1, 0), their_dweight, rtol=1e-4, atol=1e-4)
 
 
+def test_without_a_compiler_nothing_is_compiled(monkeypatch, tmp_path):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert measure_compiled(1) == "there is no C++ compiler"
+
+
 def test_why_nothing_was_compiled(monkeypatch):
     pytest.importorskip("torch")
-    monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
-    assert compiled.measure_compiled(1) == "there is no C++ compiler"
-    monkeypatch.setattr(compiled.shutil, "which", lambda name: "g++")
-    monkeypatch.setattr(compiled, "LONGEST", 0.01)
-    assert compiled.measure_compiled(1) == "it took more than 0.01 seconds"
-    failed = subprocess.CompletedProcess([], 1, stdout="", stderr="Traceback\nRuntimeError: no\n")
-    monkeypatch.setattr(compiled.subprocess, "run", lambda *arguments, **options: failed)
-    assert compiled.measure_compiled(1) == "RuntimeError: no"
+    monkeypatch.setenv("CXX", sys.executable)  # a program that can be found; these tests do not get as far as it
+    assert measure_compiled(1, longest=0.01) == "it took more than 0.01 seconds"
+    assert measure_compiled(0) == "RuntimeError: set_num_threads expects a positive integer"
 
 
-@pytest.mark.skipif(not memory.can_measure_memory(), reason="this system does not tell a process its peak")
+@pytest.mark.skipif(not can_measure_memory(), reason="this system does not tell a process its peak")
 def test_memory_sees_a_large_array():
-    code = "from ladder.bench.memory import peak; b = peak(); bytearray(b'x') * 200_000_000; print(peak() - b)"
+    code = "from ladder.bench.rungs import peak; b = peak(); bytearray(b'x') * 200_000_000; print(peak() - b)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 190e6 < int(done.stdout) < 230e6
 
 
-@pytest.mark.skipif(not memory.can_measure_memory(), reason="this system does not tell a process its peak")
+@pytest.mark.skipif(not can_measure_memory(), reason="this system does not tell a process its peak")
 def test_memory_of_a_rung_holds_its_parameters_and_moments():
-    assert 25e6 < memory.measure_memory("numpy_impl", 8) < 300e6
+    assert 25e6 < measure_memory("numpy_impl", 8) < 300e6
 
 
 # Ratios, JSON, tables, figure
@@ -325,6 +326,22 @@ def test_tables_fit_into_a_hundred_columns(rungs, sizes):
         assert "rung 1" in page
         assert re.search(r"paper bf16 +3\.00 +0\.25", page)
     assert "12.5" in page
+
+
+@pytest.mark.parametrize("columns", ["1", "2", "5", "20", "40", "0", "²"])
+def test_tables_of_narrow_terminals(columns, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    console = make_console()
+    for table in tables(made_up()):
+        console.print(table)
+    lines = Text.from_ansi(terminal.getvalue()).plain.splitlines()
+    assert len(lines) > 50
+    assert max(map(len, lines)) <= console.width
 
 
 def test_what_was_not_measured_says_why():

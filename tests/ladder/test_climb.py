@@ -1,18 +1,23 @@
 """A small climb from end to end: what it proves, trains, draws, writes and prints."""
 
+import dataclasses
 import functools
 import inspect
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from foundation.architecture import Architecture
+from foundation.rung import architecture_of
 from foundation.runs import open_run
 from foundation.weights import load_weights
 from ladder import cli
 from ladder.parity import compare
 from ladder.rungs import RUNGS
 from numpy_impl import vae_numpy
+from paper.runs import read_options
 from tests.support.pictures import write_pictures
 
 pytest.importorskip("torch")
@@ -51,7 +56,7 @@ def test_run_folder(climbed):
         part = climbed / rung
         assert {p.name for p in part.iterdir()} >= {"config.json", "metrics.jsonl", "weights.safetensors", "figures"}
         assert {p.stem for p in (part / "figures").glob("*.png")} >= FIGURES
-    assert not list(climbed.rglob(".*")), "no temporary file stays behind"
+    assert {path.name for path in climbed.rglob(".*")} == {".lock"}, "no temporary file stays behind"
 
 
 def test_config_says_how_to_repeat_the_run(climbed, folder):
@@ -59,11 +64,19 @@ def test_config_says_how_to_repeat_the_run(climbed, folder):
     assert config["command"] == "climb"
     assert config["data"] == str(folder)
     assert config["rungs"] == list(RUNGS)
-    assert config["training"] == {"epochs": EPOCHS, "batch_size": 128, "learning_rate": 1e-3, "seed": 0}
-    assert config["objective"]["beta"] == 1
-    assert config["architecture"]["latent_dim"] == 2
+    options = config["options"]
+    assert {name: options[name] for name in ("epochs", "batch_size", "seed")} == {
+        "epochs": EPOCHS, "batch_size": 128, "seed": 0,
+    }  # fmt: skip
+    assert options["optimizer"]["learning_rate"] == 1e-3
+    assert options["data"]["validation"] == 0, "a climb trains on all images and measures the test images"
+    assert config["model"] == "vae", "beta is 1"
+    assert options["model"]["latent_dim"] == 2
     assert config["versions"].keys() == {"python", "numpy", "torch"}
+    assert "rung" not in config
     assert [part.config["rung"] for part in open_run(climbed).subruns().values()] == list(RUNGS)
+    for name, part in open_run(climbed).subruns().items():
+        assert read_options(part) == dataclasses.replace(read_options(open_run(climbed / "paper")), rung=name)
 
 
 def test_parity_report(climbed):
@@ -99,8 +112,8 @@ def test_training_lowers_the_loss_and_its_parts_add_up(climbed):
 
 def test_weights_are_float32_and_of_the_architecture(climbed):
     for rung in RUNGS:
-        parameters, architecture = load_weights(climbed / rung / "weights.safetensors")
-        assert architecture.latent_dim == 2
+        parameters, description = load_weights(climbed / rung / "weights.safetensors")
+        assert architecture_of(description) == Architecture(latent_dim=2)
         assert {value.dtype for value in parameters.values()} == {np.dtype(np.float32)}
 
 
@@ -172,3 +185,27 @@ def test_divergence_keeps_what_was_finished(folder, tmp_path, capsys):
     assert "step" in error
     (run,) = tmp_path.iterdir()
     assert open_run(run / "numpy_impl").metrics()
+
+
+def test_a_climb_that_ended_before_it_trained_is_drawn_as_its_report(climbed, tmp_path, capsys):
+    shutil.copytree(climbed, tmp_path / "climb", ignore=shutil.ignore_patterns(*RUNGS, "figures", "report.html"))
+    assert cli.main(["figures", str(tmp_path / "climb")]) == 0
+    assert "numpy_impl did not finish an epoch" in (tmp_path / "climb" / "report.html").read_text()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_climb_refuses_what_a_rung_cannot(folder, tmp_path, capsys):
+    for options, words in {
+        "--kl.free-bits 0.1": "free bits",
+        "--optimizer.name adamw": "AdamW",
+        "--network mlp": "convolutional network",
+        "--precision bf16": "bf16",
+        "--capacity 5": "capacity",
+        "--likelihood gaussian-learned": "gaussian-learned",
+    }.items():
+        assert cli.main(f"climb --data {folder} --out {tmp_path} {options}".split()) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert error.startswith("vae-ladder: climb: all rungs train the same model")
+        assert words in error
+    assert not list(tmp_path.iterdir())

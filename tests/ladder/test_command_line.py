@@ -1,5 +1,6 @@
 """The command line as a user calls it: help that can be pasted, checks that can fail, and one line for bad input."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -12,13 +13,23 @@ import pytest
 from PIL import Image
 
 from foundation.architecture import Architecture, initial_parameters
+from foundation.arguments import Place
+from foundation.data.splits import load_data
+from foundation.errors import InputError
+from foundation.options import DataOptions, KLOptions, OptimizerOptions, TrainOptions
+from foundation.rung import describe_architecture
+from foundation.runs import open_run
+from foundation.training import train
 from foundation.weights import save_weights
 from ladder import cli
 from ladder.cli import COMMANDS
+from ladder.options import Resume
 from ladder.rungs import RUNGS, available_rungs
+from ladder.train import make_training
 from paper.experiments.options import EXPERIMENTS
-from paper.options import MODELS
+from paper.models.options import MODELS
 from tests.support.pictures import write_pictures
+from tests.support.run_files import own_files
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +51,10 @@ def test_bare_command_prints_the_manual(capsys):
     assert max(map(len, bare.splitlines())) <= 120
 
 
-PAGES = [*COMMANDS, *(f"train {name}" for name in ("numpy_impl", *MODELS))]
+PAGES = [*COMMANDS, *(f"train {name}" for name in MODELS)]
 """Every command, and everything that can be trained."""
+GROUPS = {"data": DataOptions, "kl": KLOptions, "optimizer": OptimizerOptions}
+"""Options in groups: --data.labels, for example."""
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -53,7 +66,7 @@ def test_a_help_page_ends_with_examples_that_parse(page, capsys):
     for example in examples:
         program, name, *arguments = shlex.split(example)
         assert (program, name) == ("vae-ladder", command)
-        assert arguments[: len(what)] == what or command == "train" == page.partition(" numpy")[0]
+        assert arguments[: len(what)] == what
         options = cli.parse(command, arguments)
         assert isinstance(options, COMMANDS[command]) or command == "train"
         if arguments[:1] and arguments[0] in MODELS:
@@ -70,25 +83,44 @@ def test_examples_of_the_manual_parse():
             assert isinstance(options, COMMANDS[command]) or command == "train"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
 def test_every_option_is_on_the_help_page(command, capsys):
-    cli.main([command, *["numpy_impl"] * (command == "train"), "--help"])
+    cli.main([command, "--help"])
     page = capsys.readouterr().out
     for name, field in COMMANDS[command].__dataclass_fields__.items():
-        if "Positional" in repr(field.type):
+        places = getattr(field.type, "__metadata__", ())
+        if Place.POSITIONAL in places:
             assert re.search(r"\[(RUN|NN)\]|\bNN\b|FOLDER\.\.\.|RUNG|NAME", page), name
+        elif Place.HIDDEN in places:
+            assert f"--{name} " not in page
+        elif isinstance(field.default, GROUPS.get(name, ())):
+            assert all(option in page for option in grouped_options(name))
+        elif name == "model":
+            assert all(f"--{option.replace('_', '-')}" in page for option in model_options("beta-vae"))
         else:
             assert f"--{name.replace('_', '-')}" in page
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_option_of_a_model_is_on_its_help_page(name, capsys):
+def test_every_option_of_a_training_is_on_its_model_s_help_page(name, capsys):
     cli.main(["train", name, "--help"])
     page = capsys.readouterr().out
-    for field in MODELS[name].__dataclass_fields__:
+    for field in [*model_options(name), *(set(TrainOptions.__dataclass_fields__) - {"model", *GROUPS})]:
         assert f"--{field.replace('_', '-')}" in page
-    for option in ("--epochs", "--data.labels", "--data-root", "--kl.schedule", "--learning-rate", "--precision"):
+    for option in [option for group in GROUPS for option in grouped_options(group)]:
         assert option in page
+    for alias in ("--data NAME", "--data-root DIR", "--learning-rate FLOAT"):
+        assert alias in page
+    assert "noqa" not in page
+
+
+def model_options(name):
+    """Names of a model's own options: what its dataclass gives to its instances."""
+    return [field.name for field in dataclasses.fields(MODELS[name])]
+
+
+def grouped_options(group):
+    return [f"--{group}.{field.name.replace('_', '-')}" for field in dataclasses.fields(GROUPS[group])]
 
 
 def test_train_alone_lists_what_can_be_trained(capsys):
@@ -131,9 +163,10 @@ BAD = {
     "missing value": "climb --epochs",
     "nothing that can be trained": "train vaes",
     "options before what is to be trained": "train --epochs 3 vae",
-    "rung by its old option": "train --rung numpy_impl",
+    "rung without a model": "train --rung numpy_impl",
     "unknown option of a model": "train vae --beta 4",
-    "unknown model option for a rung": "train numpy_impl --network mlp",
+    "unknown rung of a model": "train vae --rung jax",
+    "rung of another model": "train cvae --rung numpy_impl",
     "unknown network": "train vae --network transformer",
     "unknown schedule": "train vae --kl.schedule cosine",
     "resume without a run": "train --resume",
@@ -183,7 +216,7 @@ BAD = {
     "latent size not a number": "climb --latent-dim two",
     "latent size 0": "climb --latent-dim 0",
     "latent size 0 to compare": "parity --latent-dim 0",
-    "latent size -1": "train numpy_impl --latent-dim -1",
+    "latent size -1": "train vae --rung numpy_impl --latent-dim -1",
     "batch size 0": "climb --batch-size 0",
     "batch size 0 to compare": "parity --batch-size 0",
     "epochs 0": "climb --epochs 0",
@@ -204,12 +237,12 @@ BAD = {
     "picture brighter than white": "climb --data {tmp}/bright",
     "picture with NaN": "climb --data {tmp}/nan",
     "output folder is a file": "climb --data {folder} --out {tmp}/file",
-    "output folder inside a file": "train numpy_impl --data {folder} --out {tmp}/file/runs",
-    "missing weights": "train numpy_impl --weights {tmp}/nowhere.safetensors",
-    "weights are a folder": "train numpy_impl --weights {tmp}/empty",
-    "truncated weights": "train numpy_impl --weights {tmp}/truncated.safetensors",
-    "weights of another architecture": "train numpy_impl --weights {tmp}/other.safetensors",
-    "pickled weights": "train numpy_impl --weights {tmp}/model.pt",
+    "output folder inside a file": "train vae --rung numpy_impl --data {folder} --out {tmp}/file/runs",
+    "missing weights": "train vae --rung numpy_impl --weights {tmp}/nowhere.safetensors",
+    "weights are a folder": "train vae --rung numpy_impl --weights {tmp}/empty",
+    "truncated weights": "train vae --rung numpy_impl --weights {tmp}/truncated.safetensors",
+    "weights of another architecture": "train vae --rung numpy_impl --data {folder} --weights {tmp}/other.safetensors",
+    "pickled weights": "train vae --rung numpy_impl --weights {tmp}/model.pt",
     "no such run": "figures {tmp}/nowhere",
     "a file as a run": "figures {tmp}/file",
     "a folder that is no run": "figures {tmp}/empty",
@@ -238,7 +271,7 @@ def bad_things(tmp_path_factory):
     for name, latent_dim in {"other": 3, "truncated": 2}.items():
         architecture = Architecture(latent_dim)
         parameters = initial_parameters(architecture, np.random.default_rng(0))
-        save_weights(tmp / f"{name}.safetensors", parameters, architecture)
+        save_weights(tmp / f"{name}.safetensors", parameters, describe_architecture(architecture))
     whole = (tmp / "truncated.safetensors").read_bytes()
     (tmp / "truncated.safetensors").write_bytes(whole[: len(whole) // 2])
     (tmp / "model.pt").write_bytes(b"\x80\x02}q\x00.")
@@ -250,10 +283,8 @@ def bad_things(tmp_path_factory):
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input(case, bad_things, folder, tmp_path, monkeypatch, capsys):
     command = BAD[case].split()
-    if command[0] in ("parity", "evaluate", "experiment") or command[1:2] in (
-        ["--resume"],
-        *([name] for name in MODELS),
-    ):
+    trains = command[:1] == ["train"] and command[1] in MODELS and "numpy_impl" not in command
+    if command[0] in ("parity", "evaluate", "experiment") or trains:
         pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     assert cli.main(BAD[case].format(tmp=bad_things, folder=folder).split()) == 2
@@ -270,8 +301,9 @@ def test_bad_input(case, bad_things, folder, tmp_path, monkeypatch, capsys):
         "unknown command": ["clamb", "climb", "gradcheck"],
         "unknown option": ["--latent-dims"],
         "missing value": ["--epochs"],
-        "nothing that can be trained": ["vaes", "numpy_impl", "vq-vae", "train --help"],
-        "rung by its old option": ["--rung", "numpy_impl"],
+        "nothing that can be trained": ["vaes", "beta-vae", "vq-vae", "train --help"],
+        "rung without a model": ["--rung", "a model first", "vae"],
+        "rung of another model": ["numpy_impl", "cvae", "--rung paper"],
         "unknown option of a model": ["--beta", "vae-ladder train vae --help"],
         "resume with an option": ["--epochs"],
         "unknown experiment": ["alpha", "ae-vs-vae"],
@@ -310,7 +342,8 @@ def test_bad_input_as_a_process(tmp_path):
         [sys.executable, "-m", "ladder.cli", "climb", "--epochs", "0"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert done.stderr == "vae-ladder: epochs: expected an integer of at least 1, got 0\n"
+    expected = "epochs: expected an integer of at least 1, got 0 (see vae-ladder climb --help)"
+    assert done.stderr == f"vae-ladder: {expected}\n"
     assert done.stdout == ""
     assert not any(tmp_path.iterdir())
 
@@ -364,29 +397,226 @@ def plant_doubled_kl(monkeypatch):
     monkeypatch.setattr(vae_numpy, "kl_divergence", lambda mu, logvar: 2 * kl_divergence(mu, logvar))
 
 
-# Training one rung
+# Training
 
 
 @pytest.mark.parametrize("rung", available_rungs())
 def test_train(rung, folder, tmp_path, capsys):
-    assert cli.main(f"train {rung} --data {folder} --epochs 2 --out {tmp_path}".split()) == 0
-    assert "Traceback" not in capsys.readouterr().err
+    assert cli.main(f"train vae --rung {rung} --data {folder} --epochs 2 --out {tmp_path}".split()) == 0
+    assert capsys.readouterr().err == ""
     (run,) = tmp_path.iterdir()
-    assert {"config.json", "metrics.jsonl", "weights.safetensors", "figures"} == {path.name for path in run.iterdir()}
+    assert run.name.endswith("_train_vae")
+    weights = {"weights.safetensors", "best.safetensors", "checkpoint.safetensors"}
+    assert own_files(run) == {"config.json", "metrics.jsonl", "test.json", "figures"} | weights
     config = json.loads((run / "config.json").read_text())
-    assert (config["command"], config["rung"], config["training"]["epochs"]) == ("train", rung, 2)
+    assert (config["command"], config["model"], config["rung"], config["options"]["epochs"]) == (
+        "train",
+        "vae",
+        rung,
+        2,
+    )
+    assert json.loads((run / "test.json").read_text()).keys() == {"sampled", "mu"}
+    assert {path.stem for path in (run / "figures").iterdir()} >= {"samples", "reconstructions", "training_curves"}
 
 
-def test_weights_of_one_rung_are_where_another_starts(folder, tmp_path):
-    def train(rung, options):
-        out = tmp_path / rung
-        assert cli.main(f"train {rung} --data {folder} --out {out} {options}".split()) == 0
-        (run,) = out.iterdir()
-        return run, [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+def run_of(arguments, out):
+    """The run folder of a training."""
+    assert cli.main([*shlex.split(f"train {arguments}"), "--out", str(out)]) == 0
+    (run,) = out.iterdir()
+    return open_run(run)
 
+
+def train_in_memory(arguments):
+    """The training that these arguments ask for, done to its end without a run folder; the lines it would log."""
+    options = cli.parse("train", shlex.split(arguments))
+    dtype = np.float64 if options.precision == "float64" else np.float32
+    training = make_training(options, load_data(options.data, options.seed, dtype))
+    return training, [record.line() for record in train(training)]
+
+
+def losses(lines):
+    """Every loss and its parts that were logged, step by step and epoch by epoch."""
+    parts = ("loss", "reconstruction", "kl", "train_loss", "train_reconstruction", "train_kl", "final_loss")
+    return [[line[part] for part in parts if part in line] for line in lines]
+
+
+SMALL = "--channels 3 5 --hidden-dims 7 --latent-dim 3"
+needs_torch = pytest.mark.skipif(available_rungs() != RUNGS, reason="needs torch")
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes longer than these trainings; test_train has the pictures."""
+    monkeypatch.setattr("ladder.figures.draw_run", lambda *_: [])
+
+
+@needs_torch
+def test_the_three_rungs_leave_the_same_losses_behind(folder, tmp_path, no_pictures):
+    """`vae-ladder train vae --rung R`, in float64: logs and test losses."""
+    command = f"vae {SMALL} --data {folder} --precision float64 --epochs 2 --batch-size 5 --seed 3"
+    runs = {rung: run_of(f"{command} --rung {rung}", tmp_path / rung) for rung in RUNGS}
+    expected, tested = (losses(runs["paper"].metrics()), json.loads((runs["paper"].path / "test.json").read_text()))
+    assert len(expected) == 3 + 2 * 4
+    for rung in RUNGS[:2]:
+        for line, other in zip(losses(runs[rung].metrics()), expected, strict=True):
+            assert line == pytest.approx(other, rel=1e-10)
+        for z, parts in json.loads((runs[rung].path / "test.json").read_text()).items():
+            assert parts == pytest.approx(tested[z], rel=1e-10)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "options",
+    [
+        "vae --kl.schedule linear --kl.warmup 0.7",
+        "beta-vae --beta 3 --kl.schedule cyclical --kl.cycles 2",
+        "vae --optimizer.schedule cosine --optimizer.warmup 0.3",
+        "vae --data.validation 0.25 --z mu",
+        "vae --data.validation 0",
+        "vae --data.binarise static",
+        "vae --data.binarise dynamic --likelihood gaussian --sigma 0.4",
+    ],
+)
+def test_what_rungs_1_and_2_accept_they_do_as_rung_3(options, folder):
+    """In float64: every loss of every step and epoch, and the weights."""
+    command = f"{options} {SMALL} --data {folder} --precision float64 --epochs 2 --batch-size 5 --seed 3"
+    trained = {rung: train_in_memory(f"{command} --rung {rung}") for rung in RUNGS}
+    training, expected = trained["paper"]
+    for rung in RUNGS[:2]:
+        other, found = trained[rung]
+        for line, reference in zip(found, expected, strict=True):
+            assert losses([line])[0] == pytest.approx(losses([reference])[0], rel=1e-10)
+            assert [line[key] for key in ("beta", "learning_rate")] == [reference["beta"], reference["learning_rate"]]
+        for name, value in training.rung.parameters().items():
+            assert value.dtype == np.float64
+            np.testing.assert_allclose(other.rung.parameters()[name], value, rtol=0, atol=1e-9, err_msg=name)
+
+
+@needs_torch
+def test_rungs_1_and_2_take_labels_as_rung_3(tmp_path):
+    """Pictures in folders are of several classes; two of three are trained on."""
+    (tmp_path / "data").mkdir()
+    for name in "abc":
+        write_pictures(tmp_path / "data" / name, 8)
+    command = f"vae {SMALL} --data {tmp_path / 'data'} --data.labels 0 2 --precision float64 --epochs 1"
+    trained = {rung: train_in_memory(f"{command} --rung {rung}") for rung in RUNGS}
+    for training, lines in trained.values():
+        data = training.data
+        assert set(data.train.labels) | set(data.test.labels) == {0, 2}
+        assert data.classes == ("a", "b", "c")
+        for line, reference in zip(losses(lines), losses(trained["paper"][1]), strict=True):
+            assert line == pytest.approx(reference, rel=1e-10)
+
+
+def test_weights_of_one_rung_are_where_another_starts(folder, tmp_path, no_pictures):
     pytest.importorskip("torch")
-    run, metrics = train("paper", "--epochs 3")
-    _, continued = train("numpy_impl", f"--epochs 1 --weights {run / 'weights.safetensors'}")
+    first = run_of(f"vae --rung paper --data {folder} --data.validation 0 --epochs 3", tmp_path / "paper")
+    options = f"--data {folder} --data.validation 0 --epochs 1 --weights {first.weights_path}"
+    second = run_of(f"vae --rung numpy_impl {options}", tmp_path / "numpy_impl")
+    metrics, continued = first.metrics(), second.metrics()
     assert continued[0]["epoch"] == 0
     assert continued[0]["loss"] == pytest.approx(metrics[-1]["loss"], rel=1e-4)
     assert continued[0]["loss"] < metrics[0]["loss"] - 1
+    # What was trained since does not need the file that it began with.
+    first.weights_path.unlink()
+    (second.path / "test.json").unlink()
+    assert cli.main(["train", "--resume", str(second.path)]) == 0
+
+
+# What rungs 1 and 2 cannot do
+
+REFUSED = {
+    "cvae": "its main file is the VAE, and with --beta the beta-VAE; cvae needs --rung paper",
+    "autoencoder": "autoencoder needs --rung paper",
+    "iwae": "iwae needs --rung paper",
+    "vq-vae": "vq-vae needs --rung paper",
+    "vae --network mlp": "the convolutional network with one hidden layer",
+    "vae --hidden-dims 7 7": "the convolutional network with one hidden layer",
+    "vae --likelihood gaussian-learned": "gaussian-learned needs --rung paper",
+    "beta-vae --likelihood continuous-bernoulli": "continuous-bernoulli needs --rung paper",
+    "beta-vae --capacity 5": "a capacity compares the KL of the whole batch",
+    "vae --kl.free-bits 0.1": "free bits weigh each latent's KL by the whole batch",
+    "vae --optimizer.name adamw": "its optimiser is Adam; AdamW needs --rung paper",
+    "vae --precision bf16": "bf16 needs --rung paper",
+    "vae --compile": "--compile needs --rung paper",
+}
+
+
+@pytest.mark.parametrize("rung", [name for name in available_rungs() if name != "paper"])
+@pytest.mark.parametrize("options", REFUSED)
+def test_what_rungs_1_and_2_refuse(options, rung, folder, tmp_path, capsys):
+    assert cli.main(f"train {options} --rung {rung} --data {folder} --out {tmp_path / 'runs'}".split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith(f"vae-ladder: rung {rung}: ")
+    assert REFUSED[options] in error
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rung_1_computes_on_the_cpu(folder, tmp_path, no_pictures, capsys):
+    command = f"train vae {SMALL} --rung numpy_impl --data {folder} --epochs 1 --out {tmp_path / 'runs'}"
+    assert cli.main(f"{command} --device cuda".split()) == 2
+    assert capsys.readouterr().err == "vae-ladder: rung numpy_impl: NumPy computes on the CPU, got --device cuda\n"
+    assert not (tmp_path / "runs").exists()
+    assert cli.main(f"{command} --device cpu".split()) == 0
+
+
+@needs_torch
+@pytest.mark.parametrize("rung", RUNGS[1:])
+def test_mps_has_no_float64(rung, folder, monkeypatch):
+    import torch
+
+    for place in ("paper.training.device", "paper.rung"):
+        monkeypatch.setattr(f"{place}.choose_device", lambda name: torch.device("mps"))
+    with pytest.raises(InputError, match="precision: MPS has no float64, expected float32"):
+        train_in_memory(f"vae {SMALL} --rung {rung} --data {folder} --precision float64")
+
+
+@needs_torch
+@pytest.mark.parametrize("options", ["cvae", "vae --network mlp", "vae --hidden-dims 9"])
+def test_weights_of_another_model_are_refused_by_the_name_of_their_file(options, folder, bad_things, tmp_path, capsys):
+    weights = bad_things / "other.safetensors"
+    command = f"train {options} --latent-dim 3 --data {folder} --weights {weights} --out {tmp_path / 'runs'}"
+    assert cli.main(command.split()) == 2
+    assert capsys.readouterr().err.startswith(f"vae-ladder: {weights}: ")
+    assert not (tmp_path / "runs").exists()
+
+
+# The spelling of version 0.1, which works until version 0.3
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize(("beta", "model"), [("", "vae"), ("--beta 4", "beta-vae"), ("--beta=4", "beta-vae")])
+def test_the_old_spelling_says_the_new_one_and_means_the_same(rung, beta, model, capsys):
+    """What it trains is compared with the numbers of version 0.1 in test_runs_0_1.py."""
+    options = (
+        f"--data shapes --data-root data --epochs 2 --batch-size 7 --latent-dim 3 --learning-rate 0.01 --seed 5 {beta}"
+    )
+    new = f"{model} --rung {rung} --data.validation 0 {options}".strip()
+    before = cli.parse("train", [rung, *options.split()])
+    assert capsys.readouterr().err == f"vae-ladder train: spelled since version 0.2: vae-ladder train {new}\n"
+    assert before == cli.parse("train", new.split())
+    assert (before.rung, before.model.model, before.data.validation) == (rung, model, 0)
+    assert before.model.objective().beta == (4 if beta else 1)
+
+
+def test_the_old_spelling_trains(folder, tmp_path, no_pictures, capsys):
+    run = run_of(f"numpy_impl --data {folder} --epochs 1 {SMALL}", tmp_path)
+    assert capsys.readouterr().err.count("\n") == 1
+    assert (run.config["rung"], run.config["model"]) == ("numpy_impl", "vae")
+    assert run.config["command_line"].startswith("vae-ladder train numpy_impl ")
+
+
+def test_the_old_spelling_with_bad_options(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["train", "numpy_impl", "--latent-dim", "0"]) == 2
+    spelling, error = capsys.readouterr().err.splitlines()
+    assert "vae-ladder train vae --rung numpy_impl" in spelling
+    assert "latent_dim: expected an integer of at least 1, got 0" in error
+    assert not any(tmp_path.iterdir())
+
+
+def test_resume_is_an_option_of_train():
+    options = cli.parse("train", ["--resume", "runs/one"])
+    assert isinstance(options, Resume)
+    assert str(options.resume) == "runs/one"

@@ -12,7 +12,7 @@ from rich.console import Console
 from foundation.architecture import Architecture
 from foundation.errors import InputError
 from foundation.objective import Loss, Objective
-from foundation.rung import Pass
+from foundation.rung import Pass, Rung, describe_architecture
 from ladder import parity
 from ladder.rungs import RUNGS, make_rung
 
@@ -20,17 +20,17 @@ TINY = Architecture(latent_dim=4, channels=(2, 3), hidden_dim=4, image_shape=(1,
 STEPS = 60
 
 
-class StandIn:
+class StandIn(Rung):
     """Not a VAE, but cheap: each of its numbers depends on parameters, x and eps, and Adam is torch's."""
 
     def __init__(self, architecture, parameters):
-        self.architecture = architecture
+        self.architecture, self.description = architecture, describe_architecture(architecture)
         self.p = {name: value.copy() for name, value in parameters.items()}
         self.m = {name: np.zeros_like(value) for name, value in parameters.items()}
         self.v = {name: np.zeros_like(value) for name, value in parameters.items()}
         self.steps = 0
 
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         flat = x.reshape(len(x), -1)
         mu = flat[:, : self.architecture.latent_dim] @ self.p["encoder.mu.weight"]
         logvar = mu - self.p["encoder.logvar.bias"]
@@ -40,7 +40,7 @@ class StandIn:
         gradients = {name: value * (1 + eps[0, 0] ** 2) + 1e-6 * x.mean() for name, value in self.p.items()}
         return Pass(mu, logvar, logits, loss, gradients)
 
-    def step(self, x, eps, objective):
+    def step(self, x, eps, objective, labels=None):
         result = self.differentiate(x, eps, objective)
         self.steps += 1
         for name, g in result.gradients.items():
@@ -56,17 +56,17 @@ class StandIn:
         return {name: value.copy() for name, value in self.p.items()}
 
 
-class Altered:
+class Altered(Rung):
     """A rung whose passes and parameters go through `change_pass` and `change_parameters` on their way out."""
 
     def __init__(self, rung, change_pass=lambda result: result, change_parameters=lambda parameters: parameters):
-        self.rung, self.architecture = rung, rung.architecture
+        self.rung, self.description = rung, rung.description
         self.change_pass, self.change_parameters = change_pass, change_parameters
 
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         return self.change_pass(self.rung.differentiate(x, eps, objective))
 
-    def step(self, x, eps, objective):
+    def step(self, x, eps, objective, labels=None):
         return self.rung.step(x, eps, objective)
 
     def parameters(self):
@@ -75,10 +75,10 @@ class Altered:
 
 def maker(make_good, make_bad):
     """`make` for `compare`: the rung called "bad" has the mistake, every other one has not."""
-    return lambda name, *arguments: (make_bad if name == "bad" else make_good)(*arguments)
+    return lambda name, *arguments, objective: (make_bad if name == "bad" else make_good)(*arguments)
 
 
-def compare(make=lambda name, *arguments: StandIn(*arguments), rungs=("good", "bad"), **options):
+def compare(make=lambda name, *arguments, objective: StandIn(*arguments), rungs=("good", "bad"), **options):
     return parity.compare(TINY, rungs=rungs, make=make, **{"steps": STEPS, "batch_size": 3} | options)
 
 
@@ -193,7 +193,7 @@ class Recorder(StandIn):
         self.start, self.seen = parameters, seen
         seen.append([])
 
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         self.seen[-1].append((x.copy(), eps.copy()))
         return super().differentiate(x, eps, objective)
 
@@ -201,7 +201,7 @@ class Recorder(StandIn):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_rung_meets_the_same_fresh_batches(dtype):
     seen = []
-    compare(lambda name, *arguments: Recorder(*arguments, seen), steps=4, dtype=dtype)
+    compare(lambda name, *arguments, objective: Recorder(*arguments, seen), steps=4, dtype=dtype)
     first, second = seen
     assert len(first) == len(second) == 5
     for (x, eps), (other_x, other_eps) in zip(first, second, strict=True):
@@ -219,7 +219,7 @@ def test_every_rung_meets_the_same_fresh_batches(dtype):
 def test_seed_and_images_decide_the_batches():
     def batches(**options):
         seen = []
-        compare(lambda name, *arguments: Recorder(*arguments, seen), steps=2, **options)
+        compare(lambda name, *arguments, objective: Recorder(*arguments, seen), steps=2, **options)
         return np.concatenate([x for x, _ in seen[0]])
 
     np.testing.assert_array_equal(batches(seed=1), batches(seed=1))
@@ -365,25 +365,25 @@ def test_a_mistake_in_one_pass_is_caught_and_named(mistake, base):
 
 
 class IgnoresEps(StandIn):
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         return super().differentiate(x, np.zeros_like(eps), objective)
 
 
 class CentresItsInput(StandIn):
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         x -= 0.5
         return super().differentiate(x, eps, objective)
 
 
 class OverwritesItsNoise(StandIn):
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         result = super().differentiate(x, eps, objective)
         eps[:] = result.mu + np.exp(result.logvar / 2) * eps
         return result
 
 
 class ForgetsBeta(StandIn):
-    def differentiate(self, x, eps, objective):
+    def differentiate(self, x, eps, objective, labels=None):
         return super().differentiate(x, eps, Objective(beta=1.0))
 
 
@@ -409,13 +409,13 @@ def test_a_rung_that_spoils_its_input_cannot_mislead_the_next():
 
 
 def test_what_two_rungs_both_lack_is_no_agreement():
-    report = compare(lambda name, *arguments: Altered(StandIn(*arguments), without))
+    report = compare(lambda name, *arguments, objective: Altered(StandIn(*arguments), without))
     assert failing(report) == ["gradients: decoder.fc2.bias"]
     assert report.worst().note == "missing in good and bad"
 
 
 def test_nan_on_both_sides_is_no_agreement():
-    report = compare(lambda name, *arguments: Altered(StandIn(*arguments), nan_in_logits))
+    report = compare(lambda name, *arguments, objective: Altered(StandIn(*arguments), nan_in_logits))
     assert failing(report) == ["forward pass: logits"]
     assert report.worst().note == "NaN or infinity in good and bad"
 
@@ -424,7 +424,7 @@ def test_worst_is_the_cause_and_not_what_follows_from_it():
     """Every mistake in the gradients grows in training; the report points at the gradient."""
 
     class WrongAndUsed(StandIn):
-        def differentiate(self, x, eps, objective):
+        def differentiate(self, x, eps, objective, labels=None):
             result = super().differentiate(x, eps, objective)
             result.gradients["encoder.mu.weight"][1, 2] *= -1
             return result
@@ -461,7 +461,7 @@ class CountsFromZero(StandIn):
 
 
 class DriftsAtStep57(StandIn):
-    def step(self, x, eps, objective):
+    def step(self, x, eps, objective, labels=None):
         loss = super().step(x, eps, objective)
         if self.steps == 57:
             self.p["encoder.mu.weight"][0, 0] += 1e-4
@@ -469,7 +469,7 @@ class DriftsAtStep57(StandIn):
 
 
 class NanFromStep41(StandIn):
-    def step(self, x, eps, objective):
+    def step(self, x, eps, objective, labels=None):
         loss = super().step(x, eps, objective)
         return loss._replace(kl=math.nan) if self.steps >= 41 else loss
 
@@ -569,8 +569,8 @@ def test_rungs_agree_on_black_and_white_images():
 def test_a_sign_wrong_in_a_real_rung_is_caught_against_both_others():
     pytest.importorskip("torch")
 
-    def make(name, *arguments):
-        rung = make_rung(name, *arguments)
+    def make(name, *arguments, **objective):
+        rung = make_rung(name, *arguments, **objective)
         return Altered(rung, scaled("encoder.logvar.bias", -1)) if name == "pytorch_lowlevel" else rung
 
     report = parity.compare(SMALL["colour"], rungs=RUNGS, make=make, steps=2)
@@ -581,8 +581,8 @@ def test_a_sign_wrong_in_a_real_rung_is_caught_against_both_others():
 def test_another_learning_rate_in_a_real_rung_is_caught():
     pytest.importorskip("torch")
 
-    def make(name, *arguments):
-        return make_rung(name, *arguments, learning_rate=1e-3 * (1 + 1e-5 * (name == "paper")))
+    def make(name, *arguments, **objective):
+        return make_rung(name, *arguments, learning_rate=1e-3 * (1 + 1e-5 * (name == "paper")), **objective)
 
     report = parity.compare(SMALL["colour"], rungs=RUNGS, make=make, steps=30)
     wrong = {(check.pair, check.group) for check in report.checks if not check.ok}

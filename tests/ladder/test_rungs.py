@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from foundation.architecture import Architecture, initial_parameters
+from foundation.errors import InputError
 from foundation.objective import Loss, Objective
+from foundation.rung import Rung, architecture_of
 from foundation.weights import load_weights, save_weights
 from ladder.rungs import RUNGS, make_rung
 
@@ -33,9 +35,10 @@ def name(request):
     return request.param
 
 
-def make(name, dtype=np.float64, architecture=ARCHITECTURE, seed=0, learning_rate=1e-3):
+def make(name, dtype=np.float64, architecture=ARCHITECTURE, seed=0, learning_rate=1e-3, objective=OBJECTIVES[0]):
+    """A fresh rung; its likelihood is that of the objective, which rung 3 wants to be told when it is made."""
     parameters = initial_parameters(architecture, np.random.default_rng(seed), dtype)
-    return make_rung(name, architecture, parameters, learning_rate=learning_rate)
+    return make_rung(name, architecture, parameters, learning_rate, objective)
 
 
 def batch(count=5, dtype=np.float64, architecture=ARCHITECTURE, seed=1):
@@ -56,7 +59,7 @@ def assert_same(parameters, others):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_names_and_shapes_are_those_of_the_state_dict(architecture):
     vae_paper = pytest.importorskip("paper.vae_paper")
-    state = vae_paper.VAE(architecture).state_dict()
+    state = vae_paper.init(architecture, np.random.default_rng(0)).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == architecture.parameter_shapes()
     assert list(state) == list(architecture.parameter_shapes())  # in this order
 
@@ -85,10 +88,74 @@ def test_what_goes_in_as_a_dtype_comes_out_as_it_and_in_shape(name, architecture
         assert {type(part) for part in loss} == {float}
 
 
-def test_a_rung_knows_its_name_and_architecture(name):
-    rung = make(name)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_rung_says_what_it_is(name, dtype):
+    rung = make(name, dtype, objective=OBJECTIVES[3], learning_rate=0.25)
+    assert isinstance(rung, Rung)
     assert rung.name == name
-    assert rung.architecture == ARCHITECTURE
+    assert rung.architecture == architecture_of(rung.description) == ARCHITECTURE
+    assert (rung.description.model, rung.description.image_shape, rung.description.class_count) == (
+        "vae",
+        (1, 8, 12),
+        0,
+    )
+    assert (rung.description.options["likelihood"], rung.description.options["sigma"]) == ("gaussian", 0.7)
+    assert (rung.dtype, rung.device, rung.read_every, rung.processes) == (np.dtype(dtype), "cpu", 1, 1)
+    assert rung.learning_rate == 0.25
+    assert rung.noise_shape(7) == (7, 3)
+    assert (rung.traits.posterior, rung.traits.prior, rung.traits.condition, rung.traits.codes) == (
+        True, True, "none", False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("objective", OBJECTIVES[::3])
+def test_what_only_some_models_have(name, objective, dtype):
+    """Activations, the condition, draws of pixels, a mask and codes: as the contract says of a plain VAE."""
+    rung, (x, eps) = make(name, dtype, objective=objective), batch(4, dtype)
+    assert rung.condition(x, np.arange(4)) is None
+    assert rung.condition(None, None) is None
+    found = rung.activations(x, eps)
+    result = rung.differentiate(x, eps, objective)
+    assert list(found) == ["mu", "logvar", "z", "logits"]
+    for part in ("mu", "logvar", "logits"):
+        assert found[part].dtype == dtype
+        np.testing.assert_allclose(found[part], getattr(result, part), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found["z"], found["mu"] + np.exp(found["logvar"] / 2) * eps, rtol=0, atol=1e-6)
+    drawn = rung.draw(eps, None, 5)
+    assert (drawn.shape, drawn.dtype) == (x.shape, dtype)
+    np.testing.assert_array_equal(drawn, rung.draw(eps, None, 5))
+    assert (drawn != rung.draw(eps, None, 6)).any()
+    if objective.likelihood == "bernoulli":
+        assert set(np.unique(drawn)) == {0, 1}
+    else:
+        assert (drawn - rung.sample(eps)).std() == pytest.approx(objective.sigma, rel=0.2)
+    with pytest.raises(InputError, match="expected a model that completes images"):
+        rung.mask()
+    with pytest.raises(InputError, match="expected a model with a codebook"):
+        rung.codes(x)
+
+
+def test_a_rung_on_torch_says_on_which_kind_of_device_it_computes():
+    """Without its number: a training goes on exactly on another GPU of the kind."""
+    pytest.importorskip("torch")
+    from pytorch_lowlevel.rung import LowlevelRung
+
+    parameters = initial_parameters(ARCHITECTURE, np.random.default_rng(0), np.float64)
+    rung = LowlevelRung(ARCHITECTURE, parameters, device="cpu:0")
+    assert rung.device == "cpu"
+    rung.step(*batch(), Objective())
+
+
+def test_the_paper_rung_has_one_likelihood():
+    """Its model is made for it; another one is refused by name, and nothing changes."""
+    pytest.importorskip("torch")
+    rung = make("paper")
+    start = rung.parameters()
+    for method in (rung.step, rung.evaluate, rung.differentiate):
+        with pytest.raises(InputError, match="likelihood: expected bernoulli, as the model has it, got gaussian"):
+            method(X, EPS, Objective("gaussian"))
+    assert_same(rung.parameters(), start)
 
 
 # What changes, and what does not
@@ -166,7 +233,7 @@ def test_results_are_not_overwritten_by_later_calls(name):
     }
     kept = {what: array.copy() for what, array in handed_out.items()}
     other_x, other_eps = batch(seed=7)
-    rung.differentiate(other_x, other_eps, Objective("gaussian"))
+    rung.differentiate(other_x, other_eps, Objective(beta=4.0))
     rung.encode(other_x)
     rung.decode(other_eps)
     rung.reconstruct(other_x)
@@ -179,7 +246,10 @@ def test_inputs_are_left_alone(name):
     rung, (x, eps) = make(name), batch()
     kept_x, kept_eps = x.copy(), eps.copy()
     rung.step(x, eps, Objective())
-    rung.evaluate(x, eps, Objective("gaussian"))
+    rung.evaluate(x, eps, Objective())
+    gaussian = make(name, objective=Objective("gaussian"))
+    gaussian.step(x, eps, Objective("gaussian"))
+    gaussian.evaluate(x, eps, Objective("gaussian"))
     rung.differentiate(x, eps, Objective())
     rung.encode(x)
     rung.decode(eps)
@@ -228,12 +298,89 @@ def test_training_lowers_the_loss(name):
     assert rung.evaluate(x, eps, Objective()).loss < before.loss - 0.5
 
 
+# What a checkpoint holds
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_restored_rung_goes_on_bit_for_bit(name, dtype):
+    trained, restored = make(name, dtype), make(name, dtype, seed=9)
+    assert trained.optimizer_state() == {}
+    for seed in range(3):
+        trained.step(*batch(dtype=dtype, seed=seed), Objective())
+    parameters, state = trained.parameters(), trained.optimizer_state()
+    moments = [f"{key}.{moment}" for key in parameters for moment in ("exp_avg", "exp_avg_sq", "step")]
+    assert sorted(state) == sorted(moments)
+    restored.step(*batch(dtype=dtype, seed=7), Objective())  # what it did before is forgotten
+    restored.restore(parameters, state)
+    assert_same(restored.parameters(), parameters)
+    for seed in range(3, 6):
+        loss = trained.step(*batch(dtype=dtype, seed=seed), Objective())
+        assert restored.step(*batch(dtype=dtype, seed=seed), Objective()) == loss
+    assert_same(restored.parameters(), trained.parameters())
+    after, expected = restored.optimizer_state(), trained.optimizer_state()
+    assert_same({key: after[key] for key in moments}, {key: expected[key] for key in moments})
+    # Copies went out and came in: neither has moved since.
+    assert all((state[f"{key}.step"] == 3).all() for key in parameters)
+    assert any((parameters[key] != trained.parameters()[key]).any() for key in parameters)
+
+
+@pytest.mark.parametrize("reader", RUNGS)
+def test_the_state_of_one_rung_serves_the_others(name, reader):
+    """Names, shapes and counts of steps are the same, so that training goes on alike up to rounding."""
+    if reader != "numpy_impl":
+        pytest.importorskip("torch")
+    trained, loaded = make(name), make(reader, seed=9)
+    for seed in range(3):
+        trained.step(*batch(seed=seed), Objective())
+    state = {key: value.astype(np.float64) for key, value in trained.optimizer_state().items()}
+    loaded.restore(trained.parameters(), state)
+    for seed in range(3, 6):
+        loss = trained.step(*batch(seed=seed), Objective())
+        assert loaded.step(*batch(seed=seed), Objective()) == pytest.approx(loss, rel=1e-10)
+
+
+def test_an_empty_state_leaves_the_optimiser_as_it_is(name):
+    rung, other = make(name), make(name)
+    for one in (rung, other):
+        one.step(*batch(), Objective())
+    rung.restore(other.parameters(), {})
+    assert_same(rung.optimizer_state(), other.optimizer_state())
+    assert rung.step(*batch(), Objective()) == other.step(*batch(), Objective())
+
+
+def test_what_does_not_fit_is_not_restored(name):
+    rung = make(name)
+    rung.step(*batch(), Objective())
+    parameters, state = rung.parameters(), rung.optimizer_state()
+    bias = "encoder.mu.bias"
+    bad_state = {
+        "missing": {key: value for key, value in state.items() if key != f"{bias}.exp_avg"},
+        "unknown": state | {f"{bias}.exp_avg_max": np.zeros(3)},
+        "shape": state | {f"{bias}.exp_avg": np.zeros(5)},
+        "NaN": state | {f"{bias}.exp_avg": np.full(3, np.nan)},
+        "negative": state | {f"{bias}.exp_avg_sq": np.full(3, -1.0)},
+        "same number of steps": state | {f"{bias}.step": np.array(9.0)},
+    }
+    for words, wrong in bad_state.items():
+        with pytest.raises(InputError, match=f"^parameters: .*{words}"):
+            rung.restore(parameters, wrong)
+    for words, wrong in {
+        "missing": {key: value for key, value in parameters.items() if key != bias},
+        "unknown": parameters | {"encoder.mu.scale": np.zeros(3)},
+        "shape": parameters | {bias: np.zeros(5)},
+    }.items():
+        with pytest.raises(InputError, match=f"^a file: .*{words}"):
+            rung.restore(wrong, state, "a file")
+    assert_same(rung.parameters(), parameters)
+    assert_same(rung.optimizer_state(), state)
+
+
 # The loss
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_loss_is_reconstruction_plus_beta_kl_in_every_method(name, objective):
-    rung, (x, eps) = make(name), batch()
+    rung, (x, eps) = make(name, objective=objective), batch()
     evaluated = rung.evaluate(x, eps, objective)
     assert evaluated.loss == pytest.approx(evaluated.reconstruction + objective.beta * evaluated.kl, rel=1e-12)
     assert evaluated.kl > 0
@@ -244,7 +391,7 @@ def test_loss_is_reconstruction_plus_beta_kl_in_every_method(name, objective):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_loss_is_what_its_formula_says_of_the_rung_s_own_outputs(name, objective):
-    rung, (x, eps) = make(name), batch()
+    rung, (x, eps) = make(name, objective=objective), batch()
     result = rung.differentiate(x, eps, objective)
     x_hat = 1 / (1 + np.exp(-result.logits))
     if objective.likelihood == "bernoulli":
@@ -258,7 +405,7 @@ def test_loss_is_what_its_formula_says_of_the_rung_s_own_outputs(name, objective
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_loss_and_gradients_are_means_over_the_batch(name, objective):
-    rung, (x, eps) = make(name), batch(3)
+    rung, (x, eps) = make(name, objective=objective), batch(3)
     once = rung.differentiate(x, eps, objective)
     twice = rung.differentiate(np.concatenate([x, x]), np.concatenate([eps, eps]), objective)
     assert twice.loss == pytest.approx(once.loss, rel=1e-12)
@@ -287,11 +434,12 @@ def test_gradient_is_the_slope_of_the_loss(name, objective):
     parameters = initial_parameters(ARCHITECTURE, np.random.default_rng(0), np.float64)
     rng, (x, eps), h = np.random.default_rng(2), batch(), 1e-6
     direction = {key: rng.standard_normal(value.shape) for key, value in parameters.items()}
-    gradients = make_rung(name, ARCHITECTURE, parameters).differentiate(x, eps, objective).gradients
+    rung = make_rung(name, ARCHITECTURE, parameters, objective=objective)
+    gradients = rung.differentiate(x, eps, objective).gradients
 
     def loss(t):
         moved = {key: value + t * direction[key] for key, value in parameters.items()}
-        return make_rung(name, ARCHITECTURE, moved).evaluate(x, eps, objective).loss
+        return make_rung(name, ARCHITECTURE, moved, objective=objective).evaluate(x, eps, objective).loss
 
     slope = sum((gradients[key] * direction[key]).sum() for key in parameters)
     assert (loss(h) - loss(-h)) / (2 * h) == pytest.approx(slope, rel=1e-5)
@@ -355,11 +503,12 @@ def test_weights_of_one_rung_serve_the_others(name, reader, dtype, tmp_path):
         pytest.importorskip("torch")
     trained = make(name, dtype)
     trained.step(*batch(dtype=dtype), Objective())
-    save_weights(tmp_path / "weights.safetensors", trained.parameters(), ARCHITECTURE)
-    parameters, architecture = load_weights(tmp_path / "weights.safetensors", ARCHITECTURE)
-    assert architecture == ARCHITECTURE
+    save_weights(tmp_path / "weights.safetensors", trained.parameters(), trained.description)
+    loaded = make(reader, dtype, seed=9)
+    parameters, description = load_weights(tmp_path / "weights.safetensors", loaded.description)
+    assert architecture_of(description) == ARCHITECTURE
     assert_same(parameters, trained.parameters())
-    loaded = make_rung(reader, architecture, parameters)
+    loaded.restore(parameters, {})
     x, eps = batch(dtype=dtype, seed=5)
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(loaded.decode(eps), trained.decode(eps), rtol=0, atol=tolerance)
@@ -369,9 +518,9 @@ def test_weights_of_one_rung_serve_the_others(name, reader, dtype, tmp_path):
 def test_state_dict_is_the_whole_bridge():
     """The line of the README: parameters of a plain nn.Module run on rung 1 as they are."""
     torch = pytest.importorskip("torch")
-    from paper.vae_paper import VAE
+    from paper import vae_paper
 
-    model = VAE(ARCHITECTURE).double()
+    model = vae_paper.init(ARCHITECTURE, np.random.default_rng(0), np.float64)
     parameters = {k: v.detach().numpy().copy() for k, v in model.state_dict().items()}
     z = np.random.default_rng(0).standard_normal((2, 3))
     with torch.no_grad():

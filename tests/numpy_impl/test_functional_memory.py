@@ -173,14 +173,14 @@ def passes(seed, count=5):
         eps = rng.standard_normal((N, 5), dtype=np.float32)
         for array in leaves((parameters, x, eps)):
             array.setflags(write=False)
-        forward = vae.forward(parameters, x, eps)
-        before = [array.copy() for array in leaves(forward)]
-        gradients = vae.backward(parameters, x, eps, forward, Objective())
-        for array, copy in zip(leaves(forward), before, strict=True):
+        run, hidden = vae.forward(parameters, x, eps)
+        before = [array.copy() for array in leaves((run, hidden))]
+        gradients = vae.backward(parameters, x, eps, run, hidden, Objective())
+        for array, copy in zip(leaves((run, hidden)), before, strict=True):
             np.testing.assert_array_equal(array, copy)
         for gradient in gradients.values():
             assert not any(np.shares_memory(gradient, array) for array in leaves((parameters, x, eps)))
-        yield forward, gradients
+        yield (run, hidden), gradients
 
 
 def test_whole_passes_keep_their_hands_off_one_another():

@@ -1,4 +1,4 @@
-"""Sharing out a batch among the cores: nobody can tell from the numbers how many there were."""
+"""Sharing out a batch among the cores: the numbers do not depend on how many there are."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from foundation.architecture import Architecture, initial_parameters
 from foundation.objective import Objective
 from numpy_impl import vae_numpy as vae
 from numpy_impl.optim import Adam
-from numpy_impl.runtime import parallel
+from numpy_impl.runtime import parallel, sharing
 
 SMALL = Architecture(latent_dim=3, channels=(2, 5), hidden_dim=7, image_shape=(1, 8, 12))
 
@@ -26,10 +26,10 @@ def cores(monkeypatch):
     def use(count: int) -> None:
         monkeypatch.setattr(parallel, "CORES", count)
         monkeypatch.setattr(parallel, "SMALLEST_SHARE", 1)
-        parallel._threads.cache_clear()
+        parallel.thread_pool.cache_clear()
 
     yield use
-    parallel._threads.cache_clear()
+    parallel.thread_pool.cache_clear()
 
 
 @pytest.mark.parametrize(("N", "count"), [(1, 1), (2, 2), (7, 3), (128, 5), (3, 8)])
@@ -47,19 +47,68 @@ def test_a_small_batch_is_not_shared_out(monkeypatch):
     assert parallel.shares(2 * parallel.SMALLEST_SHARE - 1) == [slice(0, 2 * parallel.SMALLEST_SHARE - 1)]
 
 
-@pytest.mark.parametrize("objective", [Objective(beta=2.5), Objective("gaussian")])
-@pytest.mark.parametrize("count", [2, 3])
-def test_the_loss_and_every_gradient_are_those_of_one_core(cores, count, objective):
-    rng = np.random.default_rng(0)
-    parameters = initial_parameters(SMALL, rng, np.float64)
-    x, eps = rng.random((7, 1, 8, 12)), rng.standard_normal((7, 3))  # shares of different sizes
-    cores(1)
-    loss, gradients = vae.differentiate(parameters, x, eps, objective)
-    cores(count)
-    shared_loss, shared = vae.differentiate(parameters, x, eps, objective)
+def problem(seed):
+    """Parameters, images and noise in float64; two or three cores get shares of different sizes."""
+    rng = np.random.default_rng(seed)
+    return initial_parameters(SMALL, rng, np.float64), rng.random((7, 1, 8, 12)), rng.standard_normal((7, 3))
+
+
+def assert_shared_equals_unshared(objective):
+    """`sharing` against the plain functions of the main file."""
+    parameters, x, eps = problem(0)
+    run, hidden = vae.forward(parameters, x, eps)
+    loss = vae.loss(run.logits, x, run.mu, run.logvar, objective)
+    gradients = vae.backward(parameters, x, eps, run, hidden, objective)
+    shared_loss, shared = sharing.differentiate(parameters, x, eps, objective)
     np.testing.assert_allclose(shared_loss, loss, rtol=1e-14)
+    np.testing.assert_allclose(sharing.evaluate(parameters, x, eps, objective), loss, rtol=1e-14)
+    assert list(shared) == list(gradients) == list(parameters)
     for name, gradient in gradients.items():
         np.testing.assert_allclose(shared[name], gradient, rtol=0, atol=1e-14 * np.abs(gradient).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("objective", [Objective(beta=2.5), Objective("gaussian")])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_shared_loss_and_gradients_are_the_unshared_ones(cores, count, objective):
+    cores(count)
+    assert_shared_equals_unshared(objective)
+
+
+def test_shares_without_their_weights_are_found(cores, monkeypatch):
+    cores(3)
+    backward = vae.backward
+    monkeypatch.setattr(vae, "backward", lambda *arguments: backward(*arguments[:6], 1 / 3))
+    with pytest.raises(AssertionError):
+        assert_shared_equals_unshared(Objective())
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_shared_step_is_the_plain_one(cores, count):
+    cores(count)
+    trained = {}
+    for train_step in (vae.train_step, sharing.train_step):
+        parameters, x, eps = problem(1)
+        optimizer = Adam(parameters)
+        losses = [train_step(parameters, optimizer, x, eps, Objective(beta=2.0)).loss for _ in range(5)]
+        assert losses[-1] < losses[0]
+        trained[train_step] = parameters, losses
+    (plain, plain_losses), (shared, shared_losses) = trained.values()
+    np.testing.assert_allclose(shared_losses, plain_losses, rtol=1e-12)
+    for name, value in plain.items():
+        np.testing.assert_allclose(shared[name], value, rtol=0, atol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("train_step", [vae.train_step, sharing.train_step])
+def test_a_loss_that_is_not_finite_takes_no_step(cores, train_step):
+    cores(2)
+    parameters, x, eps = problem(2)
+    parameters["encoder.logvar.bias"][:] = np.nan
+    before = {name: value.copy() for name, value in parameters.items()}
+    optimizer = Adam(parameters)
+    parts = train_step(parameters, optimizer, x, eps, Objective())
+    assert not np.isfinite(parts.loss)
+    assert optimizer.t == 0
+    assert all(np.array_equal(parameters[name], value, equal_nan=True) for name, value in before.items())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -72,7 +121,7 @@ def test_training_on_several_cores_repeats_itself_to_the_last_bit(cores, dtype):
         optimizer = Adam(parameters)
         for _ in range(5):
             x, eps = rng.random((7, 1, 8, 12)).astype(dtype), rng.standard_normal((7, 3)).astype(dtype)
-            loss = vae.train_step(parameters, optimizer, x, eps, Objective())
+            loss = sharing.train_step(parameters, optimizer, x, eps, Objective())
         assert {np.asarray(part).dtype for part in loss} == {np.dtype(dtype)}
         return parameters
 
@@ -97,7 +146,7 @@ def test_results_come_in_order_and_from_the_caller_and_its_helpers(cores):
 
 def test_each_of_several_tasks_has_blas_on_one_thread(cores):
     def task(_):
-        return {library["num_threads"] for library in parallel._blas().info()}
+        return {library["num_threads"] for library in parallel.blas().info()}
 
     cores(2)
     with threadpool_limits(2, user_api="blas"):

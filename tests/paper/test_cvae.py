@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from foundation.errors import InputError  # noqa: E402
+from foundation.objective import Objective  # noqa: E402
 from paper.models.cvae import mask_of, one_hot  # noqa: E402
 from paper.models.registry import make_model  # noqa: E402
-from paper.schedules import Weights  # noqa: E402
 from tests.support.small_models import SHAPE, TINY, N, draw, make  # noqa: E402
 
 D = torch.distributions
@@ -67,7 +67,7 @@ def test_the_label_decides_which_image_is_drawn(name):
     c = model.condition(x, labels)
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
     for _ in range(150):
-        loss = model.loss(model(x, torch.randn(model.noise_shape(16), generator=generator), c), x, Weights())
+        loss = model.loss(model(x, torch.randn(model.noise_shape(16), generator=generator), c), x, Objective())
         optimizer.zero_grad()
         loss.loss.backward()
         optimizer.step()
@@ -86,7 +86,7 @@ def test_completion_shows_the_given_pixels_and_models_the_missing_ones(name):
     for image in (model.reconstruct(x, c), model.sample(eps, c)):
         assert torch.equal(image[given], x[given])
         assert (image[~given] != x[~given]).all()
-    outputs = model(x, eps, c).outputs.detach().requires_grad_()
+    outputs = model(x, eps, c).logits.detach().requires_grad_()
     log_p = D.Bernoulli(logits=outputs, validate_args=False).log_prob(x)
     torch.testing.assert_close(model.log_prob(outputs, x), torch.where(given, 0.0, log_p).sum((1, 2, 3)))
     (gradient,) = torch.autograd.grad(model.log_prob(outputs, x).sum(), outputs)

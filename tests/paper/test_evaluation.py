@@ -3,44 +3,52 @@
 import dataclasses
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-import paper.evaluate  # noqa: E402
 from foundation.architecture import Architecture, initial_parameters  # noqa: E402
+from foundation.data.dataset import Dataset  # noqa: E402
 from foundation.data.shapes import RANGES, SHAPES, draw_shapes  # noqa: E402
+from foundation.data.splits import Data  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
+from foundation.objective import Objective  # noqa: E402
+from foundation.options import DataOptions, TrainOptions  # noqa: E402
+from foundation.rung import describe_architecture  # noqa: E402
 from foundation.runs import create_run  # noqa: E402
-from paper.checkpoint import save_model  # noqa: E402
-from paper.data import Data, Part  # noqa: E402
-from paper.evaluation import disentanglement, sections  # noqa: E402
-from paper.evaluation.activity import active_units, collapse_warning, kl_by_latent, variance_of_mu  # noqa: E402
-from paper.evaluation.elbo import (  # noqa: E402
+from paper.evaluation import command, disentanglement, report  # noqa: E402
+from paper.evaluation.bound import (  # noqa: E402
     binarised,
     elbo_parts,
     images_for_likelihood,
     is_binary,
     reconstruction,
 )
-from paper.evaluation.encoding import encode_all  # noqa: E402
 from paper.evaluation.importance import importance_sample  # noqa: E402
-from paper.evaluation.roc import mid_ranks, roc_auc  # noqa: E402
-from paper.models.registry import make_model, model_name  # noqa: E402
-from paper.options import (  # noqa: E402
+from paper.evaluation.latents import (  # noqa: E402
+    active_units,
+    collapse_warning,
+    encode_all,
+    kl_by_latent,
+    linear_probe,
+    variance_of_mu,
+)
+from paper.evaluation.options import EvaluateOptions  # noqa: E402
+from paper.evaluation.roc import mid_ranks, roc_auc, roc_curve  # noqa: E402
+from paper.models.options import (  # noqa: E402
     AutoencoderOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
-    DataOptions,
-    EvaluateOptions,
     IWAEOptions,
-    TrainOptions,
     VAEOptions,
     VQVAEOptions,
 )
-from paper.schedules import Weights  # noqa: E402
+from paper.models.registry import make_model  # noqa: E402
+from paper.rung import ModelRung  # noqa: E402
+from paper.training.fit import to_arrays  # noqa: E402
 
 SMALL = {"network": "mlp", "hidden_dims": (11,), "latent_dim": 4}
 
@@ -55,8 +63,19 @@ def data():
     rng = np.random.default_rng(0)
     factors = {"shape": np.arange(60) % 3} | {name: rng.uniform(*limits, 60) for name, limits in RANGES.items()}
     images = draw_shapes(**factors)[:, None] / np.float32(255)
-    part = Part(torch.tensor(images), torch.tensor(factors["shape"]))
-    return Data("shapes", part, None, part, SHAPES, factors)
+    part = Dataset("shapes", "test", torch.tensor(images), torch.tensor(factors["shape"]), SHAPES, factors)
+    return Data("shapes", part, None, part)
+
+
+def with_factors(data, factors):
+    """The same data with other factors of the test images."""
+    return dataclasses.replace(data, test=dataclasses.replace(data.test, factors=factors))
+
+
+def save_model(run, model):
+    """Writes a model's weights into its run."""
+    rung = ModelRung(model)
+    run.save_weights(rung.parameters(), rung.description)
 
 
 def model_of(options, seed=0):
@@ -77,7 +96,7 @@ def test_the_parts_are_those_of_the_models_own_loss_with_beta_1(options, data):
         )
         eps = torch.zeros(60, 4) if z is None else torch.randn(60, 4, generator=generator(z))
         c = model.condition(data.test.images, data.test.labels)
-        loss = model.loss(model(data.test.images, eps, c), data.test.images, Weights())
+        loss = model.loss(model(data.test.images, eps, c), data.test.images, Objective())
         assert parts.reconstruction.mean() == pytest.approx(loss.reconstruction.item(), rel=1e-5)
         assert parts.kl.sum(axis=1).mean() == pytest.approx(loss.kl.item(), rel=1e-5)
         assert -parts.elbo.mean() == pytest.approx(loss.loss.item(), rel=1e-5)
@@ -101,10 +120,10 @@ def test_an_iwae_has_the_same_bound_as_the_vae_of_its_weights(data):
 @pytest.mark.parametrize("options", [AutoencoderOptions(**SMALL), VQVAEOptions(codes=5, code_dim=3, channels=(2, 3))])
 def test_codes_without_a_posterior(options, data):
     model = model_of(options)
-    with pytest.raises(InputError, match=f"^{model_name(options)}: defines no bound on log p"):
+    with pytest.raises(InputError, match=f"^{options.model}: defines no bound on log p"):
         elbo_parts(model, data.test.images, data.test.labels)
     x = data.test.images
-    loss = model.loss(model(x, torch.zeros(60, 0)), x, Weights())
+    loss = model.loss(model(x, torch.zeros(60, 0)), x, Objective())
     assert reconstruction(model, x, data.test.labels, 17).mean() == pytest.approx(loss.reconstruction.item(), rel=1e-5)
 
 
@@ -192,6 +211,47 @@ def test_collapse_in_words():
     assert collapse_warning(np.zeros(20)).startswith("All 20 latents carry less than 0.01 nats")
 
 
+def codes_of_classes(rng, centres, count=300):
+    classes = np.arange(count) % len(centres)
+    return centres[classes] + rng.standard_normal((count, centres.shape[1])), classes
+
+
+def test_the_linear_probe_is_the_most_probable_softmax_regression():
+    # Independent of scikit-learn: Newton's method on the same objective, written with torch.
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [2.0, 0.5], [1.0, 2.0]])
+    (x, y), (x_test, y_test) = codes_of_classes(rng, centres), codes_of_classes(rng, centres)
+    middle = x.mean(axis=0)
+    add_one = lambda codes: torch.tensor(np.column_stack([np.ones(len(codes)), codes - middle]))  # noqa: E731
+
+    def objective(weight):
+        logits = add_one(x) @ weight.reshape(3, 3).T
+        return torch.nn.functional.cross_entropy(logits, torch.tensor(y), reduction="sum") + weight.square().sum() / 2
+
+    weight = torch.zeros(9, dtype=torch.float64)
+    for _ in range(20):
+        gradient = torch.autograd.functional.jacobian(objective, weight)
+        weight = weight - torch.linalg.solve(torch.autograd.functional.hessian(objective, weight), gradient)
+    assert gradient.abs().max() < 1e-9
+    expected = (add_one(x_test) @ weight.reshape(3, 3).T).argmax(1).numpy() == y_test
+    assert 0.6 < expected.mean() < 0.95
+    assert linear_probe(x, y, x_test, y_test) == pytest.approx(expected.mean(), abs=1e-12)
+
+
+def test_the_linear_probe_finds_a_class_that_is_there_and_none_that_is_not():
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 4
+    assert linear_probe(np.eye(4)[labels], labels, np.eye(4)[labels], labels) == 1.0
+    assert linear_probe(rng.standard_normal((400, 4)), labels, rng.standard_normal((400, 4)), labels) < 0.35
+    assert linear_probe(np.zeros((400, 0)), labels, np.zeros((400, 0)), labels) == 0.25
+
+
+def test_the_linear_probe_without_scikit_learn_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(InputError, match=r"^linear probe: expected scikit-learn, .*pip install scikit-learn$"):
+        linear_probe(np.eye(2), np.arange(2), np.eye(2), np.arange(2))
+
+
 # ROC AUC
 
 
@@ -238,6 +298,25 @@ def test_standard_error_by_placements():
     assert roc_auc(np.concatenate([a, b]), positive).standard_error == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_roc_auc_is_scikit_learns(seed):
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(seed)
+    positive = rng.random(500) < 0.3
+    scores = np.round(10 * rng.standard_normal(500)) + 5 * positive
+    assert roc_auc(scores, positive).auc == pytest.approx(metrics.roc_auc_score(positive, scores), rel=1e-12)
+    false, true, _ = metrics.roc_curve(positive, scores, drop_intermediate=False)
+    np.testing.assert_allclose(roc_curve(scores, positive), (false, true), rtol=1e-12)
+
+
+def test_roc_curve_bounds_the_area():
+    scores = np.array([0.1, 0.4, 0.35, 0.8, 0.8])
+    positive = np.array([False, False, True, True, False])
+    false, true = roc_curve(scores, positive)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert np.trapezoid(true, false) == pytest.approx((0.5 + 1 + 1 + 0 + 0 + 1) / 6)
+
+
 def test_mid_ranks():
     np.testing.assert_array_equal(mid_ranks(np.array([10.0, 30, 20, 20, 5])), [2, 5, 3.5, 3.5, 1])
 
@@ -261,14 +340,15 @@ def test_roc_auc_refuses(scores, positive, line):
 @pytest.fixture
 def run_of(tmp_path, data, monkeypatch):
     """A run folder with an untrained model, and few images for the metrics that need many."""
-    monkeypatch.setattr(paper.evaluate, "open_data", lambda run, root, device: data)
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(data))
     for name, few in {"IMAGES": 300, "PAIRS": 64, "POINTS": 3}.items():
         monkeypatch.setattr(disentanglement, name, few)
 
     def make(options, binarise="none"):
         choices = dataclasses.asdict(TrainOptions(model=options, data=DataOptions(name="shapes", binarise=binarise)))
-        run = create_run(tmp_path, "train", {"command": "train", "model": model_name(options), "options": choices})
-        save_model(run.weights_path, model_of(options))
+        config = {"command": "train", "model": options.model, "rung": "paper", "options": choices}
+        run = create_run(tmp_path, "train", config | {"image_shape": (1, 28, 28), "class_count": 3})
+        save_model(run, model_of(options))
         return run
 
     return make
@@ -277,7 +357,7 @@ def run_of(tmp_path, data, monkeypatch):
 def evaluate(run, capsys, **choices):
     """What was printed, and what evaluation.json holds."""
     options = EvaluateOptions(run=run.path, **({"draws": 20, "images": 10, "device": "cpu"} | choices))
-    assert paper.evaluate.evaluate(options) == 0
+    assert command.evaluate(options) == 0
     return " ".join(capsys.readouterr().out.split()), json.loads((run.path / "evaluation.json").read_text())
 
 
@@ -324,7 +404,7 @@ def test_evaluate_says_what_has_collapsed(run_of, capsys, collapsed, warning):
         for head in (model.encoder.mu, model.encoder.logvar):
             head.weight[:collapsed] = head.bias[:collapsed] = 0
         model.encoder.mu.weight[collapsed:] *= 100
-    save_model(run.weights_path, model)
+    save_model(run, model)
     text, found = evaluate(run, capsys, draws=0)
     assert found["warnings"] == [warning]
     assert f"Warning: {warning}" in text
@@ -348,8 +428,8 @@ def test_evaluate_densities_of_grey(run_of, capsys):
 
 
 def test_evaluate_says_how_pixels_were_drawn(run_of, data, capsys, monkeypatch):
-    binary = dataclasses.replace(data, test=Part(binarised(data.test.images), data.test.labels))
-    monkeypatch.setattr(paper.evaluate, "open_data", lambda run, root, device: binary)
+    binary = dataclasses.replace(data, test=dataclasses.replace(data.test, images=binarised(data.test.images)))
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(binary))
     text, found = evaluate(run_of(VAEOptions(**SMALL), "dynamic"), capsys, binarise="none")
     assert "pixels: each drawn once, white with probability grey, by the run's seed (0)" in text
     assert [row["pixels"] for row in found["elbo"]] == ["black or white"] * 2
@@ -359,15 +439,15 @@ def test_evaluate_says_how_pixels_were_drawn(run_of, data, capsys, monkeypatch):
 def test_log_likelihood_is_measured_on_images_from_all_over(run_of, data, capsys, monkeypatch):
     # Sorted by class, as a folder is: the first ten alone would be of one class.
     order = torch.argsort(data.test.labels, stable=True)
-    sorted_ = dataclasses.replace(data, test=Part(data.test.images[order], data.test.labels[order]))
-    monkeypatch.setattr(paper.evaluate, "open_data", lambda run, root, device: sorted_)
+    sorted_ = dataclasses.replace(data, test=data.test.subset(order))
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(sorted_))
     seen = []
 
     def spy(model, x, c, *given, **choices):
         seen.append(c.argmax(1))
         return importance_sample(model, x, c, *given, **choices)
 
-    monkeypatch.setattr(sections, "importance_sample", spy)
+    monkeypatch.setattr(report, "importance_sample", spy)
     evaluate(run_of(ConditionalVAEOptions(**SMALL)), capsys, images=6)
     evaluate(run_of(ConditionalVAEOptions(**SMALL)), capsys, images=600)
     assert seen[0].tolist() == [0, 0, 1, 1, 2, 2]
@@ -379,7 +459,7 @@ def test_evaluate_refuses_the_bernoulli_likelihood_of_grey(run_of, capsys):
     with pytest.raises(InputError, match=r"^binarise: a Bernoulli has no likelihood for grey"):
         evaluate(run, capsys, binarise="none")
     assert not (run.path / "evaluation.json").exists()
-    _, found = evaluate(run, capsys, binarise="none", draws=0)  # no likelihood asked
+    _, found = evaluate(run, capsys, binarise="none", draws=0)  # no likelihood is measured
     assert [row["pixels"] for row in found["elbo"]] == ["grey", "grey"]
 
 
@@ -410,13 +490,13 @@ def test_evaluate_a_conditional_vae(run_of, condition, capsys):
     text, found = evaluate(run_of(ConditionalVAEOptions(condition=condition, **SMALL)), capsys)
     assert "log p(x|c)" in text
     assert ("shape" in found["disentanglement"]["gaps"]) == (condition != "label")
-    assert ("Not asked for: shape" in text) == (condition == "label")
+    assert ("Left out: shape, which the model is given." in text) == (condition == "label")
     assert ("Only the missing pixels count; given: top." in text) == (condition == "top")
 
 
 def test_evaluate_says_what_else_was_trained(run_of, capsys):
     text, _ = evaluate(run_of(BetaVAEOptions(beta=4.0, **SMALL)), capsys, draws=0)
-    assert "Trained with the KL times β = 4; here it counts once" in text
+    assert "Trained with β = 4; here the KL has the weight 1" in text
     text, _ = evaluate(run_of(BetaVAEOptions(capacity=20.0, **SMALL)), capsys, draws=0)
     assert "Trained to a KL of 20 nats" in text
     text, _ = evaluate(run_of(IWAEOptions(draws=5, **SMALL)), capsys, draws=0)
@@ -429,17 +509,21 @@ def test_evaluate_a_rung_of_the_ladder(tmp_path, data, run_of, capsys):
         "command": "train",
         "rung": "numpy_impl",
         "objective": {"likelihood": "bernoulli", "beta": 2.0, "sigma": 0.2},
-    }
+        "architecture": dataclasses.asdict(architecture),
+        "training": {"epochs": 1, "batch_size": 2, "learning_rate": 1e-3, "seed": 0},
+        "data": "shapes",
+        "data_root": None,
+    }  # as version 0.1 wrote it
     run = create_run(tmp_path, "rung", config)
-    run.save_weights(initial_parameters(architecture, np.random.default_rng(0)), architecture)
+    run.save_weights(initial_parameters(architecture, np.random.default_rng(0)), describe_architecture(architecture))
     text, found = evaluate(run, capsys)
     assert found["model"] == "beta-vae"
     assert "β = 2" in text
 
 
 def test_images_of_a_file_have_mig_alone(run_of, data, capsys, monkeypatch):
-    grid = dataclasses.replace(data, factors=data.factors | {"scale": np.linspace(0.5, 1, 6)[np.arange(60) % 6]})
-    monkeypatch.setattr(paper.evaluate, "open_data", lambda run, root, device: grid)
+    grid = with_factors(data, data.factors | {"scale": np.linspace(0.5, 1, 6)[np.arange(60) % 6]})
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(grid))
     text, found = evaluate(run_of(VAEOptions(**SMALL)), capsys, draws=0)
     assert found["disentanglement"]["beta_vae_score"] is None
     assert 0 <= found["disentanglement"]["mig"] <= 1
@@ -448,8 +532,8 @@ def test_images_of_a_file_have_mig_alone(run_of, data, capsys, monkeypatch):
 
 
 def test_data_without_factors(run_of, data, capsys, monkeypatch):
-    plain = dataclasses.replace(data, name="mnist", factors={})
-    monkeypatch.setattr(paper.evaluate, "open_data", lambda run, root, device: plain)
+    plain = dataclasses.replace(with_factors(data, {}), name="mnist")
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(plain))
     text, found = evaluate(run_of(VAEOptions(**SMALL)), capsys, draws=0)
     assert "disentanglement" not in found
     assert "Disentanglement" not in text
@@ -459,7 +543,7 @@ def test_evaluate_takes_the_latest_run_and_records(run_of, tmp_path, capsys):
     run = run_of(VAEOptions(**SMALL))
     record = tmp_path / "results" / "vae.json"
     options = EvaluateOptions(out=tmp_path, draws=5, images=3, device="cpu", record=record)
-    assert paper.evaluate.evaluate(options) == 0
+    assert command.evaluate(options) == 0
     assert record.read_bytes() == (run.path / "evaluation.json").read_bytes()
     assert str(tmp_path) not in json.loads(record.read_text())["command"]
 
@@ -477,6 +561,6 @@ def test_evaluate_is_repeatable(run_of, capsys):
 def test_no_line_is_wider_than_100_columns(run_of, capsys):
     for options in (VAEOptions(latent_dim=30, network="mlp", hidden_dims=(5,)), VQVAEOptions(channels=(2, 3))):
         run = run_of(options)
-        paper.evaluate.evaluate(EvaluateOptions(run=run.path, draws=5, images=5, device="cpu"))
+        command.evaluate(EvaluateOptions(run=run.path, draws=5, images=5, device="cpu"))
         lines = [line for line in capsys.readouterr().out.splitlines() if str(run.path) not in line]
         assert max(map(len, lines)) <= 100

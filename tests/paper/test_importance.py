@@ -12,9 +12,8 @@ torch = pytest.importorskip("torch")
 from foundation.errors import InputError  # noqa: E402
 from paper.evaluation import importance  # noqa: E402
 from paper.evaluation.importance import Estimate, importance_sample, log_likelihood, log_weights  # noqa: E402
-from paper.models.registry import make_model  # noqa: E402
-from paper.models.vae import kl_per_latent  # noqa: E402
-from paper.options import (  # noqa: E402
+from paper.models.base import Model  # noqa: E402
+from paper.models.options import (  # noqa: E402
     AutoencoderOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
@@ -22,11 +21,13 @@ from paper.options import (  # noqa: E402
     VAEOptions,
     VQVAEOptions,
 )
+from paper.models.registry import make_model  # noqa: E402
+from paper.models.vae import kl_per_latent  # noqa: E402
 
 SIGMA, D, Z = 0.7, 7, 2
 
 
-class LinearVAE(torch.nn.Module):
+class LinearVAE(Model):
     """x | z, c ~ N(W z + b + c, SIGMA^2 I) with q(z|x, c) the posterior, its mean moved and its spread changed."""
 
     options = VAEOptions()
@@ -153,15 +154,15 @@ def test_portions_add_up_where_weights_underflow(rows, monkeypatch):
         return torch.stack([torch.cat([left[i].pop(0) for _ in range(K)]) for i in x.flatten().long().tolist()])
 
     monkeypatch.setattr(importance, "log_weights", next_weights)
-    told, numbers = [], torch.arange(5.0).reshape(5, 1, 1, 1)
+    counts, numbers = [], torch.arange(5.0).reshape(5, 1, 1, 1)
     model = LinearVAE.__new__(LinearVAE)
-    estimate = importance_sample(model, numbers, None, 50, generator(), rows, told.append)
+    estimate = importance_sample(model, numbers, None, 50, generator(), rows, counts.append)
     np.testing.assert_allclose(estimate.log_p, (log_w.logsumexp(1) - math.log(50)).numpy(), rtol=1e-14)
     np.testing.assert_allclose(estimate.elbo, log_w.mean(1).numpy(), rtol=1e-14)
     w = (log_w - log_w.amax(1, keepdim=True)).exp()
     np.testing.assert_allclose(estimate.effective_draws, (w.sum(1) ** 2 / w.square().sum(1)).numpy(), rtol=1e-9)
-    assert sum(told) == 5 * 50
-    assert max(told) <= max(rows, 1)
+    assert sum(counts) == 5 * 50
+    assert max(counts) <= max(rows, 1)
 
 
 def test_memory_does_not_grow_with_the_draws(oracle, x):

@@ -9,12 +9,12 @@ from tests.support import oracles
 
 torch = pytest.importorskip("torch")
 
+from foundation.objective import Objective  # noqa: E402
 from paper.models import iwae  # noqa: E402
 from paper.models.iwae import IWAE, log_mean_exp  # noqa: E402
 from paper.models.likelihoods import Gaussian  # noqa: E402
+from paper.models.options import IWAEOptions, VAEOptions  # noqa: E402
 from paper.models.registry import make_model  # noqa: E402
-from paper.options import IWAEOptions, VAEOptions  # noqa: E402
-from paper.schedules import Weights  # noqa: E402
 
 D = torch.distributions
 MLP = {"latent_dim": 3, "network": "mlp", "hidden_dims": (7,), "activation": "tanh"}
@@ -22,7 +22,7 @@ SHAPE = (1, 4, 5)
 
 
 def make(draws):
-    model = make_model(IWAEOptions(**MLP, draws=draws), SHAPE, 0, seed=3).double()
+    model = make_model(IWAEOptions(**MLP, draws=draws), SHAPE, 0, 3, torch.float64)
     with torch.no_grad():
         for value in model.parameters():
             value.mul_(2)  # away from q(z|x) = p(z)
@@ -38,7 +38,7 @@ def draw(model, count, seed=0):
 def test_the_loss_of_torch_distributions():
     model = make(4)
     x, eps = draw(model, 5)
-    loss = model.loss(model(x, eps), x, Weights())
+    loss = model.loss(model(x, eps), x, Objective())
     mu, logvar = model.encoder(x)
     q, p = D.Normal(mu[:, None], logvar[:, None].div(2).exp()), D.Normal(0.0, 1.0)
     z = q.mean + q.stddev * eps
@@ -57,7 +57,7 @@ def test_one_draw_is_the_vae_on_average():
     vae.load_state_dict(model.state_dict())
     x, eps = draw(model, 40_000)
     run, other = model(x, eps), vae(x, eps[:, 0])
-    ours, theirs = model.loss(run, x, Weights()), vae.loss(other, x, Weights())
+    ours, theirs = model.loss(run, x, Objective()), vae.loss(other, x, Objective())
     torch.testing.assert_close(ours.reconstruction, theirs.reconstruction, rtol=1e-12, atol=0)
     torch.testing.assert_close(ours.kl, theirs.kl, rtol=1e-12, atol=0)
     difference = theirs.kl - (model.log_likelihoods(run, x)[:, 0] * 0 - iwae.log_prior_over_posterior(run)[:, 0])
@@ -71,7 +71,7 @@ def test_more_draws_are_a_tighter_bound():
     for K in (1, 3, 10, 100):
         model = make(K)
         x, eps = draw(model, 60_000 // K)
-        bounds.append(-model.loss(model(x, eps), x, Weights()).loss.item())
+        bounds.append(-model.loss(model(x, eps), x, Objective()).loss.item())
     assert bounds == sorted(bounds)
     assert bounds[-1] - bounds[0] > 0.1
 
@@ -81,12 +81,12 @@ def test_small_weights_do_not_underflow():
     torch.testing.assert_close(log_mean_exp(log_weights), torch.tensor([-2000.0, -1e4 - math.log(2)]))
 
 
-@pytest.mark.parametrize("weights", [Weights(0.5), Weights(4.0), Weights(1.0, 0.1)])
-def test_the_bound_has_no_kl_to_weigh(weights):
+@pytest.mark.parametrize("objective", [Objective(beta=0.5), Objective(beta=4.0), Objective(beta=1.0, free_bits=0.1)])
+def test_the_bound_has_no_kl_to_weigh(objective):
     model = make(2)
     x, eps = draw(model, 3)
-    with pytest.raises(ValueError, match="no KL term to hold back"):
-        model.loss(model(x, eps), x, weights)
+    with pytest.raises(ValueError, match="no KL term to weigh"):
+        model.loss(model(x, eps), x, objective)
 
 
 # A model whose log p(x) and posterior are known.
@@ -142,7 +142,7 @@ def misses(model, oracle, count=4):
     run = model(images, eps)
     log_weights = model.log_likelihoods(run, images) + iwae.log_prior_over_posterior(run)
     bounds = log_mean_exp(log_weights)
-    assert -model.loss(run, images, Weights()).loss.item() == pytest.approx(bounds.mean().item(), rel=1e-12)
+    assert -model.loss(run, images, Objective()).loss.item() == pytest.approx(bounds.mean().item(), rel=1e-12)
     return bounds.numpy() - [oracle.log_likelihood(image) for image in x]
 
 

@@ -4,17 +4,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from paper.models.registry import CLASSES, make_model, model_name  # noqa: E402
-from paper.options import MODELS  # noqa: E402
-from paper.schedules import Weights  # noqa: E402
-from tests.support.small_models import CLASS_COUNT, SHAPE, TINY, N, draw, make, weights_of  # noqa: E402
+from paper.models.options import MODELS  # noqa: E402
+from paper.models.registry import CLASSES, make_model  # noqa: E402
+from tests.support.small_models import CLASS_COUNT, SHAPE, TINY, N, draw, make, objective_of  # noqa: E402
 
 every_model = pytest.mark.parametrize("name", TINY)
 
 
 def test_every_model_of_the_options_is_there():
     assert list(CLASSES) == list(MODELS)
-    assert {model_name(options) for options in TINY.values()} == set(MODELS)
+    assert {options.model for options in TINY.values()} == set(MODELS)
 
 
 @every_model
@@ -22,7 +21,7 @@ def test_shapes(name):
     model = make(name, torch.float32)
     x, eps, c = draw(model)
     run = model(x, eps, c)
-    loss = model.loss(run, x, weights_of(model))
+    loss = model.loss(run, x, objective_of(model))
     assert eps.shape[0] == N
     assert loss._fields[:2] == ("loss", "reconstruction")
     assert all(part.shape == () and part.dtype == torch.float32 and part.isfinite() for part in loss)
@@ -43,10 +42,10 @@ def test_no_model_draws_noise(name):
     x, eps, c = draw(model)
     state = torch.random.get_rng_state()
     runs = [model(x, eps, c) for _ in range(2)]
-    model.loss(runs[0], x, weights_of(model))
+    model.loss(runs[0], x, objective_of(model))
     images = [model.reconstruct(x, c) for _ in range(2)]
     assert torch.equal(state, torch.random.get_rng_state())
-    assert torch.equal(runs[0].outputs, runs[1].outputs)
+    assert torch.equal(runs[0].logits, runs[1].logits)
     assert torch.equal(*images)
 
 
@@ -65,7 +64,7 @@ def test_every_parameter_that_learns_has_a_gradient(name):
     # DistributedDataParallel waits for each of them.
     model = make(name)
     x, eps, c = draw(model)
-    model.loss(model(x, eps, c), x, weights_of(model)).loss.backward()
+    model.loss(model(x, eps, c), x, objective_of(model)).loss.backward()
     assert [key for key, value in model.named_parameters() if value.requires_grad and value.grad is None] == []
 
 
@@ -78,8 +77,8 @@ def test_a_loss_is_a_mean_over_images(name):
     each = []
     for i in range(N):
         one = slice(i, i + 1)
-        each.append(model.loss(model(x[one], eps[one], None if c is None else c[one]), x[one], weights_of(model)))
-    whole = model.loss(model(x, eps, c), x, weights_of(model))
+        each.append(model.loss(model(x[one], eps[one], None if c is None else c[one]), x[one], objective_of(model)))
+    whole = model.loss(model(x, eps, c), x, objective_of(model))
     for part in set(whole._fields) - {"perplexity"}:
         mean = torch.stack([getattr(loss, part) for loss in each]).mean()
         torch.testing.assert_close(getattr(whole, part), mean, rtol=1e-12, atol=1e-12)
@@ -88,23 +87,23 @@ def test_a_loss_is_a_mean_over_images(name):
 class LossOfModel(torch.nn.Module):
     """A model's loss as a module, so that its parameters can be handed in."""
 
-    def __init__(self, model, weights):
+    def __init__(self, model, objective):
         super().__init__()
-        self.model, self.weights = model, weights
+        self.model, self.objective = model, objective
 
     def forward(self, x, eps, c):
-        return self.model.loss(self.model(x, eps, c), x, self.weights).loss
+        return self.model.loss(self.model(x, eps, c), x, self.objective).loss
 
 
 @pytest.mark.parametrize("name", [name for name in TINY if "vq" not in name])  # argmin: see test_vq_vae.py
 def test_gradients_by_central_differences(name):
     model = make(name)
     x, eps, c = draw(model, count=2)
-    objective = LossOfModel(model, Weights(model.beta, 0.0, 0.3))
-    named = {key: value for key, value in objective.named_parameters() if value.requires_grad}
+    loss_of_model = LossOfModel(model, model.options.objective(0.3))
+    named = {key: value for key, value in loss_of_model.named_parameters() if value.requires_grad}
 
     def loss(*values):
-        return torch.func.functional_call(objective, dict(zip(named, values, strict=True)), (x, eps, c))
+        return torch.func.functional_call(loss_of_model, dict(zip(named, values, strict=True)), (x, eps, c))
 
     assert torch.autograd.gradcheck(loss, tuple(named.values()), fast_mode=True)
 
@@ -118,7 +117,7 @@ def test_learns_a_small_batch(name):
     losses = []
     for _ in range(80):
         run = model(x, torch.randn(model.noise_shape(4), generator=generator), c)
-        loss = model.loss(run, x, weights_of(model))
+        loss = model.loss(run, x, objective_of(model))
         optimizer.zero_grad()
         loss.loss.backward()
         optimizer.step()

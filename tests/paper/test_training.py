@@ -1,30 +1,28 @@
-"""The paper rung's training loop: schedules, what is measured and when, what is random and what is not, and its end."""
+"""The training loop around the models: what is measured and when, what is random, precision, and how it ends."""
 
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
-from foundation.errors import Diverged, InputError
-from paper.options import (
-    AutoencoderOptions,
-    BetaVAEOptions,
-    DataOptions,
-    IWAEOptions,
-    KLOptions,
-    OptimizerOptions,
-    TrainOptions,
-    VAEOptions,
-    VQVAEOptions,
-)
-
 torch = pytest.importorskip("torch")
-training = pytest.importorskip("paper.training")
-optimizer = pytest.importorskip("paper.optimizer")
-records = pytest.importorskip("paper.records")
-schedules = pytest.importorskip("paper.schedules")
-models = pytest.importorskip("paper.models.registry")
-data_module = pytest.importorskip("paper.data")
+
+import foundation.training  # noqa: E402
+from foundation.data.dataset import Dataset  # noqa: E402
+from foundation.data.splits import Data  # noqa: E402
+from foundation.errors import Diverged, InputError  # noqa: E402
+from foundation.objective import Objective  # noqa: E402
+from foundation.options import DataOptions, KLOptions, OptimizerOptions, TrainOptions  # noqa: E402
+from foundation.records import EpochRecord, StepRecord  # noqa: E402
+from foundation.schedules import learning_rate_at, objective_at  # noqa: E402
+from foundation.training import begin, draw_eps, evaluate, train  # noqa: E402
+from paper.models.options import BetaVAEOptions, VAEOptions, VQVAEOptions  # noqa: E402
+from paper.models.registry import make_model  # noqa: E402
+from paper.rung import ModelRung, make_optimizer, make_rung  # noqa: E402
+from paper.training import tensorboard  # noqa: E402
+from paper.training.device import DTYPES, choose_device  # noqa: E402
+from paper.training.fit import fit, measure, to_arrays, to_tensors  # noqa: E402
 
 SMALL = VAEOptions(channels=(2, 3), hidden_dims=(5,), latent_dim=2)
 IMAGES, BATCH, EPOCHS = 19, 8, 3
@@ -33,48 +31,33 @@ STEPS = 3
 
 @pytest.fixture
 def data():
-    generator = torch.Generator().manual_seed(0)
+    rng = np.random.default_rng(0)
 
-    def part(count):
-        images = torch.rand(count, 1, 8, 8, generator=generator)
-        return data_module.Part(images, torch.arange(count) % 3)
+    def part(count, split):
+        images = rng.random((count, 1, 8, 8), dtype=np.float32)
+        return Dataset("noise", split, images, np.arange(count) % 3, ("a", "b", "c"))
 
-    return data_module.Data("noise", part(IMAGES), part(7), part(10), ("a", "b", "c"))
+    return Data("noise", part(IMAGES, "train"), part(7, "validation"), part(10, "test"))
 
 
 def make(model=SMALL, **choices):
-    return TrainOptions(model=model, epochs=EPOCHS, batch_size=BATCH, **choices)
+    return TrainOptions(model=model, epochs=EPOCHS, batch_size=BATCH, device="cpu", **choices)
 
 
 def fresh(options, data):
-    """The model that such a training begins with."""
-    model = models.make_model(options.model, data.image_shape, len(data.classes), options.seed)
-    return model.to(data_module.DTYPES[options.precision])
+    """A training before its first step."""
+    rng = np.random.default_rng(options.seed)
+    return begin(make_rung(options, data.image_shape, len(data.classes), rng), data, options, rng)
 
 
-def run(options, data, model=None):
+def run(options, data, training=None):
     """All records of a training."""
-    found = list(training.train(model or fresh(options, data), data, options))
-    steps = [record for record in found if isinstance(record, records.StepRecord)]
-    return steps, [record for record in found if isinstance(record, records.EpochRecord)]
+    records = list(train(training or fresh(options, data)))
+    steps = [record for record in records if isinstance(record, StepRecord)]
+    return steps, [record for record in records if isinstance(record, EpochRecord)]
 
 
-# Step size
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (OptimizerOptions(), [1, 1, 1, 1, 1]),
-        (OptimizerOptions(warmup=0.5), [0, 0.5, 1, 1, 1]),
-        (OptimizerOptions(schedule="cosine"), [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2, 0]),
-        (OptimizerOptions(schedule="cosine", warmup=0.5), [0, 0.5, 1, 0.5, 0]),
-    ],
-)
-def test_learning_rate(options, expected):
-    options = dataclasses.replace(options, learning_rate=0.02)
-    came = [optimizer.learning_rate_at(options, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    assert came == pytest.approx([0.02 * share for share in expected])
+# The optimiser
 
 
 def test_every_step_is_taken_with_its_own_rate(data, monkeypatch):
@@ -88,15 +71,19 @@ def test_every_step_is_taken_with_its_own_rate(data, monkeypatch):
     options = make(optimizer=OptimizerOptions(schedule="cosine", warmup=0.3))
     steps, epochs = run(options, data)
     total = EPOCHS * STEPS
-    assert taken == [optimizer.learning_rate_at(options.optimizer, step / total) for step in range(total)]
+    assert taken == [learning_rate_at(options.optimizer, step / total) for step in range(total)]
     assert [record.learning_rate for record in steps] == taken
     assert epochs[-1].learning_rate == pytest.approx(0)
 
 
 def test_weight_decay_is_adamws(data):
-    decayed = training.begin(fresh(make(), data), make(optimizer=OptimizerOptions(name="adamw", weight_decay=0.1)))
-    assert isinstance(decayed.optimizer, torch.optim.AdamW)
-    assert decayed.optimizer.param_groups[0]["weight_decay"] == 0.1
+    decaying = OptimizerOptions(name="adamw", weight_decay=0.1)
+    optimizer = make_optimizer(fresh(make(), data).rung.model, decaying)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.1
+    decayed, plain = (fit(make(optimizer=each), data).state_dict() for each in (decaying, OptimizerOptions()))
+    names = [name for name in plain if name.endswith(".weight")]
+    assert sum(decayed[name].norm() for name in names) < sum(plain[name].norm() for name in names)
 
 
 # What a step and an epoch report
@@ -122,118 +109,146 @@ def test_a_line_of_the_log_is_flat(data):
     (*_, step), (*_, epoch) = run(make(model=VQVAEOptions(channels=(2, 3), codes=4)), data)
     assert step.line()["kind"] == "step"
     assert {"step", "epoch", "loss", "reconstruction", "commitment", "learning_rate", "seconds"} <= step.line().keys()
-    assert epoch.line()["loss"] == epoch.validation["loss"]
+    assert epoch.line()["loss"] == epoch.held_out["loss"]
     assert epoch.line()["train_loss"] == epoch.train["loss"]
+    assert epoch.line()["split"] == "validation"
     assert {"best", "final_loss", "beta", "images_per_second"} <= epoch.line().keys()
 
 
 def test_the_first_loss_is_that_of_the_fresh_model(data):
-    """The step's loss is before the step, on its own batch, images and noise drawn in the order that is promised."""
+    """The step's loss is before the step, on its own batch, everything drawn in the order that is promised."""
     options = make()
     (first, *_), _ = run(options, data)
-    model, generator = fresh(options, data), torch.Generator().manual_seed(options.seed)
-    chosen = torch.randperm(IMAGES, generator=generator)[:BATCH]
-    eps = torch.randn(BATCH, 2, generator=generator)
-    x = data.train.images[chosen]
-    assert first.parts["loss"] == model.loss(model(x, eps, None), x, schedules.Weights()).loss.item()
+    rng = np.random.default_rng(options.seed)
+    model = make_model(options.model, data.image_shape, 3, rng)
+    draw_eps(rng, (7, 2), np.float32)  # the noise of the validation images
+    chosen = rng.permutation(IMAGES)[:BATCH]
+    eps = torch.from_numpy(draw_eps(rng, (BATCH, 2), np.float32))
+    x = torch.from_numpy(data.train.images[chosen])
+    assert first.parts["loss"] == model.loss(model(x, eps, None), x, Objective()).loss.item()
 
 
 @pytest.mark.parametrize("z", ["sampled", "mu"])
 def test_validation_is_of_the_objective_of_that_moment(z, data):
     kl = KLOptions(schedule="linear", warmup=1.0, free_bits=0.05)
     options = make(model=BetaVAEOptions(**vars(SMALL) | {"beta": 3.0}), kl=kl, z=z)
-    model = fresh(options, data)
-    for record in training.train(model, data, options):
-        if isinstance(record, records.EpochRecord):
-            weights = schedules.weights_at(kl, 3.0, record.epoch / EPOCHS)
-            assert record.beta == weights.beta == pytest.approx(3.0 * record.epoch / EPOCHS)
-            assert record.validation == training.measure(model, data.validation, weights, z, options.seed)
-            final = training.measure(model, data.validation, schedules.Weights(3.0, 0.05, 1.0), z, options.seed)
+    training = fresh(options, data)
+    eps = training.eps if z == "sampled" else np.zeros_like(training.eps)
+    for record in train(training):
+        if isinstance(record, EpochRecord):
+            objective = objective_at(options, record.epoch / EPOCHS)
+            assert record.beta == objective.beta == pytest.approx(3.0 * record.epoch / EPOCHS)
+            assert record.held_out == evaluate(training.rung, data.validation, eps, objective)
+            final = evaluate(training.rung, data.validation, eps, Objective(beta=3.0, free_bits=0.05))
             assert record.final_loss == final["loss"]
-            assert (record.final_loss == record.validation["loss"]) == (record.epoch == EPOCHS)
+            assert (record.final_loss == record.held_out["loss"]) == (record.epoch == EPOCHS)
 
 
 def test_best_is_judged_by_the_final_objective(data, monkeypatch):
     """While beta grows, the moving objective is smallest before any training; the final one is not."""
-    losses = iter([(50.0, 90.0), (10.0, 80.0), (20.0, 60.0), (30.0, 70.0)])
-    monkeypatch.setattr(
-        training, "measure_under", lambda *arguments, **choices: [{"loss": loss} for loss in next(losses)]
-    )
-    _, epochs = run(make(), data)
+    options = make(kl=KLOptions(schedule="linear", warmup=1.0))
+    losses = iter([50.0, 90.0, 10.0, 80.0, 20.0, 60.0, 70.0])  # now and final; after the last epoch they are one
+    monkeypatch.setattr(foundation.training, "evaluate", lambda *arguments: {"loss": next(losses)})
+    _, epochs = run(options, data)
     assert [record.best for record in epochs] == [False, True, True, False]
     assert [record.final_loss for record in epochs] == [90.0, 80.0, 60.0, 70.0]
+    assert [record.held_out["loss"] for record in epochs] == [50.0, 10.0, 20.0, 70.0]
 
 
-def test_without_validation_nothing_is_best(data):
-    _, epochs = run(make(), dataclasses.replace(data, validation=None))
-    assert [record.epoch for record in epochs] == [1, 2, 3]
+def test_without_validation_the_test_images_are_measured_and_nothing_is_best(data):
+    training = fresh(make(), dataclasses.replace(data, validation=None))
+    _, epochs = run(training.options, training.data, training)
+    assert [record.epoch for record in epochs] == [0, 1, 2, 3]
+    assert {record.split for record in epochs} == {"test"}
     assert not any(record.best for record in epochs)
-    assert epochs[-1].validation is epochs[-1].final_loss is None
-    assert "loss" not in epochs[-1].line()
+    assert epochs[-1].held_out == evaluate(training.rung, data.test, training.eps, Objective())
 
 
 # What is random
 
 
+def same(first, second):
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
 def test_the_seed_decides_everything(data):
     options = [make(seed=seed, data=DataOptions(binarise="dynamic")) for seed in (0, 0, 1)]
     torch.manual_seed(1)
-    first, again, other = (training.fit(each, data).state_dict() for each in options)
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not all(torch.equal(first[name], other[name]) for name in first)
+    first, again, other = (fit(each, data).state_dict() for each in options)
+    assert same(first, again)
+    assert not same(first, other)
 
 
 def test_torchs_own_generator_is_left_alone(data):
     before = torch.random.get_rng_state()
-    training.fit(make(), data)
+    fit(make(), data)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_validation_leaves_training_as_it_is(data):
-    """The same weights with and without it: it takes no random numbers and changes no mode."""
-    with_validation = training.fit(make(), data).state_dict()
-    without = training.fit(make(), dataclasses.replace(data, validation=None)).state_dict()
-    assert all(torch.equal(with_validation[name], without[name]) for name in without)
+def test_measuring_leaves_training_as_it_is(data):
+    """The same weights whatever is measured after an epoch: it takes no random numbers and changes no mode."""
+    weights = fit(make(), data).state_dict()
+    for choices in (
+        {"options": make(z="mu"), "data": data},
+        {"options": make(), "data": dataclasses.replace(data, validation=None, test=data.validation)},
+        {"options": make(), "data": dataclasses.replace(data, validation=data.test.subset(slice(0, 7)))},
+    ):
+        assert same(weights, fit(**choices).state_dict())
 
 
 def test_fit_shows_every_record_and_gives_the_model_in_eval_mode(data):
     seen = []
-    model = training.fit(make(), data, seen.append)
+    model = fit(make(), data, seen.append)
     assert len(seen) == EPOCHS * STEPS + EPOCHS + 1
     assert not model.training
+
+
+def test_fit_takes_tensors_as_well(data):
+    tensors = to_tensors(data)
+    assert all(isinstance(array, torch.Tensor) for array in (tensors.train.images, tensors.validation.labels))
+    for part, back in zip((data.train, data.test), (to_arrays(tensors).train, to_arrays(tensors).test), strict=True):
+        np.testing.assert_array_equal(back.images, part.images)
+        np.testing.assert_array_equal(back.labels, part.labels)
+    assert same(fit(make(), data).state_dict(), fit(make(), tensors).state_dict())
+    assert to_tensors(data, dtype=torch.float64).test.images.dtype == torch.float64
 
 
 # Measuring
 
 
-def test_a_measurement_is_the_mean_over_images_however_batches_fall(data):
-    model = fresh(make(), data)
-    whole = training.measure(model, data.test, schedules.Weights(), "mu")
+@pytest.fixture
+def model(data):
+    return make_model(SMALL, data.image_shape, 3)
+
+
+def test_a_measurement_is_the_mean_over_images_however_batches_fall(data, model):
+    whole = measure(model, data.test, Objective(), "mu")
     for batch_size in (1, 3, 10):
-        assert training.measure(model, data.test, schedules.Weights(), "mu", 0, batch_size) == pytest.approx(whole)
+        assert measure(model, data.test, Objective(), "mu", 0, batch_size) == pytest.approx(whole)
 
 
-def test_a_measurement_draws_z_or_takes_its_mean(data):
-    model, x = fresh(make(), data), data.test.images
-    by_hand = model.loss(model(x, torch.zeros(10, 2), None), x, schedules.Weights())
-    assert training.measure(model, data.test, schedules.Weights(), "mu")["loss"] == pytest.approx(by_hand.loss.item())
-    eps = torch.randn(10, 2, generator=torch.Generator().manual_seed(5))
-    by_hand = model.loss(model(x, eps, None), x, schedules.Weights())
-    came = training.measure(model, data.test, schedules.Weights(), "sampled", seed=5)
-    assert came == pytest.approx({name: value.item() for name, value in by_hand._asdict().items()})
+def test_a_measurement_draws_z_or_takes_its_mean(data, model):
+    x = torch.from_numpy(data.test.images)
+    by_hand = model.loss(model(x, torch.zeros(10, 2), None), x, Objective())
+    assert measure(model, data.test, Objective(), "mu")["loss"] == pytest.approx(by_hand.loss.item())
+    eps = torch.from_numpy(draw_eps(np.random.default_rng(5), (10, 2), np.float32))
+    by_hand = model.loss(model(x, eps, None), x, Objective())
+    found = measure(model, data.test, Objective(), "sampled", seed=5)
+    assert found == pytest.approx({name: value.item() for name, value in by_hand._asdict().items()})
+    assert found == measure(model, to_tensors(data).test, Objective(), "sampled", seed=5)
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_a_measurement_leaves_the_mode_and_takes_no_gradients(mode, data):
-    model = fresh(make(), data).train(mode)
-    training.measure(model, data.test, schedules.Weights())
+def test_a_measurement_leaves_the_mode_and_takes_no_gradients(mode, data, model):
+    model.train(mode)
+    measure(model, data.test, Objective())
     assert model.training == mode
     assert all(value.grad is None for value in model.parameters())
 
 
-def test_a_batch_of_no_images_is_refused(data):
-    with pytest.raises(InputError, match="batch_size"):
-        training.measure(fresh(make(), data), data.test, schedules.Weights(), batch_size=0)
+def test_a_batch_of_no_images_is_refused(data, model):
+    with pytest.raises(InputError, match="at least one image a batch, got 10 images and a batch of 0"):
+        measure(model, data.test, Objective(), batch_size=0)
 
 
 # Precision
@@ -241,21 +256,21 @@ def test_a_batch_of_no_images_is_refused(data):
 
 @pytest.mark.parametrize("precision", ["float32", "bf16", "float64"])
 def test_precision(precision, data, monkeypatch):
-    dtype = data_module.DTYPES[precision]
-    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
-    as_dtype = {name: data_module.Part(part.images.to(dtype), part.labels) for name, part in parts.items()}
-    data = dataclasses.replace(data, **as_dtype)
+    dtype = DTYPES[precision]
+    data = to_arrays(to_tensors(data, dtype=dtype))
     computed, given = set(), set()
     options = make(precision=precision)
-    model = fresh(options, data)
+    training = fresh(options, data)
+    model = training.rung.model
+    evaluate(training.rung, data.test, np.zeros((10, 2), data.test.images.dtype), Objective())
     model.encoder.fc.register_forward_hook(lambda module, inputs, output: computed.add(output.dtype))
     loss = model.loss
-    monkeypatch.setattr(model, "loss", lambda run, x, weights: given.add(run.outputs.dtype) or loss(run, x, weights))
-    steps, epochs = run(options, data, model)
+    monkeypatch.setattr(model, "loss", lambda run, x, objective: given.add(run.logits.dtype) or loss(run, x, objective))
+    steps, epochs = run(options, data, training)
     assert computed == {torch.bfloat16 if precision == "bf16" else dtype}
     assert given == {dtype}
     assert all(value.dtype == dtype for value in model.parameters())
-    assert epochs[-1].validation["loss"] < epochs[0].validation["loss"]
+    assert epochs[-1].held_out["loss"] < epochs[0].held_out["loss"]
     assert math.isfinite(steps[-1].parts["loss"])
 
 
@@ -270,10 +285,16 @@ def test_bf16_stays_near_float32(data):
 
 
 def test_images_of_another_shape_are_refused(data):
-    options = make()
-    model = models.make_model(options.model, (1, 12, 12), 3)
-    with pytest.raises(InputError, match=r"expected \(1, 12, 12\).*got \(1, 8, 8\)"):
-        next(training.train(model, data, options))
+    options, rng = make(), np.random.default_rng(0)
+    rung = make_rung(options, (1, 12, 12), 3, rng)
+    with pytest.raises(InputError, match=r"train images: expected \(1, 12, 12\) each, got \(1, 8, 8\)"):
+        begin(rung, data, options, rng)
+
+
+def test_images_without_labels_are_refused(data):
+    short = dataclasses.replace(data.train, labels=data.train.labels[:-1])
+    with pytest.raises(InputError, match="train images: expected a label each, got 19 images and 18 labels"):
+        fit(make(), dataclasses.replace(data, train=short))
 
 
 def test_a_training_that_diverges_says_where_and_how(data):
@@ -287,10 +308,8 @@ def test_a_training_that_diverges_says_where_and_how(data):
 
 
 def test_a_loss_that_is_not_finite_takes_no_step(data):
-    options = make()
-    model = fresh(options, data)
-    state = training.begin(model, options)
-    steps = iter(training.train(model, data, options, state))
+    training = fresh(make(), data)
+    steps, model = train(training), training.rung.model
     next(steps), next(steps)
     with torch.no_grad():
         model.decoder.fc1.bias[0] = math.nan
@@ -300,24 +319,95 @@ def test_a_loss_that_is_not_finite_takes_no_step(data):
     assert all(torch.equal(value.nan_to_num(), before[name].nan_to_num()) for name, value in model.state_dict().items())
 
 
-def test_a_device_that_runs_ahead_is_read_now_and_then(data, monkeypatch):
+def test_a_device_that_runs_ahead_is_read_now_and_then(data):
     """As on a GPU: the same records, only later, and a loss that is not finite is still found and counted."""
     steps, epochs = run(make(), data)
-    monkeypatch.setattr(training, "computes_in_step", lambda device: False)
-    monkeypatch.setattr(training, "READ_EVERY", 2)
-    late_steps, late_epochs = run(make(), data)
+
+    def run_late(options):
+        training = fresh(options, data)
+        training.rung.read_every = 2
+        return run(options, data, training)
+
+    late_steps, late_epochs = run_late(make())
     assert [(r.step, r.epoch, r.parts) for r in late_steps] == [(r.step, r.epoch, r.parts) for r in steps]
-    assert [record.validation for record in late_epochs] == [record.validation for record in epochs]
+    assert [record.held_out for record in late_epochs] == [record.held_out for record in epochs]
     with pytest.raises(Diverged, match=r"step 2 \(epoch 1\)"):
-        run(make(optimizer=OptimizerOptions(learning_rate=1e30)), data)
+        run_late(make(optimizer=OptimizerOptions(learning_rate=1e30)))
 
 
-@pytest.mark.parametrize(
-    "model",
-    [IWAEOptions(**vars(SMALL)), AutoencoderOptions(**vars(SMALL)), VQVAEOptions(), BetaVAEOptions(capacity=5.0)],
-    ids=lambda options: type(options).__name__,
+# Devices
+
+
+def test_auto_takes_what_is_there():
+    device = choose_device("auto")
+    assert torch.zeros(1, device=device).device.type == device.type
+    assert device.type == ("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "quantum", "meta", "", "cpu:x"])
+def test_a_device_that_is_not_there_is_refused_in_one_line(name):
+    with pytest.raises(InputError) as caught:
+        choose_device(name)
+    assert "\n" not in str(caught.value)
+    assert repr(name) in str(caught.value)
+
+
+# The summary
+
+
+def test_summary_lists_every_layer_with_its_output():
+    text = ModelRung(make_model(VAEOptions(latent_dim=20), (1, 28, 28), 10)).summary()
+    lines = [" ".join(line.lstrip("│├└─ ").split()) for line in text.splitlines() if "└─" in line]
+    assert lines[0] == "Conv2d (conv1) [3, 3] [1, 32, 14, 14] 320"
+    assert lines[-1] == "ConvTranspose2d (conv_transpose2) [3, 3] [1, 1, 28, 28] 289"
+    assert sum(int(line.split()[-1].replace(",", "")) for line in lines) == 1_662_249
+    assert "Total params: 1,662,249" in text
+    assert "Units" not in text
+
+
+def test_summary_of_a_codebook_that_gradients_do_not_move():
+    model = make_model(VQVAEOptions(codes=5, code_dim=2), (1, 28, 28), 10)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    text = ModelRung(model).summary()
+    (line,) = (line for line in text.splitlines() if "(codebook)" in line)
+    assert line.split()[-1] == "--", "no parameters"
+    assert same(before, model.state_dict())
+    assert model.training
+    calls = [module for module in model.modules() if module._forward_hooks]
+    assert not calls, "no hook stays behind"
+
+
+# TensorBoard
+
+EPOCH = EpochRecord(
+    epoch=1,
+    step=3,
+    held_out={"loss": 120.0, "reconstruction": 90.0, "kl": 30.0},
+    split="validation",
+    final_loss=120.0,
+    best=True,
+    train={"loss": 140.0},
+    beta=1.0,
+    learning_rate=1e-3,
+    images_per_second=1234.5,
+    seconds=1.0,
 )
-def test_models_without_a_kl_term_to_hold_back_refuse_a_schedule(model):
-    make(model=model)
-    with pytest.raises(InputError, match=r"^kl: "):
-        make(model=model, kl=KLOptions(schedule="linear"))
+STEP = StepRecord(2, 1, {"loss": 130.0, "reconstruction": 95.0, "kl": 35.0}, 1.0, 1e-3, 0.5)
+
+
+def test_without_tensorboard_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensorboard.importlib.util, "find_spec", lambda name: None)
+    with tensorboard.scalar_writer(tmp_path, 0) as write:
+        write(EPOCH)
+    assert not any(tmp_path.iterdir())
+
+
+def test_with_tensorboard_losses_are_written(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    with tensorboard.scalar_writer(tmp_path, 0) as write:
+        for step in range(1, 21):
+            write(dataclasses.replace(STEP, step=step))
+        write(EPOCH)
+    found = events.EventAccumulator(str(tmp_path)).Reload()
+    assert [event.step for event in found.Scalars("train/loss")] == [10, 20]
+    assert found.Scalars("validation/kl")[0].value == 30

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from foundation.errors import InputError
 from ladder.cli import COMMANDS, parse
-from tools.links import CHECKOUT, LINK
+from tools import CHECKOUT
+from tools.links import LINK
 
 BLOCK = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"^```math\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -49,6 +50,7 @@ RUN_SLOWLY = {
 NOT_RUN = {
     "vae-ladder experiment": "minutes or hours; tests of their own run the experiments in small",
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
+    "vae-ladder new-exercise": "writes into the course; tests/exercises/test_exercise_commands.py does so in a copy",
     "vae-ladder watch": "waits for keys; tests/exercises/test_exercise_commands.py presses them",
     "make": "its targets are this test suite, the linter, and commands that are run here without make",
     "python -m": "modules with tests of their own",

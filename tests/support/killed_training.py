@@ -1,38 +1,41 @@
-"""Run as a program: trains as `vae-ladder ARGUMENTS --out OUT/<moment>` and is killed, once at each moment.
+"""Run as a module: trains as `vae-ladder COMMAND --out OUT/<number of the command>/<moment>` and is killed.
 
+Standard input is JSON: {"commands": [...], "moments": [...], "out": ...}. Each command is killed once at each moment.
 A moment is a number: kill -9 in place of the renaming of that file, all files counted in the order of writing. Or it is
 `log` and a number: kill -9 in the middle of that line of the log.
 """
 
 import importlib
+import itertools
+import json
 import os
 import shlex
 import signal
 import sys
 from pathlib import Path
 
-import paper.drawing
-import paper.train
+import ladder.figures
+import ladder.train
 from foundation.runs import Run
 from ladder import cli
 
 
-def main(command: str, out: Path, moments: list[str]) -> None:
+def main(commands: list[str], moments: list[str], out: str) -> None:
     """One child process for each moment; this process computes nothing, so that it can be copied."""
     importlib.import_module("torch._dynamo")  # takes seconds when the first optimiser is made: better once, here
-    for moment in moments:
+    for (number, command), moment in itertools.product(enumerate(commands), moments):
         child = os.fork()
         if child == 0:
             prepare_to_die(moment)
-            cli.main([*shlex.split(command), "--out", str(out / moment)])
+            cli.main([*shlex.split(command), "--out", str(Path(out) / str(number) / moment)])
             os._exit(1)
         _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), f"not killed: {moment}"
+        assert os.WIFSIGNALED(status), f"not killed: {command} at {moment}"
 
 
 def prepare_to_die(moment: str) -> None:
     """See to it that this process is killed at that moment."""
-    paper.drawing.draw_model_run = lambda *arguments, **choices: []
+    ladder.figures.draw_run = lambda *arguments: []
     left = int(moment.removeprefix("log"))
     replace, log = os.replace, Run.log
 
@@ -61,4 +64,4 @@ def prepare_to_die(moment: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
+    main(**json.load(sys.stdin))

@@ -8,23 +8,21 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from foundation.data.dataset import Dataset
+from foundation.data.splits import Data
 from foundation.files import write_json
-from paper.data import Data, Part
-from paper.models.registry import make_model
-from paper.options import (
+from foundation.options import DataOptions, KLOptions, OptimizerOptions, TrainOptions
+from foundation.records import StepRecord
+from foundation.training import Training, begin, train
+from paper.models.options import (
     AutoencoderOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
-    DataOptions,
     IWAEOptions,
-    KLOptions,
-    OptimizerOptions,
-    TrainOptions,
     VAEOptions,
     VQVAEOptions,
 )
-from paper.records import StepRecord
-from paper.training import begin, train
+from paper.rung import make_rung
 
 SMALL = {"channels": (2, 3), "hidden_dims": (5,), "latent_dim": 3}
 MLP = {"network": "mlp", "hidden_dims": (5,), "latent_dim": 3}
@@ -48,26 +46,34 @@ EPOCHS, BATCH, IMAGES = 2, 7, 19
 STEPS = EPOCHS * -(-IMAGES // BATCH)
 
 
-def make_data() -> Data:
+def make_data() -> Data[np.ndarray]:
     """Images of noise, the labels that come with them, and a few to validate on."""
     rng = np.random.default_rng(0)
 
-    def part(count: int) -> Part:
-        labels = torch.from_numpy(rng.integers(0, 3, count))
-        return Part(torch.from_numpy(rng.random((count, 1, 8, 8))), labels)
+    def part(count: int, split: str) -> Dataset[np.ndarray]:
+        labels = rng.integers(0, 3, count)
+        return Dataset("noise", split, rng.random((count, 1, 8, 8)), labels, ("a", "b", "c"))
 
-    return Data("noise", part(IMAGES), part(5), part(5), ("a", "b", "c"))
+    return Data("noise", part(IMAGES, "train"), part(5, "validation"), part(5, "test"))
 
 
-def train_case(name: str, precise: torch.dtype = torch.float64) -> tuple[dict[str, torch.Tensor], list[dict]]:
-    """Weights and last gradients after a training, and what it logged."""
+def start_case(name: str, processes: int | None = None) -> Training:
+    """A training before its first step; with `processes` as if it were shared by so many."""
     optimizer = OptimizerOptions(learning_rate=0.01, schedule="cosine", warmup=0.2)
     options = dataclasses.replace(
-        CASES[name], epochs=EPOCHS, batch_size=BATCH, precision="float64", optimizer=optimizer, seed=3
+        CASES[name], epochs=EPOCHS, batch_size=BATCH, precision="float64", device="cpu", optimizer=optimizer, seed=3
     )
-    data = make_data()
-    model = make_model(options.model, data.image_shape, len(data.classes), options.seed).to(precise)
-    lines = [record.line() for record in train(model, data, options, begin(model, options)) if kept(record)]
+    data, rng = make_data(), np.random.default_rng(options.seed)
+    rung = make_rung(options, data.image_shape, len(data.classes), rng)
+    rung.processes = processes or rung.processes
+    return begin(rung, data, options, rng)
+
+
+def train_case(name: str) -> tuple[dict[str, torch.Tensor], list[dict]]:
+    """Weights and last gradients after a training, and what it logged."""
+    training = start_case(name)
+    lines = [record.line() for record in train(training) if kept(record)]
+    model = training.rung.model
     gradients = {f"gradient of {key}": value.grad for key, value in model.named_parameters() if value.grad is not None}
     return model.state_dict() | gradients, lines
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from paper.models.registry import make_model
-from paper.options import (
+from foundation.objective import Objective
+from paper.models.options import (
     AutoencoderOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
@@ -11,7 +11,7 @@ from paper.options import (
     VAEOptions,
     VQVAEOptions,
 )
-from paper.schedules import Weights
+from paper.models.registry import make_model
 
 SHAPE, CLASS_COUNT, N = (2, 8, 12), 3, 5
 CONV = {"latent_dim": 4, "channels": (3, 5), "hidden_dims": (7,)}
@@ -41,7 +41,7 @@ TINY = {
 
 
 def make(name, dtype=torch.float64):
-    return make_model(TINY[name], SHAPE, CLASS_COUNT, seed=1).to(dtype)
+    return make_model(TINY[name], SHAPE, CLASS_COUNT, 0, dtype)
 
 
 def draw(model, seed=0, count=N):
@@ -53,5 +53,6 @@ def draw(model, seed=0, count=N):
     return x, eps, model.condition(x, torch.arange(count) % CLASS_COUNT)
 
 
-def weights_of(model):
-    return Weights(model.beta)
+def objective_of(model) -> Objective:
+    """The model's own objective at the end of a training."""
+    return model.options.objective()

@@ -10,10 +10,10 @@ from tests.support.wrong_operations import flipped, reshaped
 
 
 def with_arguments(**changes):
-    """The VAE's backward pass with some arguments changed: name=change(parameters, x, eps, forward, objective)."""
+    """The VAE's backward pass with some arguments changed: name=change(parameters, x, eps, run, hidden, objective)."""
 
-    def backward(parameters, x, eps, forward, objective):
-        arguments = {"parameters": parameters, "x": x, "eps": eps, "forward": forward, "objective": objective}
+    def backward(parameters, x, eps, run, hidden, objective):
+        arguments = {"parameters": parameters, "x": x, "eps": eps, "run": run, "hidden": hidden, "objective": objective}
         return vae.backward(**arguments | {name: change(**arguments) for name, change in changes.items()})
 
     return backward
@@ -34,19 +34,26 @@ def weight(name, change):
 def gradient(name, change):
     """The right gradients, with those of the tensors called `name...` changed."""
 
-    def backward(parameters, x, eps, forward, objective):
-        right = vae.backward(parameters, x, eps, forward, objective)
+    def backward(*arguments):
+        right = vae.backward(*arguments)
         return {key: change(value) if key.startswith(name) else value for key, value in right.items()}
 
     return backward
 
 
-def activation(part, name, change):
-    def replaced(forward, **_):
-        inner = getattr(forward, part)
-        return forward._replace(**{part: inner._replace(**{name: change(getattr(inner, name))})})
+def activation(name, change):
+    """The right backward pass, given one hidden activation that is changed."""
 
-    return with_arguments(forward=replaced)
+    def replaced(hidden, **_):
+        return tuple(
+            part._replace(**{name: change(getattr(part, name))}) if name in part._fields else part for part in hidden
+        )
+
+    return with_arguments(hidden=replaced)
+
+
+def another_forward_pass(parameters, x, eps, _run, _hidden, objective):
+    return vae.backward(parameters, x, eps, *vae.forward(parameters, x, -eps), objective)
 
 
 def without_kl(*arguments):
@@ -63,9 +70,10 @@ def logvar_without_half(*arguments):
     return {k: right[k] + reconstruction[k] if k.startswith("encoder.logvar") else right[k] for k in right}
 
 
-def beta_on_the_reconstruction(parameters, x, eps, forward, objective):
+def beta_on_the_reconstruction(*arguments):
+    *others, objective = arguments
     changed = dataclasses.replace(objective, beta=1 / objective.beta)
-    return {k: objective.beta * v for k, v in vae.backward(parameters, x, eps, forward, changed).items()}
+    return {k: objective.beta * v for k, v in vae.backward(*others, changed).items()}
 
 
 def exchanged(*arguments):
@@ -99,26 +107,26 @@ VAE_WRONG = {
     "eps left out": with_arguments(eps=lambda eps, **_: np.ones_like(eps)),
     "eps is zero": with_arguments(eps=lambda eps, **_: np.zeros_like(eps)),
     "eps with the other sign": with_arguments(eps=lambda eps, **_: -eps),
-    "another forward pass": with_arguments(forward=lambda parameters, x, eps, **_: vae.forward(parameters, x, -eps)),
+    "another forward pass": another_forward_pass,
     "another batch": with_arguments(x=lambda x, **_: x[::-1]),
     "z detached": encoder_from_kl_alone,
     "dlogvar through z without half": logvar_without_half,
     "logvar overwrites mu in h3": weight("encoder.mu.weight", np.zeros_like),
     "mu overwrites logvar in h3": weight("encoder.logvar.weight", np.zeros_like),
     "mu and logvar exchanged": exchanged,
-    "variance where logvar is due": activation("encoding", "logvar", np.exp),
+    "variance where logvar is due": with_arguments(run=lambda run, **_: run._replace(logvar=np.exp(run.logvar))),
     "conv2 flipped": weight("encoder.conv2.weight", flipped),
     "conv_transpose1 flipped": weight("decoder.conv_transpose1.weight", flipped),
     "conv_transpose2 flipped": weight("decoder.conv_transpose2.weight", flipped),
     "the weights after the step": weight("decoder.fc2.weight", lambda w: w + 1e-4),
     "fc1 passes nothing on": weight("decoder.fc1.weight", np.zeros_like),
-    "no ReLU mask at h4": activation("decoding", "h4", lambda h: np.where(h > 0, h, 1e-300)),
-    "no ReLU mask at h5": activation("decoding", "h5", lambda h: np.where(h > 0, h, 1e-300)),
-    "no ReLU mask at h6": activation("decoding", "h6", lambda h: np.where(h > 0, h, 1e-300)),
-    "no ReLU mask at h3": activation("encoding", "h3", lambda h: np.where(h > 0, h, 1e-300)),
-    "no ReLU mask at h2": activation("encoding", "h2", lambda h: np.where(h > 0, h, 1e-300)),
-    "no ReLU mask at h1": activation("encoding", "h1", lambda h: np.where(h > 0, h, 1e-300)),
-    "no mask, inverted": activation("decoding", "h6", lambda h: np.where(h > 0, 0, 1.0)),
+    "no ReLU mask at h4": activation("h4", lambda h: np.where(h > 0, h, 1e-300)),
+    "no ReLU mask at h5": activation("h5", lambda h: np.where(h > 0, h, 1e-300)),
+    "no ReLU mask at h6": activation("h6", lambda h: np.where(h > 0, h, 1e-300)),
+    "no ReLU mask at h3": activation("h3", lambda h: np.where(h > 0, h, 1e-300)),
+    "no ReLU mask at h2": activation("h2", lambda h: np.where(h > 0, h, 1e-300)),
+    "no ReLU mask at h1": activation("h1", lambda h: np.where(h > 0, h, 1e-300)),
+    "no mask, inverted": activation("h6", lambda h: np.where(h > 0, 0, 1.0)),
     "bias of conv1 averaged": gradient("encoder.conv1.bias", lambda g: g / 24),
     "bias of fc1 forgotten": gradient("decoder.fc1.bias", np.zeros_like),
     "in and out exchanged": gradient("decoder.conv_transpose1.weight", lambda g: reshaped(g.swapaxes(0, 1), g.shape)),

@@ -19,8 +19,8 @@ from tests.support.documents import (
     reason_not_run,
 )
 from tests.support.pictures import write_pictures
-from tools import tables, translations
-from tools.links import CHECKOUT, anchors_of, links_of, pages, problem_of, renumber
+from tools import CHECKOUT, tables, translations
+from tools.links import anchors_of, links_of, pages, problem_of, renumber
 
 PAGES = pages()
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}

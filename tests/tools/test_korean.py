@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from paper.experiments.command import find_page
+from paper.experiments.command import find_module
 from paper.experiments.options import EXPERIMENTS
 from paper.experiments.tables import SPREADS
 from tests.support.translations import problems, problems_of_numbers
-from tools import tables, translations
-from tools.links import CHECKOUT, pages
+from tools import CHECKOUT, tables, translations
+from tools.links import pages
 
 CHAPTERS = ("exercises", "numpy_impl", "paper", "pytorch_lowlevel")
 EXPECTED = ("README.md", *(f"{folder}/README.md" for folder in CHAPTERS))
@@ -44,9 +44,15 @@ def test_every_word_of_a_table_is_translated(name):
     assert set(re.findall(figures, make(translations.say))) <= set(re.findall(figures, make(tables.english)))
 
 
+def test_pieces_without_korean_are_listed():
+    assert translations.untranslated(tables.TABLES.values()) == []
+    made = [lambda say: say("layer") + say("new words") + say("KL")]
+    assert translations.untranslated(made) == ["new words"]
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_what_an_experiment_calls_its_columns_is_translated(name):
-    for title, columns in find_page(name).TABLES.items():
+    for title, columns in find_module(name).TABLES.items():
         assert all(map(translations.say, [title, *(column.head for column in columns)]))
     assert all(map(translations.say, SPREADS.values()))
 

@@ -13,7 +13,8 @@ from PIL import Image
 from figures.galleries import reconstructions
 from figures.notebook import show, show_images
 from foundation.errors import InputError
-from tools.links import CHECKOUT, LINK
+from tools import CHECKOUT, REPOSITORY
+from tools.links import LINK
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupytext")
@@ -22,6 +23,7 @@ nbclient = pytest.importorskip("nbclient")
 from tools import notebooks  # noqa: E402  (needs the three above)
 
 SOURCES = notebooks.sources()
+ADDRESS = re.compile(r"github(?:\.com)?/([\w-]+/vae-ladder)\b")
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.relative_to(notebooks.SOURCES).as_posix())
 
 
@@ -64,10 +66,10 @@ def test_it_is_in_step_with_its_script(source):
 def test_it_begins_with_a_colab_badge_and_the_installation(source):
     title, installation, *_ = stored(source).cells
     path = notebooks.notebook_of(source).relative_to(CHECKOUT).as_posix()
-    address = notebooks.REPOSITORY.removeprefix("https://")
+    address = REPOSITORY.removeprefix("https://")
     assert title.source.startswith("# ")
     assert f"(https://colab.research.google.com/{address.replace('.com', '')}/blob/main/{path})" in title.source
-    assert f"git+{notebooks.REPOSITORY}" in installation.source
+    assert f"git+{REPOSITORY}" in installation.source
     assert f'find_spec("{source.parent.name}") is None' in installation.source, "installs only what is not there"
 
 
@@ -145,6 +147,26 @@ def test_building_twice_gives_the_same_bytes(house, capsys):
     house.write_text(house.read_text(encoding="utf-8").replace("1 + 1", "1 + 2"), encoding="utf-8")
     assert not notebooks.in_step(house)
     assert capsys.readouterr().out.count("rung/tour.ipynb") == 2
+
+
+def test_addresses_are_filled_in(house):
+    house.write_text("# %% [markdown]\n# [on Colab](@COLAB@)\n\n# %%\nfrom_ = '@REPOSITORY@'\n", encoding="utf-8")
+    badge, address = notebooks.read(house).cells
+    owner_and_name = REPOSITORY.removeprefix("https://github.com/")
+    colab = f"https://colab.research.google.com/github/{owner_and_name}/blob/main/rung/tour.ipynb"
+    assert badge.source == f"[on Colab]({colab})"
+    assert address.source == f"from_ = '{REPOSITORY}'"
+
+
+def test_the_repositorys_address_is_written_in_one_place():
+    """Generated notebooks and the citation, which cannot refer to pyproject.toml, hold the same address."""
+    kinds = ("*.py", "*.md", "*.toml", "*.cff", "*.ipynb", "*.typ", "*.template", "*.jinja", "Makefile")
+    files = [path for kind in kinds for path in (*CHECKOUT.glob(kind), *CHECKOUT.glob(f"[!.]*/**/{kind}"))]
+    files = [path for path in files if path.relative_to(CHECKOUT).parts[0] not in ("build", "tests")]
+    found = {path: set(ADDRESS.findall(path.read_text(encoding="utf-8"))) for path in files}
+    holders = {path for path, addresses in found.items() if addresses}
+    assert all(found[path] == {REPOSITORY.removeprefix("https://github.com/")} for path in holders)
+    assert {path.name for path in holders if path.suffix != ".ipynb"} - {"CITATION.cff"} == {"pyproject.toml"}
 
 
 def test_a_cell_that_fails_is_seen(house):

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Rung 1: a VAE whose every step you can see
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-ladder/vae-ladder/blob/main/numpy_impl/tour.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # This notebook walks through one variational autoencoder in NumPy: image in, distribution, draw, image out, loss,
 # gradient, training, pictures. All formulas are in the chapter beside it, [README.md](README.md). The code is
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from IPython import get_ipython
 
 if find_spec("numpy_impl") is None:  # on Colab, or wherever the project is not installed
-    get_ipython().run_line_magic("pip", "install --quiet git+https://github.com/vae-ladder/vae-ladder")
+    get_ipython().run_line_magic("pip", "install --quiet git+@REPOSITORY@")
 
 # %%
 import numpy as np
@@ -66,11 +66,11 @@ print(f"{'together':50}{sum(value.size for value in parameters.values()):>9,}")
 
 # %%
 x = test.images[one_of_each(test.labels, 10)]
-encoding = vae.encode(parameters, x)
-for name, value in {"x": x, **encoding._asdict()}.items():
+mu, logvar, encoder_hidden = vae.encode(parameters, x)
+for name, value in {"x": x, **encoder_hidden._asdict(), "mu": mu, "logvar": logvar}.items():
     print(f"{name:8}{value.shape}")
-print("mu of the first image:   ", encoding.mu[0])
-print("sigma of the first image:", np.exp(encoding.logvar[0] / 2))
+print("mu of the first image:   ", mu[0])
+print("sigma of the first image:", np.exp(logvar[0] / 2))
 
 # %% [markdown]
 # ## A draw, and back to an image
@@ -80,12 +80,12 @@ print("sigma of the first image:", np.exp(encoding.logvar[0] / 2))
 # that is the picture we look at, x̂. Before training, it is grey.
 
 # %%
-eps = rng.standard_normal(encoding.mu.shape).astype(x.dtype)
-z = vae.reparameterize(encoding.mu, encoding.logvar, eps)
-decoding = vae.decode(parameters, z)
-for name, value in {"z": z, **decoding._asdict()}.items():
+eps = rng.standard_normal(mu.shape).astype(x.dtype)
+z = vae.reparameterize(mu, logvar, eps)
+logits, decoder_hidden = vae.decode(parameters, z)
+for name, value in {"z": z, **decoder_hidden._asdict(), "logits": logits}.items():
     print(f"{name:8}{value.shape}")
-x_hat = sigmoid(decoding.logits)
+x_hat = sigmoid(logits)
 show_images(np.concatenate([x, x_hat]))
 
 # %% [markdown]
@@ -97,21 +97,22 @@ show_images(np.concatenate([x, x_hat]))
 
 # %%
 objective = Objective()
-parts = vae.loss(decoding.logits, x, encoding.mu, encoding.logvar, objective)
+parts = vae.loss(logits, x, mu, logvar, objective)
 print(f"reconstruction {parts.reconstruction:.2f} + {objective.beta} × KL {parts.kl:.4f} = loss {parts.loss:.2f}")
 print(f"784 log 2 = {784 * np.log(2):.2f}")
 
 # %% [markdown]
 # ## A gradient, checked
 #
-# `differentiate` gives the loss and its derivative by every parameter, through backward functions written by hand. Is
-# one of them right? Move the parameter a little up and a little down, and see what the loss does. This wants
+# `backward` gives the derivative of the loss by every parameter, through backward functions written by hand. Is
+# one of them right? Move the parameter a little up and a little down, and see what the loss does. This needs
 # float64: in float32 the loss changes in its last digits only.
 
 # %%
 exact = {name: value.astype(np.float64) for name, value in parameters.items()}
-batch = x.astype(np.float64), eps.astype(np.float64)
-_, gradients = vae.differentiate(exact, *batch, objective)
+images, noise = x.astype(np.float64), eps.astype(np.float64)
+run, hidden = vae.forward(exact, images, noise)
+gradients = vae.backward(exact, images, noise, run, hidden, objective)
 
 name, h = "encoder.conv2.weight", 1e-5
 entry = np.unravel_index(np.abs(gradients[name]).argmax(), gradients[name].shape)  # its largest
@@ -119,7 +120,8 @@ losses = []
 for step in (+h, -h):
     moved = exact[name].copy()
     moved[entry] += step
-    losses.append(vae.differentiate(exact | {name: moved}, *batch, objective)[0].loss)
+    run, _ = vae.forward(exact | {name: moved}, images, noise)
+    losses.append(vae.loss(run.logits, images, run.mu, run.logvar, objective).loss)
 numeric = (losses[0] - losses[1]) / (2 * h)
 print(f"by hand   {gradients[name][entry]:+.7f}")
 print(f"measured  {numeric:+.7f}")
@@ -129,21 +131,21 @@ print(f"measured  {numeric:+.7f}")
 #
 # ## Training
 #
-# A step: forward, backward, and Adam moves every parameter against its gradient. The printed losses are those of single
-# batches, so they jump. Watch the two parts. At first the KL is next to nothing: z says nothing yet, and the decoder
-# learns the average image. Then the encoder begins to say something: the KL rises, and the reconstruction falls by
+# A step: forward, loss, backward, and Adam moves every parameter against its gradient. The printed losses are those of
+# single batches, so they jump. Watch the two parts. At first the KL is close to 0: z holds nothing yet, and the decoder
+# learns the average image. Then the encoder puts information into z: the KL rises, and the reconstruction falls by
 # more.
 
 # %%
 optimizer = Adam(parameters, learning_rate=2e-3)
 print("step    loss   reconstruction    KL")
-step = 0
-for _ in range(2):
-    for x, eps in draw_batches(rng, train.images, batch_size=64, latent_dim=2):
-        parts = vae.train_step(parameters, optimizer, x, eps, objective)
-        step += 1
-        if step in (1, 20, 50) or step % 100 == 0:
-            print(f"{step:4}{parts.loss:9.1f}{parts.reconstruction:13.1f}{parts.kl:10.2f}")
+steps = 0
+for _epoch in range(2):
+    for images, noise, _labels in draw_batches(rng, train, 64, lambda count: (count, 2)):
+        parts = vae.train_step(parameters, optimizer, images, noise, objective)
+        steps += 1
+        if steps in (1, 20, 50) or steps % 100 == 0:
+            print(f"{steps:4}{parts.loss:9.1f}{parts.reconstruction:13.1f}{parts.kl:10.2f}")
 
 # %% [markdown]
 # ## What it learned
@@ -155,11 +157,11 @@ chosen = one_of_each(test.labels, 20)
 show(reconstructions(test.images[chosen], vae.reconstruct(parameters, test.images[chosen])))
 
 # %% [markdown]
-# **The latent space.** A point is the mean of q(z|x) for one test image. Nobody told the encoder about classes, but
+# **The latent space.** A point is the mean of q(z|x) for one test image. Classes play no part in training, but
 # what looks alike lies side by side: the decoder can then afford the noise in z.
 
 # %%
-mu = np.concatenate([vae.encode(parameters, test.images[i : i + 500]).mu for i in range(0, len(test), 500)])
+mu = np.concatenate([vae.encode(parameters, test.images[i : i + 500])[0] for i in range(0, len(test), 500)])
 show(latent_space(mu, test.labels, test.classes))
 
 # %% [markdown]

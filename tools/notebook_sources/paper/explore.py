@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Explore what a model has learned
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-ladder/vae-ladder/blob/main/paper/explore.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # This notebook opens a run, the newest one by default, and looks at its latent space: where images lie, what comes
 # back, what comes out of nothing, and what lies between. Where there is no run yet, it trains a small model first. It
@@ -14,25 +14,25 @@ from importlib.util import find_spec
 from IPython import get_ipython
 
 if find_spec("paper") is None:  # on Colab, or wherever the project is not installed
-    project = "'vae-ladder[torch] @ git+https://github.com/vae-ladder/vae-ladder'"
+    project = "'vae-ladder[torch] @ git+@REPOSITORY@'"
     get_ipython().run_line_magic("pip", f"install --quiet {project}")
 
 # %%
 import os
 from pathlib import Path
 
-import torch
+import numpy as np
 
+from figures.model import choose, model_figures
 from figures.notebook import show, show_images
+from foundation.data.splits import load_data
+from foundation.options import DataOptions, TrainOptions
 from foundation.runs import open_run
-from paper.arrays import array, choose
-from paper.checkpoint import open_data, open_model
-from paper.data import load_data
-from paper.drawing import code_figures, generated_figures, latent_figures
-from paper.models.registry import model_name
-from paper.models.vae import VAE
-from paper.options import DataOptions, TrainOptions, VAEOptions
-from paper.training import fit
+from ladder.rungs import open_rung
+from paper.models.options import VAEOptions
+from paper.rung import ModelRung
+from paper.runs import read_data
+from paper.training.fit import fit
 
 # %% [markdown]
 # ## Which run?
@@ -51,25 +51,21 @@ if RUN is None and written:
     RUN = written[-1].parent
 if RUN is not None:
     run = open_run(RUN)
-    model, data = open_model(run), open_data(run)
+    rung, data = open_rung(run), read_data(run)
     print(run.path.name)
 else:
     print("There is no run yet: training a small VAE, Z = 2, on glyphs.")
     data = load_data(DataOptions())
     options = VAEOptions(network="mlp", hidden_dims=(256, 128), latent_dim=2)
-    model = fit(TrainOptions(model=options, epochs=12), data)
-torch.set_grad_enabled(False)
-print(model_name(model.options), f"on {data.name}: {', '.join(data.classes)}")
+    rung = ModelRung(fit(TrainOptions(model=options, epochs=12), data))
+print(rung.description.model, f"on {data.name}: {', '.join(data.classes)}")
 
 # %% [markdown]
 # All that such a model can show, drawn by the functions behind `vae-ladder figures`. A VQ-VAE has codes instead of a
 # latent space, and no prior to draw from.
 
 # %%
-if isinstance(model, VAE):
-    figures = latent_figures(model, data) | generated_figures(model, data, seed=0)
-else:
-    figures = code_figures(model, data)
+figures = model_figures(rung, data.test)
 print(", ".join(figures))
 
 
@@ -91,7 +87,7 @@ look("latent_space", "code_usage")
 # ## What comes back
 
 # %%
-look("reconstructions", "completions_expected")
+look("reconstructions", "completions")
 
 # %% [markdown]
 # ## What comes out of nothing
@@ -99,7 +95,7 @@ look("reconstructions", "completions_expected")
 # z drawn from the prior, decoded. No image is behind any of them.
 
 # %%
-look("samples_expected", "classes_and_styles_expected", "codes")
+look("samples", "classes_and_styles", "codes")
 
 # %% [markdown]
 # ## From one image to another
@@ -124,38 +120,37 @@ look("manifold", "traversals")
 # prior.
 
 # %%
-if isinstance(model, VAE):
-    x, labels = choose(data.test, 10)
-    c = model.condition(x, labels)
-    mu = model.encode(x, c)[0]
-    spread = model.encode(data.test.images[:1000], model.condition(data.test.images[:1000], data.test.labels[:1000]))[0]
-    latents = spread.std(0).argsort(descending=True)[:8].tolist()
+if not rung.traits.codes:
+    shown, many = choose(data.test, 10), data.test.subset(slice(0, 1000))
+    c = rung.condition(shown.images, shown.labels)
+    mu = rung.encode(shown.images, c)[0]
+    spread = rung.encode(many.images, rung.condition(many.images, many.labels))[0]
+    latents = np.argsort(-spread.std(axis=0), kind="stable")[:8].tolist()
 
 
 def decode(image, moved):
     """The image's latents with some of them moved, decoded: x_hat (1, C, H, W)."""
-    z = mu[image : image + 1].clone()
+    z = mu[image : image + 1].copy()
     for latent, step in moved.items():
         z[:, latent] += step
-    return array(model.sample(z, None if c is None else c[image : image + 1]))
+    return rung.sample(z, None if c is None else c[image : image + 1])
 
 
 # %%
-if not BUILD and isinstance(model, VAE) and find_spec("ipywidgets"):
+if not BUILD and not rung.traits.codes and find_spec("ipywidgets"):
     from ipywidgets import FloatSlider, IntSlider, interact
 
     sliders = {f"z{j + 1}": FloatSlider(0, min=-3, max=3, step=0.1, description=f"z{j + 1}") for j in latents}
 
-    @interact(image=IntSlider(0, min=0, max=len(x) - 1), **sliders)
+    @interact(image=IntSlider(0, min=0, max=len(shown) - 1), **sliders)
     def move(image, **steps):
         """Beside the test image: what its moved code decodes to."""
         moved = decode(image, {int(name[1:]) - 1: step for name, step in steps.items()})
-        show_images(torch.cat([x[image : image + 1].cpu(), torch.from_numpy(moved)]).numpy(), columns=2)
+        show_images(np.concatenate([shown.images[image : image + 1], moved]), columns=2)
 
-elif isinstance(model, VAE):
+elif not rung.traits.codes:
     steps = [dict.fromkeys(latents[:2], 0.0) | {j: step} for j in latents[:2] for step in (-1, -0.5, 0, 0.5, 1)]
-    tiles = [torch.from_numpy(decode(3, moved)) for moved in steps]
-    show_images(torch.cat(tiles).numpy(), columns=5)
+    show_images(np.concatenate([decode(3, moved) for moved in steps]), columns=5)
 
 # %% [markdown]
 # ## Your turn

@@ -1,8 +1,7 @@
 # %% [markdown]
 # # Rung 3: the VAE as papers write it, and two of its relatives
 #
-# [![Open in
-# Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-ladder/vae-ladder/blob/main/paper/tour.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # Layers that own their parameters, a training loop that is the same for every model, honest numbers, pictures. Then
 # two changes of a few lines each: β, and a label. The chapter beside this notebook is [README.md](README.md); the
@@ -15,34 +14,36 @@ from importlib.util import find_spec
 from IPython import get_ipython
 
 if find_spec("paper") is None:  # on Colab, or wherever the project is not installed
-    project = "'vae-ladder[torch] @ git+https://github.com/vae-ladder/vae-ladder'"
+    project = "'vae-ladder[torch] @ git+@REPOSITORY@'"
     get_ipython().run_line_magic("pip", f"install --quiet {project}")
 
 # %%
 import torch
 
-from figures.latents import kl_per_latent
+from figures.charts import kl_per_latent
+from figures.model import class_figure, generated_figures, latent_figures, style_figure
 from figures.notebook import show, show_images
-from paper.data import load_data
-from paper.drawing import class_figure, generated_figures, latent_figures, style_figure
-from paper.evaluation.activity import ACTIVE, active_units, kl_by_latent, variance_of_mu
-from paper.evaluation.elbo import elbo_parts, images_for_likelihood
-from paper.evaluation.encoding import encode_all
+from foundation.data.splits import load_data
+from foundation.objective import Objective
+from foundation.options import DataOptions, TrainOptions
+from foundation.records import EpochRecord
+from paper.evaluation.bound import elbo_parts, images_for_likelihood
 from paper.evaluation.importance import importance_sample
+from paper.evaluation.latents import ACTIVE, active_units, kl_by_latent, posteriors, variance_of_mu
+from paper.models.options import BetaVAEOptions, ConditionalVAEOptions, VAEOptions
 from paper.models.registry import make_model
-from paper.options import BetaVAEOptions, ConditionalVAEOptions, DataOptions, TrainOptions, VAEOptions
-from paper.records import EpochRecord
-from paper.schedules import Weights
-from paper.training import fit
+from paper.rung import ModelRung
+from paper.training.fit import fit, to_tensors
 
 # %% [markdown]
 # ## The data
 #
-# Each part of the data is one tensor with its labels. A few of the training images are kept aside, to watch the loss
-# on. Nothing is trained on the test images.
+# Each part of the data is one array with its labels, here turned into tensors. A few of the training images are kept
+# aside, to measure the loss on while training. The test images are used for no training.
 
 # %%
-data = load_data(DataOptions(name="glyphs"), seed=0)
+arrays = load_data(DataOptions(name="glyphs"), seed=0)
+data = to_tensors(arrays)
 print(*data.describe(), sep="\n")
 print("training images:", tuple(data.train.images.shape), data.train.images.dtype)
 
@@ -55,7 +56,7 @@ print("training images:", tuple(data.train.images.shape), data.train.images.dtyp
 
 # %%
 options = VAEOptions(latent_dim=10)
-model = make_model(options, data.image_shape, len(data.classes), seed=0)
+model = make_model(options, data.image_shape, len(data.classes), 0)
 print(model)
 print(
     f"{sum(value.numel() for value in model.parameters()):,} parameters; the first is", next(iter(model.state_dict()))
@@ -73,10 +74,11 @@ eps = torch.randn(model.noise_shape(len(x)), generator=torch.Generator().manual_
 run = model(x, eps)
 for name, value in run._asdict().items():
     print(f"{name:8}{tuple(value.shape)}")
-parts = model.loss(run, x, Weights(beta=1.0))
+parts = model.loss(run, x, Objective(beta=1.0))
 print(f"reconstruction {parts.reconstruction:.2f} + KL {parts.kl:.4f} = loss {parts.loss:.2f}")
 parts.loss.backward()
-print("gradient of encoder.mu.weight:", tuple(model.encoder.mu.weight.grad.shape))
+gradient = dict(model.named_parameters())["encoder.mu.weight"].grad
+print("gradient of encoder.mu.weight:", None if gradient is None else tuple(gradient.shape))
 
 # %% [markdown]
 # ## Training
@@ -89,7 +91,7 @@ print("gradient of encoder.mu.weight:", tuple(model.encoder.mu.weight.grad.shape
 # %%
 def say(record):
     if isinstance(record, EpochRecord):
-        loss = record.validation
+        loss = record.held_out
         parts = f"reconstruction {loss['reconstruction']:6.2f}   KL {loss['kl']:5.2f}"
         print(f"epoch {record.epoch}   validation loss {loss['loss']:6.2f}   {parts}")
 
@@ -111,36 +113,37 @@ grey_parts = elbo_parts(vae, data.test.images, data.test.labels, chance)
 print(f"grey pixels, all {len(data.test):,} images:  loss {-grey_parts.elbo.mean():.2f} nats")
 estimate = importance_sample(vae, binary[:200], None, draws=100, generator=chance)
 print(f"binary pixels, 200 images:     -ELBO {-estimate.elbo.mean():.2f}, -log p(x) {-estimate.log_p.mean():.2f} nats")
-mu, logvar = encode_all(vae, data.test.images, data.test.labels)
+mu, logvar = posteriors(vae, data.test.images, data.test.labels)
 print(f"{active_units(mu)} of {mu.shape[1]} latents are in use")
 
 # %% [markdown]
 # ## What did it learn?
 #
-# Two functions draw everything that a model of this folder can show; `vae-ladder figures` calls the same.
+# Two functions draw everything that a model can show, from any rung; `vae-ladder figures` calls the same.
 
 # %%
-figures = latent_figures(vae, data) | generated_figures(vae, data, seed=0)
+rung = ModelRung(vae)
+figures = latent_figures(rung, arrays.test) | generated_figures(rung, arrays.test, seed=0)
 show(figures["reconstructions"])
 
 # %%
 show(figures["traversals"])
 
 # %%
-show(figures["samples_expected"])
+show(figures["samples"])
 
 # %% [markdown]
 # ## β
 #
 # The β-VAE weighs the KL. Here are two that differ in β alone. Where a nat of KL costs more, latents carry less, and
-# those that earn least fall silent first. The images show what is no longer said.
+# those whose KL exceeds their gain in reconstruction collapse. The images show what is lost.
 
 # %%
 kl, active = {}, {}
 for beta in (1, 6):
     options = BetaVAEOptions(network="mlp", latent_dim=10, beta=beta)
     model = fit(TrainOptions(model=options, epochs=4), data).requires_grad_(False)
-    mu, logvar = encode_all(model, data.test.images, data.test.labels)
+    mu, logvar = posteriors(model, data.test.images, data.test.labels)
     kl[f"β = {beta}"], active[f"β = {beta}"] = kl_by_latent(mu, logvar), variance_of_mu(mu) > ACTIVE
     parts = elbo_parts(model, data.test.images, data.test.labels, torch.Generator().manual_seed(0))
     print(f"β = {beta}   reconstruction {parts.reconstruction.mean():6.2f}   KL {parts.kl.sum(1).mean():5.2f}")
@@ -156,13 +159,13 @@ show(kl_per_latent(kl, active))
 # %%
 options = ConditionalVAEOptions(network="mlp", latent_dim=10)
 cvae = fit(TrainOptions(model=options, epochs=5), data, say).requires_grad_(False)
-show(class_figure(cvae, data))
+show(class_figure(ModelRung(cvae), arrays.test))
 
 # %% [markdown]
 # And the other way round: the style of a test image, under every class.
 
 # %%
-show(style_figure(cvae, data))
+show(style_figure(ModelRung(cvae), arrays.test))
 
 # %% [markdown]
 # ## Your turn

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Rung 2: the same VAE, differentiated by torch
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/vae-ladder/vae-ladder/blob/main/pytorch_lowlevel/tour.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # Rung 1 derived every gradient by hand. Here torch does it. This notebook looks at how: what torch writes down while
 # it computes, how it reads that backwards, and whether it gets the same numbers. Then it trains. The chapter beside
@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from IPython import get_ipython
 
 if find_spec("pytorch_lowlevel") is None:  # on Colab, or wherever the project is not installed
-    project = "'vae-ladder[torch] @ git+https://github.com/vae-ladder/vae-ladder'"
+    project = "'vae-ladder[torch] @ git+@REPOSITORY@'"
     get_ipython().run_line_magic("pip", f"install --quiet {project}")
 
 # %%
@@ -67,11 +67,11 @@ while node is not None:
 
 # %% [markdown]
 # Read from below, this is the decoder's forward pass, and then the loss. The way ends at `AccumulateGrad`, where a
-# parameter is. The images want no gradient and carry nothing:
+# parameter is. The images need no gradient and carry nothing:
 
 # %%
 print("x:     ", x.requires_grad, x.grad_fn)
-print("logits:", run.logits.requires_grad, run.logits.grad_fn.name())
+print("logits:", run.logits.requires_grad, type(run.logits.grad_fn).__name__)
 
 # %% [markdown]
 # ## The same gradients as by hand
@@ -83,7 +83,9 @@ print("logits:", run.logits.requires_grad, run.logits.grad_fn.name())
 # %%
 exact = vae_numpy.init(architecture, np.random.default_rng(0), np.float64)
 images, noise = x.numpy().astype(np.float64), eps.numpy().astype(np.float64)
-loss_by_hand, by_hand = vae_numpy.differentiate(exact, images, noise, objective)
+numpy_run, hidden = vae_numpy.forward(exact, images, noise)
+loss_by_hand = vae_numpy.loss(numpy_run.logits, images, numpy_run.mu, numpy_run.logvar, objective)
+by_hand = vae_numpy.backward(exact, images, noise, numpy_run, hidden, objective)
 
 tensors = {name: torch.from_numpy(value).requires_grad_() for name, value in exact.items()}
 exact_run = vae.forward(tensors, torch.from_numpy(images), torch.from_numpy(noise))
@@ -124,9 +126,10 @@ rng.standard_normal((10, 2))  # the noise that rung 1's tour drew for its first 
 optimizer = Adam(parameters, learning_rate=2e-3)
 print("step    loss   reconstruction    KL")
 step = 0
-for _ in range(2):
-    for x, eps in draw_batches(rng, train.images, batch_size=64, latent_dim=2):
-        parts = vae.train_step(parameters, optimizer, torch.from_numpy(x), torch.from_numpy(eps), objective)
+for _epoch in range(2):
+    for images, noise, _labels in draw_batches(rng, train, 64, lambda count: (count, 2)):
+        x, eps = torch.from_numpy(images), torch.from_numpy(noise)
+        parts = vae.train_step(parameters, optimizer, x, eps, objective)
         step += 1
         if step in (1, 20, 50) or step % 100 == 0:
             print(f"{step:4}{parts.loss:9.1f}{parts.reconstruction:13.1f}{parts.kl:10.2f}")

@@ -1,0 +1,322 @@
+"""The check of one answer in a process of its own, so that an endless loop, a crash or a full memory ends that alone.
+
+The first half runs in the process that asks for the verdict, the second half, from `main` on, in the one that checks:
+
+    python -c "from exercises.kit.check import main; main()" '{"exercise": "04_kl", "answer": ..., ...}'
+"""
+
+import contextlib
+import dataclasses
+import faulthandler
+import importlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+from exercises.kit.catalogue import COURSE, Entry
+from exercises.kit.diagnose import Verdict, diagnose, diagnose_probe
+from exercises.kit.exercise import Exercise, Functions, Probe
+from exercises.kit.observe import measurable
+from exercises.kit.text import place
+from foundation.errors import InputError
+from foundation.files import write_json
+
+KEPT_PRINTS = 20_000
+"""The number of bytes kept of an answer's output."""
+LONGEST_LIMIT = 86_400.0
+LARGEST_LIMIT = 1 << 20
+GRACE = 1.0
+"""Seconds that a process gets to end itself at its time limit, before it is ended."""
+START_LIMIT = 60.0
+"""Seconds for the start of Python, NumPy and torch, which do not count as the answer's."""
+START = "import sys; sys.path.insert(0, {root!r}); from exercises.kit.check import main; main()"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+TIME_IS_UP, KIT_FAILED, OUT_OF_MEMORY = 1, 70, 71
+"""Exit codes of a checking process that has no verdict. The first is faulthandler's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Time and memory of one check."""
+
+    seconds: float = 10.0
+    megabytes: int = 2048
+    """Enforced on Linux."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= LONGEST_LIMIT:
+            raise InputError(
+                f"time limit: expected seconds above 0, at most {LONGEST_LIMIT:g} (a day), got {self.seconds}"
+            )
+        if not 256 <= self.megabytes <= LARGEST_LIMIT:
+            raise InputError(f"memory limit: expected 256 to {LARGEST_LIMIT} megabytes, got {self.megabytes}")
+
+
+def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe: int | None = None) -> Verdict:
+    """The verdict on an answer's file, with the answer's output; with `probe` (from 1), on that probe alone.
+
+    For one probe, the output goes straight to standard output instead.
+    """
+    limits = limits or Limits()
+    with _temporary_folder() as folder, _temporary_folder() as empty:
+        files = {"verdict": folder / "verdict.json", "stack": folder / "stack.txt", "clock": folder / "clock.txt"}
+        task = {
+            "exercise": entry.name,
+            "answer": str(answer.resolve()),
+            "probe": probe,
+            "time_limit": limits.seconds,
+            "memory_limit": limits.megabytes,
+            **{key: str(path) for key, path in files.items()},
+        }
+        code, prints = _run_process(task, empty, None if probe else subprocess.PIPE)
+        if files["verdict"].exists():
+            fields = json.loads(files["verdict"].read_text(encoding="utf-8"))
+            verdict = Verdict.from_json({key: _printable(value) for key, value in fields.items()})
+        else:
+            stack = files["stack"].read_text(encoding="utf-8") if files["stack"].exists() else ""
+            verdict = _without_verdict(entry, answer, limits, code, stack, prints)
+    return dataclasses.replace(verdict, prints=prints)
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
+        yield Path(name).resolve()
+
+
+def _run_process(task: dict[str, Any], folder: Path, stdout: int | None) -> tuple[int | None, str]:
+    """The exit code, None when time was up, and the output."""
+    environment = os.environ | {
+        "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written beside the course or the answer
+        "PYTHONSAFEPATH": "1",  # no file in the working directory hides a module
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", START.format(root=str(COURSE.parent)), json.dumps(task)],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,  # nothing is written to it; when this process ends, it closes
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        start_new_session=os.name == "posix",
+    )
+    kept = bytearray()
+    reader = threading.Thread(target=_read, args=(process, kept), daemon=True)
+    reader.start()
+    try:
+        code = wait_for(process, Path(task["clock"]), task["time_limit"] + GRACE)
+    finally:
+        _end(process)
+        reader.join(GRACE)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None and not reader.is_alive():
+                stream.close()
+    return code, _printed(kept)
+
+
+def wait_for(
+    process: subprocess.Popen[bytes], clock: Path, seconds: float, now: Callable[[], float] = time.monotonic
+) -> int | None:
+    """The exit code, None when time was up. The time starts anew whenever the process writes the file `clock`."""
+    began, until = None, now() + START_LIMIT
+    while (code := process.poll()) is None and now() < until:
+        if clock.exists() and (written := clock.stat().st_mtime_ns) != began:
+            began, until = written, now() + seconds
+        time.sleep(0.01)
+    return code
+
+
+def _read(process: subprocess.Popen[bytes], kept: bytearray) -> None:
+    """Read all output, since a full pipe would stop the answer, and keep the first part."""
+    if process.stdout is not None:
+        while part := os.read(process.stdout.fileno(), 1 << 16):
+            kept += part[: KEPT_PRINTS + 1 - len(kept)]
+
+
+def _printed(kept: bytearray) -> str:
+    text = _printable(bytes(kept[:KEPT_PRINTS]).decode("utf-8", errors="replace").replace("\r\n", "\n"))
+    return text + "\n… (more was printed)" if len(kept) > KEPT_PRINTS else text
+
+
+def _printable(value: Any) -> Any:
+    """A text of the answer without characters that control a terminal; other values as they are."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process, and on POSIX those that it started."""
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended already
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _without_verdict(entry: Entry, answer: Path, limits: Limits, code: int | None, stack: str, prints: str) -> Verdict:
+    """The verdict on a process that ended, or was ended, before it could write one."""
+    where = str(answer)
+    if code is None or (code == TIME_IS_UP and stack):
+        got, problem = f"nothing in {limits.seconds:g} s", "does a loop never end?"
+        line = re.search(rf'File "{re.escape(str(answer.resolve()))}", line (\d+)', stack)
+        where = f"{answer}:{line[1]}" if line else where
+    elif code == KIT_FAILED:
+        problem = "the check itself failed, perhaps on an unusual result; --traceback shows where"
+        return Verdict(entry.name, "NOT MEASURED", problem=problem, where=where, traceback=prints)
+    elif code == OUT_OF_MEMORY:
+        got, problem = f"more than {limits.megabytes} megabytes", "memory ran out"
+    elif code < 0:
+        got, problem = f"a crash ({signal.Signals(-code).name})", "Python itself was ended"
+    else:
+        got, problem = f"the end of Python, with exit code {code}", "does the answer call os._exit?"
+    return Verdict(entry.name, "WRONG", called=answer.name, got=got, expected="a result", problem=problem, where=where)
+
+
+# In the process that checks
+
+
+def main() -> None:
+    """Check the answer that the first argument describes, and write the verdict to the file that it names."""
+    task = json.loads(sys.argv[1])
+    _end_with_parent()
+    _limit_memory(task["memory_limit"])
+    try:
+        entry = Entry(task["exercise"])
+        exercise = entry.load()
+        # Open until the process ends: at the time limit, faulthandler writes the line of an endless loop into it.
+        with open(task["stack"], "w", encoding="utf-8") as stack:
+
+            def start_clock() -> None:
+                Path(task["clock"]).write_text(str(time.monotonic()), encoding="utf-8")
+                faulthandler.dump_traceback_later(task["time_limit"], file=stack, exit=True)
+
+            start_clock()
+            verdict = check_file(entry, exercise, Path(task["answer"]), task["probe"], start_clock)
+            faulthandler.cancel_dump_traceback_later()
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(KIT_FAILED)
+    write_json(task["verdict"], verdict.to_json())
+
+
+def check_file(
+    entry: Entry, exercise: Exercise, answer: Path, probe: int | None, start_clock: Callable[[], None]
+) -> Verdict:
+    """The verdict on a file; on one probe alone where `probe` is given (from 1)."""
+    try:
+        module = load_answer(answer)
+    except (Exception, SystemExit) as error:
+        return _unloadable(entry, exercise, answer, error)
+    found: dict[str, Any] = {name: getattr(module, name) for name in exercise.solution if hasattr(module, name)}
+    for name, function in found.items():
+        if not callable(function):
+            kind = type(function).__name__
+            return _wrong(entry, exercise, f"the name {name} in {answer.name}", f"{kind}, not a function", "a function")
+    functions: Functions = found
+    if probe is not None:
+        _import_requirements(exercise.probes[probe - 1 : probe], start_clock)
+        return diagnose_probe(entry.name, exercise, functions, probe)
+    free = tuple(probe for probe in exercise.probes if not probe.requires)
+    if free and free != exercise.probes:  # torch takes seconds to import: only for an answer that is right so far
+        verdict = diagnose(entry.name, dataclasses.replace(exercise, probes=free), functions)
+        if verdict.outcome != "PASS":
+            return dataclasses.replace(verdict, probes=len(exercise.probes))
+        _import_requirements(exercise.probes, start_clock)
+    return diagnose(entry.name, exercise, functions)
+
+
+def _import_requirements(probes: tuple[Probe, ...], start_clock: Callable[[], None]) -> None:
+    """Import the modules that the probes require; the time for it does not count as the answer's."""
+    start_clock()
+    for module in {probe.requires for probe in probes if probe.requires and measurable(probe)}:
+        importlib.import_module(module)
+    start_clock()
+
+
+def load_answer(path: Path) -> ModuleType:
+    """Run the learner's file as a module."""
+    spec = importlib.util.spec_from_file_location(f"answer_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as an import does, since dataclasses look their module up
+    sys.path.append(str(path.parent))  # last, so that helpers beside the answer can be imported but hide nothing
+    spec.loader.exec_module(module)
+    return module
+
+
+def _unloadable(entry: Entry, exercise: Exercise, answer: Path, error: BaseException) -> Verdict:
+    """The verdict on a file that ends with an exception before any of its functions could be called."""
+    if isinstance(error, NotImplementedError):
+        return Verdict(entry.name, "NOT WRITTEN YET", probes=len(exercise.probes))
+    line = next((line for frame, line in traceback.walk_tb(error.__traceback__) if _is_in(frame, answer)), None)
+    if isinstance(error, SyntaxError) and error.filename == str(answer):
+        line = error.lineno
+    got = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    trace = error.__traceback__
+    while trace is not None and not _is_in(trace.tb_frame, answer):
+        trace = trace.tb_next
+    return dataclasses.replace(
+        _wrong(entry, exercise, f"import {answer.name}", got, f"the functions {', '.join(exercise.solution)}"),
+        problem="the file cannot be read",
+        where=place(str(answer), line) if line else "",
+        traceback="".join(traceback.format_exception(type(error), error, trace)),
+    )
+
+
+def _is_in(frame: FrameType, answer: Path) -> bool:
+    return frame.f_code.co_filename == str(answer)
+
+
+def _wrong(entry: Entry, exercise: Exercise, called: str, got: str, expected: str) -> Verdict:
+    return Verdict(entry.name, "WRONG", probes=len(exercise.probes), called=called, got=got, expected=expected)
+
+
+def _end_with_parent() -> None:
+    """End this process, and on POSIX those that it starts, when the one that started it has ended.
+
+    That one holds the other end of standard input, which the system closes however the process ends. The answer gets
+    an empty standard input instead.
+    """
+    lifeline, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        if os.name == "posix" and os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(TIME_IS_UP)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Limit the data of this process. Linux enforces the limit, macOS does not, and Windows has none."""
+    if importlib.util.find_spec("resource") is None:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = megabytes << 20
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    # Data, not addresses, since torch maps gigabytes that it never touches.
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

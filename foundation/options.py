@@ -1,0 +1,181 @@
+"""Options of a training, the same for every rung and model: dataclasses that the command line reads.
+
+A field's docstring is its help text; the text after "Examples:" closes the help page. Nothing here needs torch.
+"""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+
+from foundation.arguments import Flat, Option, optional
+from foundation.errors import InputError
+from foundation.objective import Objective
+
+RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
+
+
+def check_sizes(least: int = 1, **sizes: int | tuple[int, ...]) -> None:
+    """Raise `InputError` for a size, or one of several, that is no integer of at least `least`."""
+    for name, value in sizes.items():
+        for size in value if isinstance(value, tuple) else (value,):
+            if not isinstance(size, int) or isinstance(size, bool) or size < least:
+                expected = "integers" if isinstance(value, tuple) else "an integer"
+                raise InputError(f"{name}: expected {expected} of at least {least}, got {size!r}")
+
+
+def check_positive(**numbers: float) -> None:
+    """Raise `InputError` for a number that is not finite and above 0."""
+    for name, value in numbers.items():
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name}: expected a finite number > 0, got {value!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Base of every model's options (`paper.models.options`)."""
+
+    model: ClassVar[str] = ""
+    """The model's name on the command line."""
+
+    def objective(self, progress: float = 1.0) -> Objective:
+        """The model's own objective when `progress` of the training is done, from 0 to 1."""
+        return Objective()
+
+    def why_no_kl_options(self) -> str:
+        """Why --kl has no effect on this model; empty where it has one."""
+        return ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Images to train on, and how they are prepared."""
+
+    name: Annotated[str, Option("NAME|FOLDER", aliases=("--data",))] = "glyphs"
+    """glyphs, shapes, mnist, fashion-mnist, kmnist, or a folder with images of your own."""
+    root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder", "--data-root")] = None
+    """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
+    labels: Annotated[tuple[int, ...], optional("CLASS..", "all")] = ()
+    """Train and test on these classes only."""
+    binarise: Literal["none", "static", "dynamic"] = "none"
+    """none: pixels as they are; static: each drawn once as Bernoulli(pixel); dynamic: drawn anew for every batch
+    of training, once for validation and test."""
+    validation: float = 0.05
+    """Share of the training images kept aside to measure the loss on after every epoch, chosen by the seed. With 0 all
+    are trained on, and the test images are measured instead."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(self.labels))
+        if self.binarise not in ("none", "static", "dynamic"):
+            raise InputError(f"data.binarise: expected none, static or dynamic, got {self.binarise!r}")
+        if not 0 <= self.validation < 1:
+            raise InputError(f"data.validation: expected a share in [0, 1), got {self.validation!r}")
+        if len(set(self.labels)) < len(self.labels) or min(self.labels, default=0) < 0:
+            raise InputError(f"data.labels: expected different classes from 0 on, got {self.labels}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KLOptions:
+    """Schedule and floor of the KL term, against latents that collapse early in training."""
+
+    schedule: Literal["constant", "linear", "cyclical"] = "constant"
+    """Factor on beta: always 1; linear: 0 to 1 over the warm-up; cyclical: that in every cycle (Fu et al. 2019)."""
+    warmup: float = 0.25
+    """linear: share of training until the factor is 1; cyclical: share of each cycle."""
+    cycles: int = 4
+    """cyclical: number of cycles."""
+    free_bits: float = 0.0
+    """lambda in nats: each latent's KL, averaged over the batch, counts as at least this (Kingma et al. 2016)."""
+
+    def __post_init__(self) -> None:
+        check_sizes(cycles=self.cycles)
+        if self.schedule not in ("constant", "linear", "cyclical"):
+            raise InputError(f"kl.schedule: expected constant, linear or cyclical, got {self.schedule!r}")
+        if not 0 < self.warmup <= 1:
+            raise InputError(f"kl.warmup: expected a share in (0, 1], got {self.warmup!r}")
+        if not (math.isfinite(self.free_bits) and self.free_bits >= 0):
+            raise InputError(f"kl.free_bits: expected a finite number >= 0, got {self.free_bits!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizerOptions:
+    """Optimiser and step size."""
+
+    name: Literal["adam", "adamw"] = "adam"
+    """Adam, or AdamW with weight decay."""
+    learning_rate: Annotated[float, Option(aliases=("--learning-rate",))] = 1e-3
+    """The largest step size."""
+    weight_decay: float = 0.0
+    """adamw: share of each weight that is subtracted at each step, times the step size."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: the step size falls to 0 along half a cosine."""
+    warmup: float = 0.0
+    """Share of training in which the step size grows linearly from 0."""
+
+    def __post_init__(self) -> None:
+        check_positive(learning_rate=self.learning_rate)
+        if self.name not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
+            raise InputError(
+                "optimizer: expected adam or adamw, with a constant or cosine schedule, "
+                f"got {self.name!r} and {self.schedule!r}"
+            )
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise InputError(f"optimizer.weight_decay: expected a finite number >= 0, got {self.weight_decay!r}")
+        if self.weight_decay and self.name == "adam":
+            raise InputError("optimizer.weight_decay: Adam has none; choose --optimizer.name adamw")
+        if not 0 <= self.warmup < 1:
+            raise InputError(f"optimizer.warmup: expected a share in [0, 1), got {self.warmup!r}")
+
+
+Model = TypeVar("Model", bound=ModelOptions)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions(Generic[Model]):
+    """Train a model on one rung, measure it on the test images, draw what it learned.
+
+    The run folder under --out holds config.json, metrics.jsonl (a line a step and a line an epoch), weights.safetensors
+    (of the last epoch), best.safetensors (of the epoch with the smallest validation loss), test.json and figures/.
+    Losses are in nats per image. Whatever stops a training, `vae-ladder train --resume RUN` continues it after its last
+    whole epoch. Rungs 1 and 2 train the VAE and the beta-VAE of their main files; numpy_impl needs no torch.
+
+    Examples:
+      vae-ladder train vae --epochs 20 --kl.schedule linear
+      vae-ladder train vae --rung numpy_impl
+      vae-ladder train cvae --data mnist --data-root data --data.labels 3 5 7
+      vae-ladder train --resume runs/2026-01-31_142501_train_vae
+    """
+
+    model: Flat[Model]
+    """The model's own options."""
+    rung: RungName = "paper"
+    """Which implementation trains: NumPy by hand, low-level torch, or nn.Module."""
+    data: DataOptions = DataOptions()
+    kl: KLOptions = KLOptions()
+    optimizer: OptimizerOptions = OptimizerOptions()
+    epochs: int = 10
+    """Passes over the training images."""
+    batch_size: int = 128
+    """Images per step, over all processes; the last batch of an epoch may be smaller."""
+    seed: int = 0
+    """Seed of initial values, validation split, batch order and noise."""
+    weights: Annotated[Path | None, optional("FILE", "initial values drawn by the seed")] = None
+    """A weights.safetensors of the same model to start from, whichever rung wrote it."""
+    z: Literal["sampled", "mu"] = "sampled"
+    """Validation and test: z drawn from q(z|x), as in training, or its mean."""
+    device: Annotated[str, Option("NAME")] = "auto"
+    """Rungs on torch: auto takes CUDA, MPS or the CPU, in this order; or name one, such as cuda:1."""
+    precision: Literal["float32", "bf16", "float64"] = "float32"
+    """bf16 (paper only): products in bfloat16, losses and parameters in float32."""
+    compile: bool = False
+    """paper: compile the network with torch.compile."""
+    record: Annotated[Path | None, optional("FILE", "print only")] = None
+    """Also write command, seed, versions, seconds and the test loss to this JSON file."""
+    out: Annotated[Path, Option("DIR")] = Path("runs")
+    """Where the run folder is made."""
+
+    def __post_init__(self) -> None:
+        check_sizes(epochs=self.epochs, batch_size=self.batch_size)
+        check_sizes(seed=self.seed, least=0)
+        if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
+            raise InputError(f"kl: {reason}; leave --kl at its defaults")

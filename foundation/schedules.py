@@ -1,0 +1,44 @@
+"""Schedules of the KL weight and of the step size: functions of `progress`, the share of training that is done."""
+
+import dataclasses
+import math
+
+from foundation.objective import Objective
+from foundation.options import KLOptions, OptimizerOptions, TrainOptions
+
+
+def objective_at(options: TrainOptions, progress: float) -> Objective:
+    """The objective when `progress` of the training is done: the model's own, under the options of --kl."""
+    own = options.model.objective(progress)
+    return dataclasses.replace(own, beta=own.beta * kl_factor(options.kl, progress), free_bits=options.kl.free_bits)
+
+
+def kl_factor(options: KLOptions, progress: float) -> float:
+    """The factor on beta, from 0 to 1."""
+    if options.schedule == "linear":
+        return linear(progress, options.warmup)
+    if options.schedule == "cyclical":
+        return cyclical(progress, options.warmup, options.cycles)
+    return 1.0
+
+
+def linear(progress: float, warmup: float) -> float:
+    """From 0 to 1 linearly over the first `warmup` of the training, then 1 (Sønderby et al. 2016)."""
+    return min(1.0, progress / warmup)
+
+
+def cyclical(progress: float, warmup: float, cycles: int) -> float:
+    """`linear`, repeated in each cycle (Fu et al. 2019); 1 at the end of training."""
+    return linear(progress * cycles % 1 if progress < 1 else 1.0, warmup)
+
+
+def learning_rate_at(options: OptimizerOptions, progress: float) -> float:
+    """The step size when `progress` of the training is done: a linear warm-up from 0, then the schedule.
+
+    The cosine falls from the largest step size to 0 at the end (Loshchilov & Hutter 2017, without restarts).
+    """
+    if progress < options.warmup:
+        return options.learning_rate * progress / options.warmup
+    if options.schedule == "cosine":
+        return options.learning_rate * (1 + math.cos(math.pi * (progress - options.warmup) / (1 - options.warmup))) / 2
+    return options.learning_rate

@@ -1,0 +1,1 @@
+"""What the training loop needs of torch."""
