@@ -214,8 +214,8 @@ def check_batch(shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype, **arrays
     count = None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
-            came = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-            raise TypeError(f"{name}: expected a NumPy array of {dtype} like the parameters, got {came}")
+            got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{name}: expected a NumPy array of {dtype} like the parameters, got {got}")
         if array.shape[1:] != tuple(shapes[name]) or len(array) == 0:
             sizes = ", ".join(map(str, shapes[name]))
             raise ValueError(f"{name}: expected shape (N, {sizes}) with N >= 1, got {array.shape}")

@@ -20,7 +20,7 @@ class Architecture:
     """Channels, height and width of an image; height and width are multiples of 4."""
 
     def __post_init__(self) -> None:
-        # JSON knows no tuples: accept its lists, keep the instance hashable.
+        # JSON has no tuples: accept its lists, keep the instance hashable.
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "image_shape", tuple(self.image_shape))
         if len(self.channels) != 2:

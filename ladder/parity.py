@@ -110,7 +110,7 @@ class ParityReport:
         return table
 
     def to_json(self) -> dict:
-        """What `parity.json` holds. JSON knows no NaN and no infinity: such an error is null, beside its note."""
+        """What `parity.json` holds. JSON has no NaN and no infinity: such an error is null, beside its note."""
         report = {"ok": self.ok} | dataclasses.asdict(self)
         for check in report["checks"]:
             if not math.isfinite(check["max_relative_error"]):
@@ -162,7 +162,7 @@ def compare(
         rng = np.random.default_rng(seed)  # anew for every rung, so that each meets the same numbers
         parameters = initial_parameters(architecture, rng, np.dtype(dtype).type)
         rung = make(name, architecture, parameters, objective=objective)
-        batches = draw_batches(architecture, rng, batch_size, dtype, images)
+        batches = random_batches(architecture, rng, batch_size, dtype, images)
         computed[name] = one_pass(rung, *next(batches), objective)
         losses = []
         for step, (x, eps) in enumerate(itertools.islice(batches, steps), start=1):
@@ -182,7 +182,7 @@ def compare(
     return ParityReport(architecture, objective, batch_size, seed, dtype, steps, checks)
 
 
-def draw_batches(
+def random_batches(
     architecture: Architecture, rng: np.random.Generator, batch_size: int, dtype: str, images: np.ndarray | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of x (N, C, H, W) and eps (N, Z) without end, drawn in float64 and rounded to `dtype`."""

@@ -57,7 +57,6 @@ WORDS = {
     "A classifier on reconstructed and generated images": "재구성한 이미지와 생성한 이미지에 대한 분류기의 결과",
     "Missing pixels, nats per image": "가려진 픽셀, 이미지당 내트",
     "Noise removal: PSNR of the test images, dB": "잡음 제거: 테스트 이미지의 PSNR, dB",
-    "Strangers: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
     "Detection of a left-out class: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
     "±: standard deviation over the seeds": "±: 시드에 따른 표준편차",
     "±: standard error over the test images": "±: 테스트 이미지에 대한 표준오차",

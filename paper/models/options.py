@@ -48,7 +48,7 @@ class VAEOptions(ModelOptions):
     """Standard deviation of a pixel under the Gaussian likelihood; where it is learned, its start."""
 
     def __post_init__(self) -> None:
-        # JSON knows no tuples: accept its lists, keep the instance hashable.
+        # JSON has no tuples: accept its lists, keep the instance hashable.
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(
             self,

@@ -12,25 +12,10 @@ from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.display import is_weighed, parts_in_words, result_table, training_display
 from foundation.options import TrainOptions
-from foundation.records import EpochRecord, StepRecord
 from foundation.training import Training, begin
 from numpy_impl.rung import NumpyRung
 from paper.models.options import VAEOptions
-
-EPOCH = EpochRecord(
-    epoch=1,
-    step=3,
-    held_out={"loss": 120.0, "reconstruction": 90.0, "kl": 30.0},
-    split="validation",
-    final_loss=120.0,
-    best=True,
-    train={"loss": 140.0},
-    beta=1.0,
-    learning_rate=1e-3,
-    images_per_second=1234.5,
-    seconds=1.0,
-)
-STEP = StepRecord(2, 1, {"loss": 130.0, "reconstruction": 95.0, "kl": 35.0}, 1.0, 1e-3, 0.5)
+from tests.support.records import EPOCH, STEP
 
 
 @pytest.fixture(scope="module")

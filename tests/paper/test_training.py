@@ -23,6 +23,7 @@ from paper.rung import ModelRung, make_optimizer, make_rung  # noqa: E402
 from paper.training import tensorboard  # noqa: E402
 from paper.training.device import DTYPES, choose_device  # noqa: E402
 from paper.training.fit import fit, measure, to_arrays, to_tensors  # noqa: E402
+from tests.support.records import EPOCH, STEP  # noqa: E402
 
 SMALL = VAEOptions(channels=(2, 3), hidden_dims=(5,), latent_dim=2)
 IMAGES, BATCH, EPOCHS = 19, 8, 3
@@ -378,21 +379,6 @@ def test_summary_of_a_codebook_that_gradients_do_not_move():
 
 
 # TensorBoard
-
-EPOCH = EpochRecord(
-    epoch=1,
-    step=3,
-    held_out={"loss": 120.0, "reconstruction": 90.0, "kl": 30.0},
-    split="validation",
-    final_loss=120.0,
-    best=True,
-    train={"loss": 140.0},
-    beta=1.0,
-    learning_rate=1e-3,
-    images_per_second=1234.5,
-    seconds=1.0,
-)
-STEP = StepRecord(2, 1, {"loss": 130.0, "reconstruction": 95.0, "kl": 35.0}, 1.0, 1e-3, 0.5)
 
 
 def test_without_tensorboard_nothing_is_written(tmp_path, monkeypatch):
