@@ -25,7 +25,7 @@ from figures.galleries import (
 )
 from figures.style import save
 from foundation.data.dataset import Dataset
-from foundation.rung import Rung
+from foundation.rung import Rung, encode_all
 from foundation.runs import Run
 
 TILES = 20
@@ -74,7 +74,7 @@ def model_figures(rung: Rung, test: Dataset[np.ndarray], draw: bool = False, see
 
 def latent_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Figure]:
     """The codes of test images, single latents, and the ways between two codes."""
-    mu, logvar = encode_all(rung, test.subset(slice(0, POINTS)))
+    mu, logvar = encode_all(rung, test.images[:POINTS], test.labels[:POINTS])
     figures = {"latent_space": latent_space(mu, test.labels[: len(mu)], test.classes, where_to_look(rung))}
     if logvar is not None:
         kl = kl_by_latent(mu, logvar)
@@ -94,18 +94,6 @@ def kl_by_latent(mu: Float[np.ndarray, "N Z"], logvar: Float[np.ndarray, "N Z"])
     """KL(q(z_j|x) || p(z_j)) in nats, mean over the images, for each latent in the model's order."""
     mu, logvar = mu.astype(np.float64), logvar.astype(np.float64)
     return (-0.5 * (1 + logvar - np.square(mu) - np.exp(logvar))).mean(axis=0)
-
-
-def encode_all(rung: Rung, part: Dataset[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-    """mu and logvar of all images, a batch at a time; logvar is None for a model without a variance."""
-    mu: list[np.ndarray] = []
-    logvar: list[np.ndarray] = []
-    for start in range(0, len(part), BATCH):
-        batch = part.subset(slice(start, start + BATCH))
-        found = rung.encode(batch.images, rung.condition(batch.images, batch.labels))
-        mu.append(found[0])
-        logvar += [] if found[1] is None else [found[1]]
-    return np.concatenate(mu), np.concatenate(logvar) if logvar else None
 
 
 def decode_all(

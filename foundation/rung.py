@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -119,6 +119,8 @@ class Rung(Protocol):
     """Steps between two looks at the losses: 1 where a loss is there when a step returns"""
     processes: int
     """Processes that share each batch; every one of them is given the whole batch"""
+    threads: int
+    """Threads that each process computes on, on which the last digits of the results depend"""
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
         """Shape of eps for `count` images; images come first."""
@@ -193,6 +195,34 @@ def draw_pixels(x_hat: np.ndarray, options: dict[str, Any], seed: int) -> np.nda
     if options.get("likelihood", "bernoulli") == "bernoulli":
         return (rng.random(x_hat.shape) < x_hat).astype(x_hat.dtype)
     return (x_hat + options["sigma"] * rng.standard_normal(x_hat.shape)).astype(x_hat.dtype)
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """What a rung and a model of `paper/models` have in common: q(z|x, c), over NumPy arrays or over tensors."""
+
+    def condition(self, x: Any, labels: Any) -> Any:
+        """The condition of each image, or None."""
+
+    def encode(self, x: Any, c: Any = None) -> tuple[Any, Any]:
+        """mu and logvar, or z and None."""
+
+
+def encode_all(
+    model: Encodes,
+    images: Any,
+    labels: Any,
+    join: Callable[..., Any] = np.concatenate,
+    batch_size: int = 500,
+) -> tuple[Any, Any]:
+    """mu and logvar of q(z|x), or of q(z|x, c), for every image, a batch at a time; logvar is None without a variance.
+
+    Arrays in, arrays out; for tensors, which stay on their device, `join` is `torch.cat`.
+    """
+    batches = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
+    found = [model.encode(images[part], model.condition(images[part], labels[part])) for part in batches]
+    mu, logvar = zip(*found, strict=True)
+    return join(mu), None if logvar[0] is None else join(logvar)
 
 
 def no_mask(description: Description) -> InputError:

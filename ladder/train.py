@@ -137,8 +137,10 @@ def conditions(training: Training) -> Iterator[str]:
         yield f"Pixels: each drawn as black or white, {when}; for validation and test once"
     how = HOW_Z[options.z] if rung.traits.posterior else "z as the encoder gives it"
     yield f"{training.data.held_out.split.capitalize()} loss after every epoch: the objective of training, {how}"
-    several = f", {rung.processes} processes" if rung.processes > 1 else ""
-    yield f"Rung: {rung.name}, {count_parameters(training):,} parameters, {rung.device}, {options.precision}{several}"
+    threads = f"{rung.threads} thread{'s' if rung.threads > 1 else ''}"
+    shared = f"{rung.processes} processes of {threads}" if rung.processes > 1 else threads
+    numbers = f"{count_parameters(training):,} parameters, {options.precision}"
+    yield f"Rung: {rung.name}, {numbers}, {rung.device}, {shared}"
 
 
 def count_parameters(training: Training) -> int:
@@ -167,6 +169,7 @@ def describe(training: Training, command: str) -> dict[str, Any]:
         "train_images": len(data.train),
         "test_images": len(data.test),
         "parameters": count_parameters(training),
+        "threads": training.rung.threads,
         "versions": versions(),
         "started": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
@@ -263,6 +266,7 @@ def results(training: Training, command: str, losses: dict[str, Parts]) -> dict[
         "rung": rung.name,
         "device": rung.device,
         "processes": rung.processes,
+        "threads": rung.threads,
         "versions": versions(),
         "config": {name: value for name, value in kept.items() if name not in ("out", "record", "weights")},
     }

@@ -22,6 +22,7 @@ from foundation.weights import check_moments
 from numpy_impl import vae_numpy as vae
 from numpy_impl.optim import Adam
 from numpy_impl.runtime import sharing
+from numpy_impl.runtime.parallel import CORES
 
 
 class NumpyRung:
@@ -32,6 +33,7 @@ class NumpyRung:
     device = "cpu"
     read_every = 1
     processes = 1
+    threads = CORES
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class ModelRung:
         self.dtype = np.dtype(str(mould.dtype).removeprefix("torch."))
         self.read_every = 1 if self.device == "cpu" else READ_EVERY
         self.process, self.processes = process_numbers()
+        self.threads = torch.get_num_threads()
         self._precision = precision
         self._optimizer = make_optimizer(model, optimizer)
         self._compile_network = compile_network

@@ -46,6 +46,7 @@ class LowlevelRung:
         self._shapes = batch_shapes(architecture)
         self.device = torch.device(device).type
         self._device = device
+        self.threads = torch.get_num_threads()
         self.dtype = parameters["encoder.mu.weight"].dtype
         self._parameters = {
             name: torch.tensor(parameters[name], device=device, requires_grad=True)

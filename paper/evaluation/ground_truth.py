@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, UInt8
 
 from foundation.data import glyphs, shapes
 from foundation.data.splits import Data
+from foundation.rung import encode_all
 from paper.evaluation.bound import is_binary
-from paper.evaluation.latents import encode_all
 from paper.models.base import Model
 
 Factors = dict[str, np.ndarray]
@@ -97,11 +97,12 @@ def representation_of(
     test = data.test
     pixels = torch.Generator().manual_seed(seed) if is_binary(test.images) else None
 
+    @torch.no_grad()
     def represent(factors: Factors) -> Codes:
         images = torch.from_numpy(truth.images(factors))
         images = images if pixels is None else torch.bernoulli(images, generator=pixels)
         labels = torch.from_numpy(factors[truth.label]).to(test.labels)
-        mu, _ = encode_all(model, images.to(test.images), labels)
+        mu, _ = encode_all(model, images.to(test.images), labels, torch.cat)
         if on_images is not None:
             on_images(len(mu))
         return mu.cpu().numpy()[:, kept].astype(np.float64)

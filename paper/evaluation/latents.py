@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foundation.data.splits import Data
 from foundation.errors import InputError
+from foundation.rung import encode_all
 from paper.models.base import Images, Model
 from paper.models.vae import kl_per_latent
 
@@ -25,18 +26,6 @@ def batches(
     """Images in batches of at most `batch_size`, each with the conditions that the model takes from it (or None)."""
     for x, some in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         yield x, model.condition(x, some)
-
-
-@torch.no_grad()
-def encode_all(
-    model: Model, images: Images, labels: Int64[Tensor, " N"], batch_size: int = 512
-) -> tuple[Float[Tensor, "N Z"], Float[Tensor, "N Z"] | None]:
-    """mu and logvar of q(z|x), or of q(z|x, c), for every image; logvar is None for an autoencoder.
-
-    They stay on the images' device.
-    """
-    mu, logvar = zip(*(model.encode(x, c) for x, c in batches(model, images, labels, batch_size)), strict=True)
-    return torch.cat(mu), None if logvar[0] is None else torch.cat(logvar)
 
 
 def posterior(model: Model, x: Images, c: Tensor | None) -> tuple[Float[Tensor, "N Z"], Float[Tensor, "N Z"]]:
@@ -69,9 +58,10 @@ def active_units(mu: LatentArray) -> int:
     return int((variance_of_mu(mu) > ACTIVE).sum())
 
 
+@torch.no_grad()
 def active_latents(model: Model, data: Data) -> Bool[np.ndarray, " Z"]:
     """Which latents are active on the test images. All are for an autoencoder, whose codes have no fixed scale."""
-    mu, logvar = encode_all(model, data.test.images, data.test.labels)
+    mu, logvar = encode_all(model, data.test.images, data.test.labels, torch.cat)
     return np.ones(mu.shape[1], dtype=bool) if logvar is None else variance_of_mu(mu) > ACTIVE
 
 

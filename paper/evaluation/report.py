@@ -20,6 +20,7 @@ from rich.table import Table
 
 from foundation.console import say
 from foundation.data.splits import Data
+from foundation.rung import encode_all
 from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
 from paper.evaluation.disentanglement import Scores, disentanglement, images_needed, mutual_information_gap, two_best
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
@@ -30,7 +31,6 @@ from paper.evaluation.latents import (
     active_units,
     batches,
     collapse_warning,
-    encode_all,
     kl_by_latent,
     posteriors,
     variance_of_mu,
@@ -188,7 +188,8 @@ def factors(evaluation: Evaluation) -> Results:
     truth = ground_truth_of(data, given_label=getattr(model.options, "condition", None) == "label")
     kept = active_latents(model, data)
     if truth is None:
-        mu, _ = encode_all(model, data.test.images, data.test.labels)
+        with torch.no_grad():
+            mu, _ = encode_all(model, data.test.images, data.test.labels, torch.cat)
         scores = Scores(None, None, *mutual_information_gap(mu.cpu().numpy()[:, kept], data.factors))
     else:
         with evaluation.bar("drawing images of known factors", images_needed(truth)) as advance:

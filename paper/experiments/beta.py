@@ -10,7 +10,7 @@ import dataclasses
 
 from torch import Tensor
 
-from figures.lines import Panel, line_panels
+from figures.lines import Panel, line_panels, trade_off
 from figures.model import traversal_figure
 from foundation.console import step_display
 from foundation.data.splits import Data
@@ -68,7 +68,7 @@ TABLES = {
 def run(experiment: Experiment, settings: Beta) -> None:
     """Trains a β-VAE for every β and seed, and scores its latents."""
     shown, found = experiment.one_of_each(10).images, {}
-    rows = {"test image": shown}
+    rows, costs = {"test image": shown}, {}
     for beta in settings.betas:
         options = BetaVAEOptions(
             network="mlp", hidden_dims=settings.hidden_dims, latent_dim=settings.latent_dim, beta=beta
@@ -76,10 +76,15 @@ def run(experiment: Experiment, settings: Beta) -> None:
         models = experiment.repeat(f"β = {beta:g}", options, settings)
         numbers = [examine(experiment, model) for model in models]
         experiment.row(beta=beta, **over_seeds(numbers))
+        costs[f"β = {beta:g}"] = ([one["kl"] for one in numbers], [one["reconstruction"] for one in numbers])
         found[beta] = list(zip([one["mig"] for one in numbers], models, strict=True))
         rows[f"β = {beta:g}"] = models[0].reconstruct(shown)
     report(experiment)
     best = max(experiment.rows, key=lambda row: row["mig"])["beta"]
+    experiment.draw("rate-distortion", trade_off(
+        costs, "Rate: KL (nats per image)", "Distortion: reconstruction (nats per image)", "Rate and distortion",
+        "A point for each β, at the mean of its seeds, which are the dots. At the optimum one more nat of KL saves "
+        "β nats of reconstruction, so slopes lie between neighbouring β.", joined=True))  # fmt: skip
     draw(experiment, rows, {beta: max(found[beta], key=lambda one: one[0])[1] for beta in {settings.betas[0], best}})
 
 

@@ -28,9 +28,9 @@ from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.options import DataOptions, TrainOptions
 from foundation.records import EpochRecord, Record
+from foundation.rung import encode_all
 from foundation.runs import Run
 from foundation.training import begin, train
-from paper.evaluation.latents import encode_all
 from paper.experiments.options import ExperimentOptions
 from paper.experiments.tables import with_minus
 from paper.models.base import Model
@@ -118,10 +118,11 @@ class Experiment:
         objective = dataclasses.replace(model.options.objective(), beta=1.0, capacity=None)
         return measure(model, part or self.data.test, objective, seed=self.seed)
 
+    @torch.no_grad()
     def mu(self, model: Model, part: Dataset | None = None) -> Float[Tensor, "N Z"]:
         """μ of the test images, or of another part."""
         part = part or self.data.test
-        return encode_all(model, part.images, part.labels, batch_size=1000)[0]
+        return encode_all(model, part.images, part.labels, torch.cat, batch_size=1000)[0]
 
     def one_of_each(self, count: int) -> Dataset:
         """`count` test images for a figure: the first of each class, then the second, and so on."""

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 import figures.model
-from figures.model import choose_pairs, decode_all, draw_model, encode_all, generated_figures, latent_figures
+from figures.model import choose_pairs, decode_all, draw_model, generated_figures, latent_figures
 from figures.style import save
 from foundation.architecture import Architecture, initial_parameters
 from foundation.data.dataset import Dataset
-from foundation.rung import describe_architecture
+from foundation.rung import describe_architecture, encode_all
 from foundation.runs import create_run
 from numpy_impl.rung import NumpyRung
 from paper.models.options import (
@@ -245,10 +245,10 @@ def test_decoding_in_batches_changes_nothing(monkeypatch, model):
     rung = first_rung() if model == "rung 1" else toy_rung(ConditionalVAEOptions(latent_dim=2, **SMALL), data)
     c, z = rung.condition(None, data.labels), np.random.default_rng(0).normal(size=(4, 6, 2))
     few = data.subset(slice(0, 20))
-    whole, (mu, logvar) = decode_all(rung, z, c), encode_all(rung, few)
+    whole, (mu, logvar) = decode_all(rung, z, c), encode_all(rung, few.images, few.labels)
     monkeypatch.setattr(figures.model, "BATCH", 7)
     np.testing.assert_allclose(decode_all(rung, z, c), whole, atol=1e-6)
-    np.testing.assert_allclose(encode_all(rung, few)[0], mu, atol=1e-6)
+    np.testing.assert_allclose(encode_all(rung, few.images, few.labels, batch_size=7)[0], mu, atol=1e-6)
     assert whole.shape == (4, 6, 1, SIZE, SIZE)
     assert len(mu) == len(logvar) == 20
 

@@ -1,5 +1,6 @@
 """Every rung keeps the promises of `foundation.rung.Rung`; agreement between them is tested in test_parity.py."""
 
+import importlib
 import math
 import re
 
@@ -12,6 +13,7 @@ from foundation.objective import Loss, Objective
 from foundation.rung import Rung, architecture_of
 from foundation.weights import load_weights, save_weights
 from ladder.rungs import RUNGS, make_rung
+from numpy_impl.runtime.parallel import count_cores
 
 ARCHITECTURE = Architecture(latent_dim=3, channels=(4, 5), hidden_dim=6, image_shape=(1, 8, 12))
 ARCHITECTURES = [
@@ -101,6 +103,9 @@ def test_a_rung_says_what_it_is(name, dtype):
     )
     assert (rung.description.options["likelihood"], rung.description.options["sigma"]) == ("gaussian", 0.7)
     assert (rung.dtype, rung.device, rung.read_every, rung.processes) == (np.dtype(dtype), "cpu", 1, 1)
+    assert rung.threads == (
+        count_cores() if name == "numpy_impl" else importlib.import_module("torch").get_num_threads()
+    )
     assert rung.learning_rate == 0.25
     assert rung.noise_shape(7) == (7, 3)
     assert (rung.traits.posterior, rung.traits.prior, rung.traits.condition, rung.traits.codes) == (

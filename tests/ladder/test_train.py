@@ -103,6 +103,7 @@ def test_a_record_says_how_to_make_it_again(folder, tmp_path, drawn):
     assert found[0]["command"] == f"vae-ladder train vae {TINY} --seed 3 --device cpu --record {record} {rest}"
     assert first["test"] == json.loads((path / "test.json").read_text())
     assert (first["seed"], first["test_images"], first["device"]) == (3, 2, "cpu")
+    assert first["threads"] == open_run(path).config["threads"] == torch.get_num_threads()
     assert first["versions"]["torch"] == version("torch")
     assert first["config"]["model"]["hidden_dims"] == [8]
     assert str(tmp_path) not in json.dumps(first), "a record holds no folder of this machine"

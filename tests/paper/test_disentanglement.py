@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from foundation.data import load  # noqa: E402
 from foundation.data.glyphs import draw_glyphs  # noqa: E402
 from foundation.data.splits import Data  # noqa: E402
+from foundation.rung import encode_all  # noqa: E402
 from paper.evaluation.disentanglement import (  # noqa: E402
     beta_vae_score,
     disentanglement,
@@ -25,7 +26,7 @@ from paper.evaluation.disentanglement import (  # noqa: E402
     votes,
 )
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of  # noqa: E402
-from paper.evaluation.latents import active_latents, encode_all, linear_probe  # noqa: E402
+from paper.evaluation.latents import active_latents, linear_probe  # noqa: E402
 from paper.models.options import AutoencoderOptions, ConditionalVAEOptions, VAEOptions  # noqa: E402
 from paper.models.registry import make_model  # noqa: E402
 
@@ -383,4 +384,4 @@ def test_active_latents():
     assert active_latents(model, data).tolist() == [True, False, True, True]
     plain = make_model(AutoencoderOptions(network="mlp", hidden_dims=(9,), latent_dim=4), (1, 28, 28), 3)
     assert active_latents(plain, data).all()
-    assert encode_all(plain, data.test.images, data.test.labels)[1] is None
+    assert encode_all(plain, data.test.images, data.test.labels, torch.cat)[1] is None

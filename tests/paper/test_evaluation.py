@@ -17,7 +17,7 @@ from foundation.data.splits import Data  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
 from foundation.objective import Objective  # noqa: E402
 from foundation.options import DataOptions, TrainOptions  # noqa: E402
-from foundation.rung import describe_architecture  # noqa: E402
+from foundation.rung import describe_architecture, encode_all  # noqa: E402
 from foundation.runs import create_run  # noqa: E402
 from paper.evaluation import command, disentanglement, report  # noqa: E402
 from paper.evaluation.bound import (  # noqa: E402
@@ -31,7 +31,6 @@ from paper.evaluation.importance import importance_sample  # noqa: E402
 from paper.evaluation.latents import (  # noqa: E402
     active_units,
     collapse_warning,
-    encode_all,
     kl_by_latent,
     linear_probe,
     variance_of_mu,
@@ -179,10 +178,10 @@ def test_encode_all(data):
         ConditionalVAEOptions(condition="top", **SMALL),
     ):
         model = model_of(options)
-        mu, logvar = encode_all(model, data.test.images, data.test.labels, batch_size=17)
+        mu, logvar = encode_all(model, data.test.images, data.test.labels, torch.cat, batch_size=17)
         expected = model.encode(data.test.images, model.condition(data.test.images, data.test.labels))
-        np.testing.assert_allclose(mu, expected[0].detach(), atol=1e-6)
-        np.testing.assert_allclose(logvar, expected[1].detach(), atol=1e-6)
+        np.testing.assert_allclose(mu.detach(), expected[0].detach(), atol=1e-6)
+        np.testing.assert_allclose(logvar.detach(), expected[1].detach(), atol=1e-6)
 
 
 def test_active_units():
