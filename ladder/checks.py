@@ -15,13 +15,13 @@ from foundation.files import write_json
 from foundation.objective import Objective
 from ladder.options import Gradcheck, Parity
 from ladder.parity import ParityReport, compare
-from ladder.rungs import INSTALL_TORCH, RUNGS, available_rungs, split_rungs
+from ladder.rungs import COMPARED, INSTALL_TORCH, split_rungs, torch_is_installed
 from numpy_impl.gradcheck import Result, check_operations, check_vae
 
 
 def parity(choices: Parity) -> int:
     """`vae-ladder parity`: compare the rungs on random numbers. Returns the exit code: 1 where two rungs disagree."""
-    if choices.rungs is None and available_rungs() != RUNGS:
+    if choices.rungs is None and not torch_is_installed():
         raise InputError(f"parity needs a second rung, and the others need torch, not installed: {INSTALL_TORCH}")
     if choices.seed < 0:
         raise InputError(f"seed: expected an integer of at least 0, got {choices.seed}")
@@ -29,7 +29,7 @@ def parity(choices: Parity) -> int:
     with step_display(console, f"comparing in {choices.dtype}") as now:
         report = compare(
             Architecture(choices.latent_dim),
-            rungs=RUNGS if choices.rungs is None else split_rungs(choices.rungs),
+            rungs=COMPARED if choices.rungs is None else split_rungs(choices.rungs, COMPARED),
             batch_size=choices.batch_size,
             seed=choices.seed,
             dtype=choices.dtype,

@@ -110,8 +110,8 @@ class Parity:
     """Seed of parameters, images and noise."""
     dtype: Literal["float64", "float32"] = "float64"
     """Precision; float32 is held to wider tolerances."""
-    rungs: Annotated[str | None, optional("R,R,..", "all three")] = None
-    """The rungs to compare, with commas; the first one is the reference."""
+    rungs: Annotated[str | None, optional("R,R,..", "all three, and autograd")] = None
+    """The rungs to compare, with commas, and autograd, rung 1 with its own; the first one is the reference."""
     steps: int = 100
     """Adam steps to compare along."""
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"

@@ -15,6 +15,8 @@ from foundation.weights import load_weights
 from paper.models.options import BetaVAEOptions, VAEOptions
 
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
+COMPARED = ("numpy_impl", "autograd", "pytorch_lowlevel", "paper")
+"""What parity compares: the rungs, and rung 1 with gradients by its own autograd."""
 NEED_TORCH = ("pytorch_lowlevel", "paper")
 INSTALL_TORCH = 'pip install "vae-ladder[torch]"'
 
@@ -32,23 +34,23 @@ def available_rungs() -> tuple[str, ...]:
     return RUNGS if torch_is_installed() else tuple(name for name in RUNGS if name not in NEED_TORCH)
 
 
-def check_rungs(names: Sequence[str]) -> tuple[str, ...]:
+def check_rungs(names: Sequence[str], known: Sequence[str] = RUNGS) -> tuple[str, ...]:
     """The names as a tuple; `InputError` for one that is unknown, named twice or not installed, and for none."""
     if not names:
-        raise InputError(f"rungs: expected at least one of {', '.join(RUNGS)}, got none")
+        raise InputError(f"rungs: expected at least one of {', '.join(known)}, got none")
     for name in names:
-        if name not in RUNGS:
-            raise InputError(f"rung: expected one of {', '.join(RUNGS)}, got {name!r}")
-        if name not in available_rungs():
+        if name not in known:
+            raise InputError(f"rung: expected one of {', '.join(known)}, got {name!r}")
+        if name in NEED_TORCH and not torch_is_installed():
             raise InputError(f"rung {name} needs torch, which is not installed: {INSTALL_TORCH}")
     if len(set(names)) < len(names):
         raise InputError(f"rungs: expected every rung once, got {', '.join(names)}")
     return tuple(names)
 
 
-def split_rungs(text: str) -> tuple[str, ...]:
+def split_rungs(text: str, known: Sequence[str] = RUNGS) -> tuple[str, ...]:
     """The rungs of an option such as "numpy_impl,paper", checked."""
-    return check_rungs([name.strip() for name in text.split(",")] if text.strip() else [])
+    return check_rungs([name.strip() for name in text.split(",")] if text.strip() else [], known)
 
 
 def make_rung(
@@ -58,8 +60,8 @@ def make_rung(
     learning_rate: float = 1e-3,
     objective: Objective = Objective(),  # noqa: B008  (frozen)
 ) -> Rung:
-    """The VAE of the main files on one rung, from given parameters (copied; their dtype is the rung's)."""
-    check_rungs([name])
+    """The VAE of the main files on one rung, or by autograd, from given parameters (copied; the dtype is theirs)."""
+    check_rungs([name], COMPARED)
     if name == "paper":
         from paper.rung import PaperRung
 
@@ -76,11 +78,15 @@ def make_ladder_rung(
     description: Description,
     device: str = "cpu",
 ) -> Rung:
-    """Rung 1 or 2 from given parameters."""
+    """Rung 1, by hand or by autograd, or rung 2, from given parameters."""
     if name == "numpy_impl":
         from numpy_impl.rung import NumpyRung
 
         return NumpyRung(architecture, parameters, learning_rate, description)
+    if name == "autograd":
+        from numpy_impl.rung import AutogradRung
+
+        return AutogradRung(architecture, parameters, learning_rate, description)
     from pytorch_lowlevel.rung import LowlevelRung
 
     return LowlevelRung(architecture, parameters, learning_rate, description, device)

@@ -19,6 +19,7 @@ from foundation.rung import (
     parameter_table,
 )
 from foundation.weights import check_moments
+from numpy_impl import autograd
 from numpy_impl import vae_numpy as vae
 from numpy_impl.optim import Adam
 from numpy_impl.runtime import sharing
@@ -129,3 +130,22 @@ class NumpyRung:
             self._parameters[name][...] = value
         if optimizer_state:
             self._optimizer.restore(optimizer_state)
+
+
+class AutogradRung(NumpyRung):
+    """Rung 1 with gradients by `numpy_impl.autograd`: what `vae-ladder parity` compares beside the three rungs."""
+
+    name = "autograd"
+
+    def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
+        found = self.differentiate(x, eps, objective)
+        if np.isfinite(found.loss.loss):
+            self._optimizer.step(found.gradients)
+        return found.loss
+
+    def differentiate(
+        self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None
+    ) -> Pass:
+        check_batch(self._shapes, self.dtype, x=x, eps=eps)
+        run, parts, gradients = autograd.differentiate(self._parameters, x, eps, objective)
+        return Pass(run.mu, run.logvar, run.logits, Loss(*map(float, parts)), gradients)
