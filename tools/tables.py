@@ -126,7 +126,7 @@ def numbers_table(say: Say) -> str:
             )
         )
         commands.append(as_typed(found["command"]))
-    head = ("model", "epochs", "measured with", "published", "to reach", "here", "reconstruction", "KL", "training")
+    head = ("model", "epochs", "measured with", "published", "target", "here", "reconstruction", "KL", "training")
     return markdown_table(map(say, head), rows, numbers=5) + "\n" + block(commands)
 
 
