@@ -106,6 +106,8 @@ def _links(text: str, page: Path, to_korean: bool) -> Counter:
     found = []
     for link in (*LINK.finditer(text), *TAG.finditer(text)):
         path, anchor = (page.parent / link["target"]).resolve() if link["target"] else page, link["anchor"] or ""
+        if anchor.startswith("L") and link["text"].startswith("`"):
+            anchor = link["text"]  # the definition that the link names; its line is up to tools/links.py
         if path.suffix == ".md" and anchor and path.exists():
             anchor = anchors_of(path).index(anchor) if anchor in anchors_of(path) else f"no {anchor}"
         sibling = path.with_suffix(".ko.md")

@@ -20,7 +20,7 @@ from tests.support.documents import (
 )
 from tests.support.pictures import write_pictures
 from tools import CHECKOUT, tables, translations
-from tools.links import anchors_of, links_of, pages, problem_of, renumber
+from tools.links import anchors_of, links_of, outdated, pages, problem_of, renumber
 
 PAGES = pages()
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -51,6 +51,12 @@ def test_the_pages_are_found():
 def test_links_lead_somewhere(page):
     problems = [problem for link in links_of(page) if (problem := problem_of(link))]
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.slow
+@every_page
+def test_line_numbers_of_links_are_those_of_the_definitions(page):
+    assert not [f"{link.match[0]}: now on line {line}" for link, line in outdated(page)], "run python -m tools.links"
 
 
 @every_page
@@ -159,10 +165,10 @@ def page(tmp_path):
         ('<img src="gone.png" width="3">', "leads nowhere"),
         ('<img width="3" src="code.py">', ""),
         ("[`LIMIT`](code.py#L1)", ""),
-        ("[`LIMIT`](code.py#L2)", "should lead to line 1"),
+        ("[`LIMIT`](code.py#L2)", ""),
         ("[`Adam.step`](code.py#L7)", ""),
-        ("[`Adam.step`](code.py#L4)", "should lead to line 7"),
-        ("[`Adam.leap`](code.py#L4)", "should lead to line None"),
+        ("[`Adam.step`](code.py#L4)", ""),
+        ("[`Adam.leap`](code.py#L4)", "does not define Adam.leap"),
         ("[two lines](code.py#L8-L9)", ""),
         ("[two lines](code.py#L9-L10)", "has no such line"),
         ("[a line](code.py#L0)", "has no such line"),
@@ -183,7 +189,9 @@ def test_links_that_lead_nowhere_are_seen(page, text, problem):
 
 def test_renumbering_moves_names_and_leaves_plain_lines_alone(page):
     path = page("[`Adam.step`](code.py#L1) and [a line](code.py#L2)\n")
+    assert [(link.text, line) for link, line in outdated(path)] == [("Adam.step", 7)]
     assert renumber(path) == 1
+    assert outdated(path) == []
     assert path.read_text(encoding="utf-8") == "[`Adam.step`](code.py#L7) and [a line](code.py#L2)\n"
 
 
@@ -233,6 +241,7 @@ def test_a_reason_for_not_running_holds_for_whole_words():
     ("text", "problem"),
     [
         ("[`Adam.step`](code.py#L7):\n\n```python\nself.t += 1\nreturn self.t\n```\n", ""),
+        ("[`Adam.step`](code.py#L9):\n\n```python\nself.t += 1\nreturn self.t\n```\n", ""),
         ("[`Adam.step`](code.py#L7):\n\n```python\nself.t += 2\nreturn self.t\n```\n", "does not contain"),
         ("[`Adam.step`](code.py#L7):\n\n```python\nLIMIT = 3\n```\n", "does not contain"),
         ("```python\nx = 2\n```\n\n```python\n>>> x + 1\n3\n```\n", ""),
