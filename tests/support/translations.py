@@ -169,7 +169,7 @@ def problems_of_language(english: str, korean: str) -> list[str]:
 
 
 def _cells(text: str) -> list[str]:
-    return text.split("|") if text.startswith("|") else [text]
+    return re.split(r"(?<!\\)\|", text) if text.startswith("|") else [text]
 
 
 def _without_names(text: str) -> str:
