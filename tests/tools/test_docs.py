@@ -336,7 +336,7 @@ def record(monkeypatch, tmp_path):
     """Record an experiment of two columns, the second with a head and a word of your own."""
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
 
-    def write(head="p(x|z)", word="none"):
+    def write(head="p(x|z)", word="none", answer="K = 5 draws for each of 20 test images."):
         found = {
             "command": "vae-ladder experiment beta",
             "seed": 7,
@@ -348,7 +348,7 @@ def record(monkeypatch, tmp_path):
                 "Test images": [{"key": "beta", "head": "β", "digits": 0}, {"key": "mig", "head": head, "digits": 3}]
             },
             "rows": [{"beta": 4.0, "mig": 0.25, "mig_sd": 0.125}, {"beta": 9.0, "mig": word}],
-            "answers": ["So it is.", "And so."],
+            "answers": [answer, "1 > 0."],
         }
         write_json(tmp_path / "experiments" / "beta.json", found)
 
@@ -360,26 +360,30 @@ def test_an_experiments_table_says_what_its_file_says(record):
     assert tables.experiment_table("beta", tables.english) == (
         "*Test images; ±: standard deviation over the seeds*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | none |\n\n"
-        "So it is. And so.\n\n"
+        "K = 5 draws for each of 20 test images. 1 > 0.\n\n"
         "`vae-ladder experiment beta`, seed 7: 6,000 training and 500 test images of shapes, 90 s.\n"
     )
 
 
-def test_a_korean_page_has_korean_tables_without_the_english_answers(record, page, tmp_path):
+def test_a_korean_page_has_korean_tables_and_answers(record, page, tmp_path):
     record()
     path = page("<!-- table: experiment beta -->\n<!-- end -->\n").rename(tmp_path / "page.ko.md")
     assert tables.refresh(path)
     assert path.read_text(encoding="utf-8") == (
         "<!-- table: experiment beta -->\n\n*테스트 이미지; ±: 시드에 따른 표준편차*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | 없음 |\n\n"
+        "테스트 이미지 20장에 대해 이미지마다 표본 K = 5개를 뽑았다. 1 > 0.\n\n"
         "`vae-ladder experiment beta`, 시드 7: shapes의 훈련 이미지 6,000장과 테스트 이미지 500장, 90초.\n\n"
         "<!-- end -->\n"
     )
 
 
-@pytest.mark.parametrize(("head", "word"), [("new head", "none"), ("KL", "new word"), ("K", "none")])
-def test_words_without_a_translation_are_refused(record, head, word):
-    record(head, word)
+@pytest.mark.parametrize(
+    ("head", "word", "answer"),
+    [("new head", "none", "."), ("KL", "new word", "."), ("K", "none", "."), ("KL", "none", "new sentence")],
+)
+def test_words_without_a_translation_are_refused(record, head, word, answer):
+    record(head, word, answer)
     assert head in tables.experiment_table("beta", tables.english)
     with pytest.raises(InputError, match=r"expected the Korean of '(new \w+|K)'"):
         tables.experiment_table("beta", translations.say)
