@@ -58,12 +58,13 @@ def optional(metavar: str, default: str, *aliases: str) -> Option:
     return Option(metavar, default, aliases)
 
 
-def read_arguments(options: Any, program: str, arguments: Sequence[str]) -> Any:
+def read_arguments(options: Any, program: str, arguments: Sequence[str], start: Any = None) -> Any:
     """The instance of the dataclass `options` that the arguments describe.
 
     A field may be a str, int, float, Path (see `user_path`) or Literal, one of them or None, a tuple of one of them, a
     bool with a default (a flag), or a dataclass; a generic dataclass comes with its parameters,
-    `TrainOptions[VAEOptions]`. Names may be written with - or _, and values after a space or after =.
+    `TrainOptions[VAEOptions]`. Names may be written with - or _, and values after a space or after =. `start` is an
+    instance with the values of what is not given, in place of the defaults.
 
     Raises:
         InputError: for an argument that cannot be used, and for values that the dataclass refuses.
@@ -74,7 +75,8 @@ def read_arguments(options: Any, program: str, arguments: Sequence[str]) -> Any:
     if surplus:
         raise InputError(f"unexpected argument {shown(surplus[0])}")
     try:
-        return _build(options, {name: value for name, value in vars(given).items() if value is not _ABSENT})
+        instance = _ABSENT if start is None else start
+        return _build(options, {name: value for name, value in vars(given).items() if value is not _ABSENT}, instance)
     except ValueError as error:
         raise InputError(str(error)) from None
 

@@ -61,8 +61,12 @@ def run(program: str, command: Callable[[], int], ends_process: bool = False) ->
         return code
 
 
-def parse(options: Any, program: str, arguments: Sequence[str], page: Page | None = None) -> Any | None:
+def parse(
+    options: Any, program: str, arguments: Sequence[str], page: Page | None = None, start: Any = None
+) -> Any | None:
     """The options, a dataclass, that the arguments stand for; None when its help page was asked for and printed.
+
+    `start` is an instance with the values of options that are not given, in place of the defaults.
 
     Raises:
         InputError: with one line that names the argument; see `foundation.arguments.read_arguments`.
@@ -74,7 +78,7 @@ def parse(options: Any, program: str, arguments: Sequence[str], page: Page | Non
         return None
     try:
         os.getcwd()
-        return read_arguments(options, program, arguments)
+        return read_arguments(options, program, arguments, start)
     except FileNotFoundError:
         raise InputError("the working folder is gone: change to one that exists") from None
     except InputError as error:

@@ -139,6 +139,9 @@ class TrainOptions(Generic[Model]):
     Losses are in nats per image. Whatever stops a training, `vae-ladder train --resume RUN` continues it after its last
     whole epoch. Rungs 1 and 2 train the VAE and the beta-VAE of their main files; numpy_impl needs no torch.
 
+    --config FILE reads options from a .json, .toml or .yaml file, or from the config.json of an earlier run. Names are
+    those of this page, nested at the dots. Options on the command line take precedence.
+
     Examples:
       vae-ladder train vae --epochs 20 --kl.schedule linear
       vae-ladder train vae --rung numpy_impl

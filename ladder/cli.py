@@ -9,9 +9,11 @@ from typing import Any
 
 from exercises.options import COMMANDS as EXERCISE_COMMANDS
 from foundation import command_line
+from foundation.arguments import user_path
 from foundation.command_line import Page, read_page, wrap
 from foundation.errors import InputError
 from foundation.options import TrainOptions
+from ladder.configuration import read_configuration, training_of
 from ladder.options import COMMANDS as LADDER_COMMANDS
 from ladder.options import RUNG_SUMMARIES, Bench, Climb, Figures, Gradcheck, Parity, Resume
 from paper.evaluation.options import EvaluateOptions
@@ -24,13 +26,13 @@ PROGRAM = "vae-ladder"
 MANUAL = """\
 usage: vae-ladder COMMAND [OPTIONS]
 
-VAE Ladder: one variational autoencoder, built three times and proven equal, and the models that papers made of it.
+VAE Ladder: one variational autoencoder, built three times and compared number by number, and models of the papers.
 {rungs}
 
 commands:
 {ladder}
 
-exercises that check themselves:
+exercises, checked by the program:
 {exercises}
 
 examples:
@@ -39,7 +41,7 @@ examples:
   vae-ladder train cvae                    a conditional VAE
   vae-ladder train                         what else can be trained
   vae-ladder evaluate                      measure the latest run
-  vae-ladder experiment                    questions that experiments answer
+  vae-ladder experiment                    the experiments, each with its question
   vae-ladder start                         get the exercises; then vae-ladder watch
   vae-ladder climb --help                  the options of a command, with more examples
 
@@ -86,10 +88,16 @@ def parse(command: str, arguments: Sequence[str]) -> object | None:
 
 
 def parse_training(program: str, arguments: list[str]) -> TrainOptions | Resume | None:
-    """The options of `train MODEL ...` or `train --resume RUN`; None when a help page was asked for and printed."""
+    """The options of `train MODEL ...`, `train [MODEL] --config FILE ...` or `train --resume RUN`.
+
+    None when a help page was asked for and printed.
+    """
     if not arguments or arguments[0] in ("-h", "--help"):
         print(training_manual(program))
         return None
+    file, arguments = take_config(arguments)
+    if file is not None:
+        return parse_configured(program, file, arguments)
     if arguments[0] in RUNG_SUMMARIES:
         arguments = new_spelling(arguments)
         print(f"{program}: spelled since version 0.2: {program} {shlex.join(arguments)}", file=sys.stderr)
@@ -99,10 +107,45 @@ def parse_training(program: str, arguments: list[str]) -> TrainOptions | Resume 
     if what not in MODELS:
         known = ", ".join(MODELS)
         raise InputError(f"train: expected a model first, one of {known}, got {what!r} (see {program} --help)")
-    about_model, about_training = read_page(MODELS[what]), read_page(TrainOptions)
-    page = Page(about_model.summary, about_training.details, about_model.ending)
-    kind = training_options(what)
-    return command_line.parse(kind, f"{program} {what}", rest, page)
+    return command_line.parse(training_options(what), f"{program} {what}", rest, training_page(what))
+
+
+def take_config(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The value of --config, None where it is not given, and the other arguments."""
+    for place, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name == "--config":
+            rest = arguments[place + 1 :]
+            if not equals and not rest:
+                raise InputError("--config: expected one argument")
+            value, rest = (value, rest) if equals else (rest[0], rest[1:])
+            if "--config" in (other.partition("=")[0] for other in rest):
+                raise InputError("--config: expected one file, got two")
+            return value, [*arguments[:place], *rest]
+    return None, arguments
+
+
+def parse_configured(program: str, file: str, arguments: list[str]) -> TrainOptions | None:
+    """The options of a training from a file; options on the command line take precedence."""
+    if "--resume" in (word.partition("=")[0] for word in arguments):
+        raise InputError("train: expected --config or --resume, got both: a run keeps its own options")
+    configuration = read_configuration(user_path(file))
+    named = arguments[:1] if arguments and not arguments[0].startswith("-") else []
+    model = named[0] if named else configuration.model
+    if model not in MODELS:
+        where = "on the command line or in the file" if model is None else "first"
+        known = ", ".join(MODELS)
+        raise InputError(f"train: expected a model {where}, one of {known}, got {model} (see {program} --help)")
+    start = training_of(configuration, model)
+    return command_line.parse(
+        training_options(model), f"{program} {model}", arguments[len(named) :], training_page(model), start
+    )
+
+
+def training_page(model: str) -> Page:
+    """The help page of a model's training."""
+    about_model, about_training = read_page(MODELS[model]), read_page(TrainOptions)
+    return Page(about_model.summary, about_training.details, about_model.ending)
 
 
 def new_spelling(arguments: list[str]) -> list[str]:
@@ -116,7 +159,8 @@ def new_spelling(arguments: list[str]) -> list[str]:
 def training_manual(program: str) -> str:
     """The page that lists the models that can be trained."""
     page = read_page(TrainOptions)
-    usage = [f"{program} MODEL [OPTIONS]", f"{program} MODEL --help", f"{program} --resume RUN"]
+    usage = ["MODEL [OPTIONS]", "[MODEL] --config FILE [OPTIONS]", "MODEL --help", "--resume RUN"]
+    usage = [f"{program} {words}" for words in usage]
     lines = ["usage: " + "\n       ".join(usage), "", page.summary, "", "models:"]
     lines += [f"  {name:<18}{read_page(options).summary}" for name, options in MODELS.items()]
     lines += ["", "rungs, for vae and beta-vae (--rung):"]

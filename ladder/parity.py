@@ -1,11 +1,11 @@
-"""The proof that the rungs agree: the same parameters, images and noise go in, so the same numbers come out.
+"""The comparison of the rungs: for the same parameters, images and noise they must compute the same numbers.
 
 Every rung meets the same numbers, because a generator with the same seed hands them out to each in turn. What a
 rung computes from them is kept by name, and the names are compared pair by pair: first one forward and backward
 pass, tensor by tensor, then a short training, where the optimiser has its say as well.
 
-float64 makes this a proof. Two correct rungs add the same numbers in another order, and differ by about 1e-15 in
-one pass; a wrong formula differs by far more than the 1e-10 that is tolerated. In float32 rounding alone comes to
+float64 makes this strong evidence. Two correct rungs add the same numbers in another order, and differ by about 1e-15
+in one pass; a wrong formula differs by far more than the 1e-10 that is tolerated. In float32 rounding alone comes to
 1e-6, enough to put some unit on the other side of its ReLU, and Adam, which divides each gradient by its own size,
 lets that grow from step to step. After 100 steps the whole loss still agrees to about 1e-3, the far smaller KL and
 the parameters need not.

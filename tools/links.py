@@ -2,9 +2,9 @@
 
     python -m tools.links
 
-The text of a link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) names a definition, its number the line
-of that definition; `Adam.step` names a method. When the code has moved, the command above writes the new numbers into
-the pages.
+The text of a link such as [`kl_divergence`](../numpy_impl/vae_numpy.py#L122) names a definition; `Adam.step` names a
+method. The name is what counts: such a link is wrong only where the file has no definition of this name. The number is
+for GitHub, which needs one. When the code has moved, the command above writes the new numbers into the pages.
 """
 
 import re
@@ -56,9 +56,8 @@ def problem_of(link: Link) -> str:
         return f"{link.match[0]} leads nowhere"
     if not link.anchor:
         return ""
-    if _names_code(link):
-        line = line_of(link)
-        right, reason = link.anchor == f"L{line}", f" should lead to line {line}: run python -m tools.links"
+    if names_code(link):
+        right, reason = line_of(link) is not None, f": {link.path.name} does not define {link.text}"
     elif link.path.suffix == ".md":
         right, reason = link.anchor in anchors_of(link.path), f": {link.path.name} has no such heading"
     else:
@@ -90,20 +89,25 @@ def anchors_of(page: Path) -> list[str]:
     return anchors
 
 
+def outdated(page: Path) -> list[tuple[Link, int]]:
+    """The links of a page whose definition now stands on another line, with that line."""
+    named = [link for link in links_of(page) if names_code(link) and link.path.exists()]
+    lines = [(link, line_of(link)) for link in named]
+    return [(link, line) for link, line in lines if line is not None and link.anchor != f"L{line}"]
+
+
 def renumber(page: Path) -> int:
     """Write the right line numbers into a page; return how many were wrong."""
-    text, changed = page.read_text(encoding="utf-8"), 0
-    for link in reversed(links_of(page)):
-        line = line_of(link) if _names_code(link) and link.path.exists() else None
-        if line is not None and link.anchor != f"L{line}":
-            start, end = link.match.span("anchor")
-            text, changed = f"{text[:start]}L{line}{text[end:]}", changed + 1
-    if changed:
+    text, found = page.read_text(encoding="utf-8"), outdated(page)
+    for link, line in reversed(found):
+        start, end = link.match.span("anchor")
+        text = f"{text[:start]}L{line}{text[end:]}"
+    if found:
         write_text(page, text)
-    return changed
+    return len(found)
 
 
-def _names_code(link: Link) -> bool:
+def names_code(link: Link) -> bool:
     """Whether the link's text names a definition in the file that it leads to."""
     return link.anchor.startswith("L") and link.match["text"].startswith("`")
 

@@ -126,7 +126,7 @@ def numbers_table(say: Say) -> str:
             )
         )
         commands.append(as_typed(found["command"]))
-    head = ("model", "epochs", "measured with", "published", "to reach", "here", "reconstruction", "KL", "training")
+    head = ("model", "epochs", "measured with", "published", "target", "here", "reconstruction", "KL", "training")
     return markdown_table(map(say, head), rows, numbers=5) + "\n" + block(commands)
 
 
@@ -159,7 +159,7 @@ def experiment_table(name: str, say: Say) -> str:
         head = [say(column.head) for column in columns]
         body = [map(say, row) for row in cells(columns, rows)]
         tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
-    answers = [" ".join(found["answers"]), ""] if say is english else []  # whole sentences, which are not translated
+    answers = [" ".join(map(say, found["answers"])), ""]
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
     how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
     return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])

@@ -191,7 +191,7 @@ QUANTILES = mistakes_of(
     (
         "probabilities that reach 0 or 1",
         _at(lambda n: np.linspace(0, 1, n)),
-        "N(0, 1) has no ends: no value has probability 0 or 1 below it. Neither linspace(0, 1) nor i/n will do; "
+        "N(0, 1) has no ends: no value has probability 0 or 1 below it. Neither linspace(0, 1) nor i/n works; "
         "take the middle of each part, (i + ½)/n.",
     ),
     (

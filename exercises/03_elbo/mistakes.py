@@ -318,7 +318,7 @@ SIGNS = mistakes_of(
     (
         "nothing is certain",
         lambda q, draws: "either",
-        "The average over all draws has no chance left in it: log p(x) minus a KL divergence, and that has a sign.",
+        "The exact average is not random: it is log p(x) minus a KL divergence, which is positive here.",
     ),
     (
         "one draw taken for the average",

@@ -222,8 +222,7 @@ BACKWARD = (
     _backward(
         "dlogvar detached",
         lambda dz, logvar, eps: np.zeros_like(dz),
-        "{got} instead of {expected}: no gradient reaches logvar, so only the KL would teach the encoder its σ: "
-        "everywhere 1.",
+        "{got} instead of {expected}: no gradient reaches logvar, so the KL alone would train σ: everywhere 1.",
     ),
     _backward(
         "dlogvar ignores dz",

@@ -87,7 +87,7 @@ def clues(slipped: list[str], stopped: list[str], refused: list[str]) -> Iterato
         yield "straight lines fail away from 0: float32, a step too small, or a tolerance below the rounding"
         return
     if "x²: no factor 2" in slipped:
-        yield "a gradient without its factor 2 was accepted: mend this first"
+        yield "a gradient without its factor 2 was accepted: correct this first"
         return
     yield from (clue for name, clue in ACCEPTED_CLUES.items() if name in slipped)
     if stopped and "linear, dbias: shape (1, 7)" not in slipped:

@@ -208,14 +208,14 @@ TOLERANCES = (
     ),
     _mistake(
         "relative tolerance too large",
-        "Gradients that are wrong by 1 in 10,000 slip through. Central differences in float64 are good for 1e-8 or so: "
+        "Gradients that are wrong by 1 in 10,000 are accepted. Central differences in float64 are good for 1e-8 or so: "
         "1e-6 leaves room enough.",
         agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-3 * np.max(np.abs(numeric))),
     ),
     _mistake(
         "relative tolerance too small",
         "Right gradients are rejected, except near x = 0: rounding leaves about 1e-16 / h = 1e-11 of every difference, "
-        "so 1e-12 asks for more digits than there are. Take 1e-6.",
+        "so 1e-12 requires more digits than float64 has. Take 1e-6.",
         agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-12 * np.max(np.abs(numeric))),
     ),
     _mistake(
@@ -278,12 +278,12 @@ COMPARISONS = (
     ),
     _mistake(
         "only the first entry",
-        "All whose first entry is right slipped through. Every entry counts: np.ndindex(x.shape).",
+        "Every gradient whose first entry is right was accepted. Every entry counts: np.ndindex(x.shape).",
         agree=lambda dx, numeric: dx.shape == numeric.shape and agree(dx.ravel()[:1], numeric.ravel()[:1]),
     ),
     _mistake(
         "only the first row",
-        "What is wrong in a later row slipped through. Every entry counts: np.ndindex(x.shape).",
+        "Gradients that are wrong in a later row were accepted. Every entry counts: np.ndindex(x.shape).",
         agree=lambda dx, numeric: dx.shape == numeric.shape and agree(dx[:1], numeric[:1]),
     ),
     _mistake(
@@ -298,14 +298,14 @@ COMPARISONS = (
     ),
     _mistake(
         "signs are not compared",
-        "|dx| against |numeric|: what has the wrong sign slipped through. Take the absolute value after subtracting.",
+        "|dx| against |numeric|: a wrong sign was accepted. Take the absolute value after subtracting.",
         agree=same_shape(
             lambda dx, numeric: np.all(np.abs(np.abs(dx) - np.abs(numeric)) <= TOLERANCE * np.max(np.abs(numeric)))
         ),
     ),
     _mistake(
         "NaN passes",
-        "NaN > tolerance is False, like every comparison with NaN, so a gradient that is NaN was accepted. Ask "
+        "NaN > tolerance is False, like every comparison with NaN, so a gradient that is NaN was accepted. Use "
         "`not (error <= tolerance)` instead.",
         agree=loop_with_nan,
     ),

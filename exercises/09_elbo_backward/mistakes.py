@@ -83,13 +83,13 @@ RECONSTRUCTION = (
     _reconstruction(
         "only the term x log p",
         lambda l, x: -x * (1 - _p(l)),
-        "{got} instead of {expected}: a pixel with x = 0 gets nothing. Dark pixels cost something, too: "
+        "{got} instead of {expected}: a pixel with x = 0 gets no gradient. Dark pixels cost something, too: "
         "(1 - x) log(1 - p) is missing.",
     ),
     _reconstruction(
         "only the term (1 - x) log(1 - p)",
         lambda l, x: (1 - x) * _p(l),
-        "{got} instead of {expected}: a pixel with x = 1 gets nothing. The term x log p is missing.",
+        "{got} instead of {expected}: a pixel with x = 1 gets no gradient. The term x log p is missing.",
     ),
     _reconstruction(
         "x rounded to 0 or 1",
@@ -174,7 +174,7 @@ KL = (
         "dmu with the wrong sign",
         lambda mu: -mu,
         _half_variance_minus_1,
-        "A mean at 2 is too far right, so the KL grows with mu there: the gradient is 2, not -2.",
+        "A mean at 2 is too large, so the KL grows with mu there: the gradient is 2, not -2.",
     ),
     _kl(
         "minus the KL",

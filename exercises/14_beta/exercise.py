@@ -57,9 +57,9 @@ def beta_loss_image_by_image(logits, x, mu, logvar, beta):
 
 
 def effective_beta_by_ratio(beta, pixels, latents, reconstruction, kl):
-    """The price of a nat of KL over that of a nat of reconstruction."""
-    price = {"sum": lambda size: 1, "mean": lambda size: 1 / size}
-    return beta * price[kl](latents) / price[reconstruction](pixels)
+    """The weight of a nat of KL over that of a nat of reconstruction."""
+    weight = {"sum": lambda size: 1, "mean": lambda size: 1 / size}
+    return beta * weight[kl](latents) / weight[reconstruction](pixels)
 
 
 def weights_by_bisection(variances, noise_variance, beta):
@@ -121,10 +121,10 @@ probes = (
 )
 
 hints = Hints(
-    idea="β is a price: so many nats of reconstruction for a nat of KL. Nothing else about the loss changes, and the "
-    "parts are reported without it, or runs with different β could not be compared. A schedule is a price that "
-    "depends on the step. A mean divides a sum by a number, and so changes the price silently. A latent is "
-    "worth its price only while what it explains of the data is more than βσ².",
+    idea="β is the weight of a nat of KL beside a nat of reconstruction. Nothing else about the loss changes, and the "
+    "parts are reported without it, or runs with different β could not be compared. A schedule is a weight that "
+    "depends on the step. A mean divides a sum by a number, and so changes the weight implicitly. A latent stays "
+    "active only while the variance of the data that it explains is more than βσ².",
     formula="loss = reconstruction + β KL. Warm-up: β t / T, at most β; cyclical: the same of t modulo the period. "
     "Effective β: multiply the loss by D where the pixels were averaged, then see which factor is before the sum "
     "over the latents. Linear VAE: w² = λ - βσ² where that is positive.",

@@ -57,7 +57,7 @@ ACTIVE = (
     _active(
         "variance of q",
         lambda mu, logvar: np.mean(np.exp(logvar), axis=0),
-        "exp(logvar) is how wide q is for one image; a collapsed latent has 1. Ask how μ moves between images.",
+        "exp(logvar) is the variance of q for one image, 1 for a collapsed latent. The criterion is the variance of μ.",
     ),
     _active(
         "spread of logvar",

@@ -190,7 +190,7 @@ probes = (
 )
 
 hints = Hints(
-    idea="A label is a name, not an amount: class 2 is not twice class 1. So each class gets an input of its own, 1 "
+    idea="A label is a category, no quantity: class 2 is not twice class 1. So each class gets an input of its own, 1 "
     "for its images and 0 for the others. Those inputs go to both networks, beside their other inputs. Nothing "
     "else changes: what is reconstructed is the image, and the prior is the same for every class.",
     formula="encoder input (N, D + K): x, then the label's columns; decoder input (N, Z + K): z, then the same. "

@@ -235,7 +235,7 @@ def _blind(n):
         accepted = getattr(answer, f"probe_{n}")(vae)
         return bool(isinstance(accepted, bool | np.bool_) and accepted and not vae._differed())
 
-    return Probe(f"probe_{n} asks nothing that distinguishes VAE {n} from a healthy one", observe)
+    return Probe(f"probe_{n} tests nothing that distinguishes VAE {n} from a healthy one", observe)
 
 
 def _probes(n):
@@ -250,15 +250,15 @@ NUMBERS = range(1, len(BROKEN) + 1)
 
 hints = Hints(
     idea="Go through the table column by column. For each odd number: which function alone computes it? The rows that "
-    "are asked by hand need no training, so an odd number there points to one function. Where all of them are right, "
-    "only gradients and steps are left, which training alone uses. In the curves, look for what does not change.",
-    formula="Healthy numbers to hold against the table: 784 log 2 = 543.4 nats for grey images; "
+    "are computed by hand need no training, so an odd number there points to one function. Where all of them are "
+    "right, only gradients and steps are left, which only training uses. In the curves, look for what does not change.",
+    formula="Healthy numbers to compare with the table: 784 log 2 = 543.4 nats where every logit is 0; "
     "½ (μ² + σ² − 1 − log σ²) for each latent; z = μ + σ ε; loss = reconstruction + KL; sigmoid(0) = ½; 179.0 nats for "
-    "the mean of all test images, which is what a decoder reaches that learns nothing of x; |step| ≤ learning rate in "
+    "the mean of all test images, which a decoder without information about x can reach; |step| ≤ learning rate in "
     "Adam's first step.",
     line="A probe is a question with a known answer: choose arguments for which you know what a healthy VAE returns, "
-    "and for which the broken one must return something else: `return bool(np.isclose(vae.…(…), …))`. Zeros are poor "
-    "arguments: too much is right at 0.",
+    "and for which the broken one must return something else: `return bool(np.isclose(vae.…(…), …))`. Avoid "
+    "zeros: many wrong functions are right there.",
 )
 
 exercise = Exercise(

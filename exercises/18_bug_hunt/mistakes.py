@@ -55,12 +55,12 @@ LOOK_ALIKES = {
         5,
         "no gradient through z",
     ): "A missing gradient does not disturb the decoder's training; one batch of VAE {n} costs {largest:.1g} nats.",
-    (2, "β far too large"): "It acts like one. But β would show as (loss − reconstruction) / KL, and that is "
+    (2, "β far too large"): "The effect is similar. But β would show as (loss − reconstruction) / KL, and that is "
     "{train_weight:.2f}; what is far too small is the other term: {start_reconstruction:.2f} before training.",
     (
         6,
         "decoder ignores z",
-    ): "It learns to. But before training its pixels change with z by up to {change:.3f}, as those "
+    ): "After training it does. But before training its pixels change with z by up to {change:.3f}, as those "
     "of the healthy VAE: why does the decoder stop using z?",
     (4, "β far too large"): "The KL does weigh too much. But β would show as (loss − reconstruction) / KL, and that is "
     "{train_weight:.2f}: it is the KL itself that is wrong, {hand_kl:.2f} for μ = 1, σ = 2 in 8 latents.",
@@ -164,7 +164,7 @@ def odd_numbers(n: int) -> str:
         for title, (key, form) in ((title, row) for title, row in ROWS.items() if row)
         if abs(found[key] - healthy[key]) > 0.25 * abs(healthy[key]) + 0.01
     ]
-    return f"Odd about VAE {n} is something else: {'; '.join(odd[:3])}."
+    return f"VAE {n} differs in something else: {'; '.join(odd[:3])}."
 
 
 def _always(label):
@@ -193,7 +193,7 @@ class Weak(NamedTuple):
     example: str
     """A question that the bug does not affect."""
     blind: Callable[[Any], Any]
-    """Accepts the broken VAE: asks only what both VAEs answer alike."""
+    """Accepts the broken VAE: tests only what gives both VAEs the same result."""
     unused: Callable[[Any], Any]
     """Accepts the broken VAE: the two answers differ, and it accepts both."""
     exchanged: Callable[[Any], Any]
@@ -366,7 +366,7 @@ WEAK = (
 
 WAYS = {
     "blind": (
-        "probe_{n} asks only what both VAEs answer alike",
+        "probe_{n} tests only what gives both VAEs the same result",
         "VAE {n} and a healthy one gave it the same answers, so it could not distinguish them. {example} {fact}",
     ),
     "unused": (

@@ -27,7 +27,7 @@ TRAIN, TEST, BATCH, EPOCHS = 2000, 500, 32, 15
 Record = dict[str, Any]
 
 ROWS = {
-    "**asked by hand**": None,
+    "**computed by hand**": None,
     "KL of μ = 1, σ = 2, in 8 latents": ("hand_kl", ".2f"),
     "spread of z at σ = 2": ("spread", ".2f"),
     "**before training**": None,

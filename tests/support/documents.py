@@ -15,7 +15,7 @@ from typing import NamedTuple
 from foundation.errors import InputError
 from ladder.cli import COMMANDS, parse
 from tools import CHECKOUT
-from tools.links import LINK
+from tools.links import line_of, links_of, names_code
 
 BLOCK = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"^```math\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -156,11 +156,15 @@ def problems_of_python(page: Path) -> list[str]:
 
 
 def _quoted_file(page: Path, text: str, block: Block) -> tuple[Path, int] | None:
-    """The file that a block quotes, and the line from which to look for it."""
+    """The file that a block quotes, and the line from which to look for it: that of the definition which is named."""
     prose = BLOCK.sub(lambda fenced: " " * len(fenced[0]), text)
-    section = prose[max(0, prose.rfind("\n#", 0, block.start)) : block.start]
-    links = [link for link in LINK.finditer(section) if re.fullmatch(r"L\d+", link["anchor"] or "")]
-    return ((page.parent / links[-1]["target"]).resolve(), int(links[-1]["anchor"][1:])) if links else None
+    section = max(0, prose.rfind("\n#", 0, block.start))
+    links = [link for link in links_of(page) if section <= link.match.start() < block.start]
+    links = [link for link in links if re.fullmatch(r"L\d+", link.anchor)]
+    if not links:
+        return None
+    line = line_of(links[-1]) if names_code(links[-1]) else None
+    return links[-1].path, line or int(links[-1].anchor[1:])
 
 
 def _stands_in(quotation: str, file: Path, line: int) -> bool:

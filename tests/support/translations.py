@@ -106,6 +106,8 @@ def _links(text: str, page: Path, to_korean: bool) -> Counter:
     found = []
     for link in (*LINK.finditer(text), *TAG.finditer(text)):
         path, anchor = (page.parent / link["target"]).resolve() if link["target"] else page, link["anchor"] or ""
+        if anchor.startswith("L") and link["text"].startswith("`"):
+            anchor = link["text"]  # the definition that the link names; its line is up to tools/links.py
         if path.suffix == ".md" and anchor and path.exists():
             anchor = anchors_of(path).index(anchor) if anchor in anchors_of(path) else f"no {anchor}"
         sibling = path.with_suffix(".ko.md")
@@ -167,7 +169,7 @@ def problems_of_language(english: str, korean: str) -> list[str]:
 
 
 def _cells(text: str) -> list[str]:
-    return text.split("|") if text.startswith("|") else [text]
+    return re.split(r"(?<!\\)\|", text) if text.startswith("|") else [text]
 
 
 def _without_names(text: str) -> str:

@@ -20,7 +20,7 @@ from tests.support.documents import (
 )
 from tests.support.pictures import write_pictures
 from tools import CHECKOUT, tables, translations
-from tools.links import anchors_of, links_of, pages, problem_of, renumber
+from tools.links import anchors_of, links_of, outdated, pages, problem_of, renumber
 
 PAGES = pages()
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
@@ -51,6 +51,12 @@ def test_the_pages_are_found():
 def test_links_lead_somewhere(page):
     problems = [problem for link in links_of(page) if (problem := problem_of(link))]
     assert not problems, "\n".join(problems)
+
+
+@pytest.mark.slow
+@every_page
+def test_line_numbers_of_links_are_those_of_the_definitions(page):
+    assert not [f"{link.match[0]}: now on line {line}" for link, line in outdated(page)], "run python -m tools.links"
 
 
 @every_page
@@ -159,10 +165,10 @@ def page(tmp_path):
         ('<img src="gone.png" width="3">', "leads nowhere"),
         ('<img width="3" src="code.py">', ""),
         ("[`LIMIT`](code.py#L1)", ""),
-        ("[`LIMIT`](code.py#L2)", "should lead to line 1"),
+        ("[`LIMIT`](code.py#L2)", ""),
         ("[`Adam.step`](code.py#L7)", ""),
-        ("[`Adam.step`](code.py#L4)", "should lead to line 7"),
-        ("[`Adam.leap`](code.py#L4)", "should lead to line None"),
+        ("[`Adam.step`](code.py#L4)", ""),
+        ("[`Adam.leap`](code.py#L4)", "does not define Adam.leap"),
         ("[two lines](code.py#L8-L9)", ""),
         ("[two lines](code.py#L9-L10)", "has no such line"),
         ("[a line](code.py#L0)", "has no such line"),
@@ -183,7 +189,9 @@ def test_links_that_lead_nowhere_are_seen(page, text, problem):
 
 def test_renumbering_moves_names_and_leaves_plain_lines_alone(page):
     path = page("[`Adam.step`](code.py#L1) and [a line](code.py#L2)\n")
+    assert [(link.text, line) for link, line in outdated(path)] == [("Adam.step", 7)]
     assert renumber(path) == 1
+    assert outdated(path) == []
     assert path.read_text(encoding="utf-8") == "[`Adam.step`](code.py#L7) and [a line](code.py#L2)\n"
 
 
@@ -233,6 +241,7 @@ def test_a_reason_for_not_running_holds_for_whole_words():
     ("text", "problem"),
     [
         ("[`Adam.step`](code.py#L7):\n\n```python\nself.t += 1\nreturn self.t\n```\n", ""),
+        ("[`Adam.step`](code.py#L9):\n\n```python\nself.t += 1\nreturn self.t\n```\n", ""),
         ("[`Adam.step`](code.py#L7):\n\n```python\nself.t += 2\nreturn self.t\n```\n", "does not contain"),
         ("[`Adam.step`](code.py#L7):\n\n```python\nLIMIT = 3\n```\n", "does not contain"),
         ("```python\nx = 2\n```\n\n```python\n>>> x + 1\n3\n```\n", ""),
@@ -327,7 +336,7 @@ def record(monkeypatch, tmp_path):
     """Record an experiment of two columns, the second with a head and a word of your own."""
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
 
-    def write(head="p(x|z)", word="none"):
+    def write(head="p(x|z)", word="none", answer="K = 5 draws for each of 20 test images."):
         found = {
             "command": "vae-ladder experiment beta",
             "seed": 7,
@@ -339,7 +348,7 @@ def record(monkeypatch, tmp_path):
                 "Test images": [{"key": "beta", "head": "β", "digits": 0}, {"key": "mig", "head": head, "digits": 3}]
             },
             "rows": [{"beta": 4.0, "mig": 0.25, "mig_sd": 0.125}, {"beta": 9.0, "mig": word}],
-            "answers": ["So it is.", "And so."],
+            "answers": [answer, "1 > 0."],
         }
         write_json(tmp_path / "experiments" / "beta.json", found)
 
@@ -351,26 +360,30 @@ def test_an_experiments_table_says_what_its_file_says(record):
     assert tables.experiment_table("beta", tables.english) == (
         "*Test images; ±: standard deviation over the seeds*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | none |\n\n"
-        "So it is. And so.\n\n"
+        "K = 5 draws for each of 20 test images. 1 > 0.\n\n"
         "`vae-ladder experiment beta`, seed 7: 6,000 training and 500 test images of shapes, 90 s.\n"
     )
 
 
-def test_a_korean_page_has_korean_tables_without_the_english_answers(record, page, tmp_path):
+def test_a_korean_page_has_korean_tables_and_answers(record, page, tmp_path):
     record()
     path = page("<!-- table: experiment beta -->\n<!-- end -->\n").rename(tmp_path / "page.ko.md")
     assert tables.refresh(path)
     assert path.read_text(encoding="utf-8") == (
         "<!-- table: experiment beta -->\n\n*테스트 이미지; ±: 시드에 따른 표준편차*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | 없음 |\n\n"
+        "테스트 이미지 20장에 대해 이미지마다 표본 K = 5개를 뽑았다. 1 > 0.\n\n"
         "`vae-ladder experiment beta`, 시드 7: shapes의 훈련 이미지 6,000장과 테스트 이미지 500장, 90초.\n\n"
         "<!-- end -->\n"
     )
 
 
-@pytest.mark.parametrize(("head", "word"), [("new head", "none"), ("KL", "new word"), ("K", "none")])
-def test_words_without_a_translation_are_refused(record, head, word):
-    record(head, word)
+@pytest.mark.parametrize(
+    ("head", "word", "answer"),
+    [("new head", "none", "."), ("KL", "new word", "."), ("K", "none", "."), ("KL", "none", "new sentence")],
+)
+def test_words_without_a_translation_are_refused(record, head, word, answer):
+    record(head, word, answer)
     assert head in tables.experiment_table("beta", tables.english)
     with pytest.raises(InputError, match=r"expected the Korean of '(new \w+|K)'"):
         tables.experiment_table("beta", translations.say)

@@ -12,7 +12,7 @@ from tools import CHECKOUT, tables, translations
 from tools.links import pages
 
 CHAPTERS = ("exercises", "numpy_impl", "paper", "pytorch_lowlevel")
-EXPECTED = ("README.md", *(f"{folder}/README.md" for folder in CHAPTERS))
+EXPECTED = ("README.md", "ladder/README.md", *(f"{folder}/README.md" for folder in CHAPTERS))
 """Pages that must have a Korean sibling. Any other page may have one, and is held to the same rules."""
 
 # The project's own pages
@@ -61,7 +61,7 @@ def test_what_an_experiment_calls_its_columns_is_translated(name):
     ("piece", "said"),
     [
         ("fully connected 784-400-20", "완전 연결 784-400-20"),
-        ("Gaussian σ\u00a0=\u00a00.71", "가우스 σ\u00a0=\u00a00.71"),
+        ("Gaussian σ\u00a0=\u00a00.71", "가우시안 σ\u00a0=\u00a00.71"),
         ("−1,280.0", "−1,280.0"),
         ("σ", "σ"),
         ("`vae-ladder train vae`", "`vae-ladder train vae`"),

@@ -3,10 +3,10 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
-# This notebook opens a run, the newest one by default, and looks at its latent space: where images lie, what comes
-# back, what comes out of nothing, and what lies between. Where there is no run yet, it trains a small model first. It
-# takes any model of this folder, and those of a climb. What to look for stands under each picture; why it is so, in
-# [README.md](README.md).
+# This notebook opens a run, the newest one by default, and shows its latent space: the codes of images,
+# reconstructions, samples from the prior, and interpolations. If there is no run yet, it trains a small model first. It
+# works with any model of this folder, and with those of a climb. A text beside each picture tells what to look for;
+# [README.md](README.md) explains why.
 
 # %%
 from importlib.util import find_spec
@@ -61,7 +61,7 @@ else:
 print(rung.description.model, f"on {data.name}: {', '.join(data.classes)}")
 
 # %% [markdown]
-# All that such a model can show, drawn by the functions behind `vae-ladder figures`. A VQ-VAE has codes instead of a
+# All pictures that this model has, drawn by the functions behind `vae-ladder figures`. A VQ-VAE has codes instead of a
 # latent space, and no prior to draw from.
 
 # %%
@@ -76,23 +76,23 @@ def look(*names):
 
 
 # %% [markdown]
-# ## Where images lie
+# ## The codes of images
 #
-# A point is the code of one test image. What looks alike lies side by side.
+# A point is the code of one test image. Similar images have similar codes.
 
 # %%
 look("latent_space", "code_usage")
 
 # %% [markdown]
-# ## What comes back
+# ## Reconstructions
 
 # %%
 look("reconstructions", "completions")
 
 # %% [markdown]
-# ## What comes out of nothing
+# ## Samples from the prior
 #
-# z drawn from the prior, decoded. No image is behind any of them.
+# z is drawn from the prior and decoded; no image is encoded.
 
 # %%
 look("samples", "classes_and_styles", "codes")
@@ -106,8 +106,8 @@ look("interpolation", "style_transfer")
 # %% [markdown]
 # ## The whole plane, or latent by latent
 #
-# With two latents, the plane from corner to corner, in equal steps of the prior's probability. With more, each in turn
-# is moved away from where a test image has it.
+# With two latents, the plane from corner to corner, in equal steps of the prior's probability. With more, one latent at
+# a time is moved away from its value for a test image.
 
 # %%
 look("manifold", "traversals")
@@ -115,8 +115,8 @@ look("manifold", "traversals")
 # %% [markdown]
 # ## Move it yourself
 #
-# With `pip install ipywidgets` there is a slider for each latent, those that carry most first, and one for the image
-# to begin with. Without it: one image, and its two latents with most to say moved by one standard deviation of the
+# With `pip install ipywidgets` there is a slider for each latent, those with the most information first, and one for
+# the initial image. Without it: one image, and its two most informative latents moved by one standard deviation of the
 # prior.
 
 # %%
@@ -157,6 +157,6 @@ elif not rung.traits.codes:
 #
 # - `vae-ladder train vae --latent-dim 2`, then run this notebook again. And `autoencoder` instead of `vae`: what has
 #   changed in the first picture, and what in the third?
-# - `vae-ladder train cvae`: where have the classes gone in the latent space?
+# - `vae-ladder train cvae`: where are the classes in the latent space?
 # - Which latents of a model with Z = 20 change nothing? `vae-ladder evaluate` has their KL.
 # - How all this is made: [the tour of this rung](tour.ipynb).

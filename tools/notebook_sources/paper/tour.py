@@ -3,10 +3,10 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
-# Layers that own their parameters, a training loop that is the same for every model, honest numbers, pictures. Then
-# two changes of a few lines each: β, and a label. The chapter beside this notebook is [README.md](README.md); the
-# models are [vae.py](models/vae.py), [beta_vae.py](models/beta_vae.py) and [cvae.py](models/cvae.py). It runs in a
-# minute, without a GPU.
+# Layers that own their parameters, one training loop for every model, evaluation, pictures. Then two changes of a few
+# lines each: β, and a label. The chapter beside this notebook is [README.md](README.md); the models are
+# [vae.py](models/vae.py), [beta_vae.py](models/beta_vae.py) and [cvae.py](models/cvae.py). It runs in a minute, without
+# a GPU.
 
 # %%
 from importlib.util import find_spec
@@ -39,7 +39,7 @@ from paper.training.fit import fit, to_tensors
 # ## The data
 #
 # Each part of the data is one array with its labels, here turned into tensors. A few of the training images are kept
-# aside, to measure the loss on while training. The test images are used for no training.
+# aside, to measure the loss on while training. Training never uses the test images.
 
 # %%
 arrays = load_data(DataOptions(name="glyphs"), seed=0)
@@ -50,9 +50,9 @@ print("training images:", tuple(data.train.images.shape), data.train.images.dtyp
 # %% [markdown]
 # ## A module
 #
-# Options say what a model is made of; `make_model` makes it. `encoder` and `decoder` are modules, their layers are
-# modules, and each layer owns its weight and bias. Together they are the model's `state_dict()`, under the names of
-# rungs 1 and 2. Z = 10 latents here.
+# Options define a model; `make_model` makes it. `encoder` and `decoder` are modules, their layers are modules, and each
+# layer owns its weight and bias. Together they are the model's `state_dict()`, under the names of rungs 1 and 2. Z = 10
+# latents here.
 
 # %%
 options = VAEOptions(latent_dim=10)
@@ -83,9 +83,10 @@ print("gradient of encoder.mu.weight:", None if gradient is None else tuple(grad
 # %% [markdown]
 # ## Training
 #
-# `fit` makes a model from options and trains it to the end. It calls us with a record for each step and each epoch; we
-# print the epochs. Validation is the same objective on the images kept aside. The network is fully connected now, 784 -
-# 400 - 10 and back: less fit for images than the convolutions above, but it trains in seconds on any machine.
+# `fit` makes a model from options and trains it to the end. It calls a function with a record for each step and each
+# epoch; here that function prints the epochs. Validation is the same objective on the images kept aside. The network is
+# fully connected now, 784 - 400 - 10 and back: less fit for images than the convolutions above, but it trains in
+# seconds on any machine.
 
 
 # %%
@@ -100,11 +101,11 @@ options = VAEOptions(network="mlp", hidden_dims=(400,), latent_dim=10)
 vae = fit(TrainOptions(model=options, epochs=6), data, say).requires_grad_(False)  # from here on we only look
 
 # %% [markdown]
-# ## What is it worth?
+# ## Evaluation
 #
-# The training loss on grey pixels is no log-likelihood: a Bernoulli says nothing about grey. So each pixel of the test
-# images is drawn once, black or white, and the question asked again. Then log p(x) can be estimated, by drawing many z
-# for each image and weighing them. The ELBO lies below it; what lies between is how far q(z|x) is from p(z|x).
+# The training loss on grey pixels is no log-likelihood: a Bernoulli variable is 0 or 1. So each pixel of the test
+# images is drawn once, black or white, and the loss is measured on these. Then log p(x) can be estimated, by drawing
+# many z for each image and weighting them. The ELBO is lower; the difference is the divergence of q(z|x) from p(z|x).
 
 # %%
 binary = images_for_likelihood(vae, data.test.images, "auto")
@@ -119,7 +120,7 @@ print(f"{active_units(mu)} of {mu.shape[1]} latents are in use")
 # %% [markdown]
 # ## What did it learn?
 #
-# Two functions draw everything that a model can show, from any rung; `vae-ladder figures` calls the same.
+# Two functions draw all pictures of a model, from any rung; `vae-ladder figures` calls the same.
 
 # %%
 rung = ModelRung(vae)
@@ -153,8 +154,8 @@ show(kl_per_latent(kl, active))
 # %% [markdown]
 # ## A condition
 #
-# A conditional VAE tells encoder and decoder the class. So z need not say it, and is left with the style. Below, a row
-# is one z, decoded under every class.
+# In a conditional VAE, encoder and decoder are given the class. So z need not encode it, and represents the style.
+# Below, a row is one z, decoded under every class.
 
 # %%
 options = ConditionalVAEOptions(network="mlp", latent_dim=10)

@@ -3,9 +3,9 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
-# Rung 1 derived every gradient by hand. Here torch does it. This notebook looks at how: what torch writes down while
-# it computes, how it reads that backwards, and whether it gets the same numbers. Then it trains. The chapter beside
-# it is [README.md](README.md), the code [vae_lowlevel.py](vae_lowlevel.py).
+# Rung 1 derived every gradient by hand. Here torch does it. This notebook shows how: what torch records in the forward
+# pass, how it computes gradients from this record, and that the numbers are the same. Then it trains. The chapter
+# beside it is [README.md](README.md), the code [vae_lowlevel.py](vae_lowlevel.py).
 
 # %%
 from importlib.util import find_spec
@@ -33,7 +33,7 @@ from pytorch_lowlevel import vae_lowlevel as vae
 from pytorch_lowlevel.optim import Adam
 
 # %% [markdown]
-# ## Parameters that want a gradient
+# ## Parameters with a gradient
 #
 # The parameters are the same numbers under the same names as in rung 1, as tensors. `requires_grad` is the one new
 # thing: torch records what is computed from them.
@@ -66,8 +66,8 @@ while node is not None:
     node = next((earlier for earlier, _ in node.next_functions if earlier is not None), None)
 
 # %% [markdown]
-# Read from below, this is the decoder's forward pass, and then the loss. The way ends at `AccumulateGrad`, where a
-# parameter is. The images need no gradient and carry nothing:
+# Read from below, this is the decoder's forward pass, and then the loss. The list ends at `AccumulateGrad`, which
+# stands for a parameter. The images need no gradient and have no `grad_fn`:
 
 # %%
 print("x:     ", x.requires_grad, x.grad_fn)
@@ -76,9 +76,9 @@ print("logits:", run.logits.requires_grad, type(run.logits.grad_fn).__name__)
 # %% [markdown]
 # ## The same gradients as by hand
 #
-# `torch.autograd.grad` walks all those ways and returns the gradient of the loss for the tensors we name. Rung 1 gets
-# the same parameters, images and noise, and uses its own backward functions. Both work in float64, so that a mistake
-# cannot hide behind rounding. The error is relative to the largest entry of each tensor.
+# `torch.autograd.grad` follows all these links and returns the gradient of the loss for the given tensors. Rung 1 gets
+# the same parameters, images and noise, and uses its own backward functions. Both work in float64, where rounding is
+# far smaller than the effect of a mistake. The error is relative to the largest entry of each tensor.
 
 # %%
 exact = vae_numpy.init(architecture, np.random.default_rng(0), np.float64)
