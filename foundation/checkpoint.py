@@ -4,21 +4,38 @@ Tensors are named `model.<name>` and `optimizer.<parameter>.<moment>`; the count
 generator stand in the metadata. Reading it runs nothing.
 """
 
+import dataclasses
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from foundation.architecture import Parameters
-from foundation.errors import InputError
+from foundation.errors import InputError, shown
 from foundation.files import write_bytes
+from foundation.options import TrainOptions
+from foundation.records import Count, Number, Seconds, check_log
 from foundation.runs import Run
+from foundation.schema import from_json, read_object
+from foundation.settings import check_settings, settings_of
 from foundation.training import Training
-from foundation.weights import describe, read_metadata, read_tensors, to_bytes
+from foundation.weights import check_finite, describe, read_metadata, read_tensors, to_bytes
 
 FILE = "checkpoint.safetensors"
+
+
+@dataclasses.dataclass(frozen=True)
+class Counters:
+    """How far a training is, as the metadata of a checkpoint hold it."""
+
+    step: Count
+    epoch: Count
+    seconds: Seconds
+    best: Number | None
+    """None where no epoch was the best: JSON has no word for infinity"""
 
 
 def save_training(folder: Path, training: Training) -> None:
@@ -26,18 +43,15 @@ def save_training(folder: Path, training: Training) -> None:
     rung = training.rung
     tensors = {f"model.{name}": value for name, value in rung.parameters().items()}
     tensors |= {f"optimizer.{name}": value for name, value in rung.optimizer_state().items()}
-    counters = {
-        "step": training.step,
-        "epoch": training.epoch,
-        "seconds": training.seconds,
-        # JSON has no word for infinity, the best loss before there is one.
-        "best": training.best if math.isfinite(training.best) else None,
-    }
+    best = training.best if math.isfinite(training.best) else None
     metadata = {
         **describe(rung.description),
+        **settings_of(training.options),
         "rung": rung.name,
         "device": rung.device,
-        "counters": json.dumps(counters),
+        "counters": json.dumps(
+            {"step": training.step, "epoch": training.epoch, "seconds": training.seconds, "best": best}
+        ),
         "generator": json.dumps(training.rng.bit_generator.state),
     }
     write_bytes(folder / FILE, to_bytes(tensors, metadata))
@@ -47,10 +61,11 @@ def restore_training(folder: Path, training: Training) -> None:
     """Put back what `save_training` wrote, into a training made from the same options.
 
     Before the end of the first epoch there is no file, and nothing to put back. Raises `InputError` for a file that is
-    damaged, a pickle, of another model or rung, or from another kind of device; the training then stays as it was.
+    damaged, a pickle, of another model, rung or settings, or from another kind of device; the training then stays as it
+    was.
     """
     path = folder / FILE
-    if not path.exists():
+    if not exists(path):
         return
     metadata, rung = read_metadata(path), training.rung
     counters = read_counters(path, metadata)
@@ -61,7 +76,8 @@ def restore_training(folder: Path, training: Training) -> None:
         raise InputError(
             f"{path}: training continues exactly only where it began, on {metadata.get('device')}; got {rung.device}"
         )
-    epoch, epochs, steps = counters["epoch"], training.options.epochs, counters["step"]
+    check_settings(path, metadata, training.options)
+    epoch, epochs, steps = counters.epoch, training.options.epochs, counters.step
     expected = epoch * training.steps_per_epoch
     if steps != expected or epoch > epochs:
         raise InputError(f"{path}: expected {expected} steps after epoch {epoch} of {epochs}, got {steps}")
@@ -71,20 +87,26 @@ def restore_training(folder: Path, training: Training) -> None:
         raise InputError(f"{path}: expected an optimiser after {steps} steps")
     rung.restore(parameters, optimizer, path)
     training.rng.bit_generator.state = generator
-    training.step, training.epoch, training.seconds = steps, epoch, counters["seconds"]
-    training.best = math.inf if counters["best"] is None else counters["best"]
+    training.step, training.epoch, training.seconds = steps, epoch, counters.seconds
+    training.best = math.inf if counters.best is None else counters.best
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a checkpoint, or anything in its place, which then is refused."""
+    return path.exists() or path.is_symlink()
 
 
 def read_state(path: Path, training: Training) -> tuple[Parameters, Parameters]:
     """The parameters and the state of the optimiser in a checkpoint; that they fit the rung is not checked here."""
     tensors, _ = read_tensors(path)
+    check_finite(tensors, path)
     for name, value in tensors.items():
-        if not np.isfinite(value).all():
-            raise InputError(f"{path}: tensor {name!r} holds NaN or infinity")
-    parameters, optimizer = under("model", tensors), under("optimizer", tensors)
-    for name, value in parameters.items():
-        if value.dtype != training.rung.dtype:
+        if not name.startswith(("model.", "optimizer.")):
+            raise InputError(f"{path}: tensor {shown(name)} is unknown")
+        # torch counts steps in float32, whatever the parameters are
+        if value.dtype != training.rung.dtype and not name.endswith(".step"):
             raise InputError(f"{path}: tensor {name!r} is {value.dtype}, expected {training.rung.dtype}")
+    parameters, optimizer = under("model", tensors), under("optimizer", tensors)
     if not optimizer:
         raise InputError(f"{path}: holds no moments of the optimiser")
     return parameters, optimizer
@@ -93,14 +115,14 @@ def read_state(path: Path, training: Training) -> tuple[Parameters, Parameters]:
 def read_generator(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     """The state of the random generator in a checkpoint's metadata, checked."""
     try:
-        state = json.loads(metadata["generator"])
+        state = read_object(metadata["generator"], "generator")
         np.random.default_rng().bit_generator.state = state
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: holds no state of a random generator ({error})") from error
     return state
 
 
-def read_counters(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+def read_counters(path: Path, metadata: dict[str, str]) -> Counters:
     """The counters in a checkpoint's metadata, checked."""
     if "counters" not in metadata:
         raise InputError(f"{path}: holds no training state, expected the checkpoint.safetensors of a run")
@@ -110,26 +132,32 @@ def read_counters(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
             "but not resumed"
         )
     try:
-        counters = json.loads(metadata["counters"])
-        whole = all(type(counters[name]) is int and counters[name] >= 0 for name in ("step", "epoch"))
-        numbers = [counters["seconds"], 0.0 if counters["best"] is None else counters["best"]]
-        if not (whole and all(type(value) in (int, float) and math.isfinite(value) for value in numbers)):
-            raise ValueError(f"got {metadata['counters'][:200]}")
-        if counters["seconds"] < 0:
-            raise ValueError(f"seconds {counters['seconds']}")
-    except (KeyError, TypeError, ValueError) as error:
+        return from_json(Counters, msgspec.json.decode(metadata["counters"]))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: its counters are damaged ({error})") from error
-    return counters
 
 
-def saved_epoch(folder: Path) -> int:
-    """The epoch after which the last whole checkpoint was written; 0 where there is none."""
+def saved_epoch(folder: Path, options: TrainOptions | None = None) -> int:
+    """The epoch after which the last whole checkpoint was written; 0 where there is none.
+
+    With the options of the training that is to go on, raises `InputError` where they are not those of the checkpoint.
+    """
     path = folder / FILE
-    return read_counters(path, read_metadata(path))["epoch"] if path.exists() else 0
+    if not exists(path):
+        return 0
+    metadata = read_metadata(path)
+    epoch = read_counters(path, metadata).epoch
+    if options is not None:
+        check_settings(path, metadata, options)
+    return epoch
 
 
 def cut_log(run: Run, training: Training) -> None:
-    """Drop the lines that were logged after the state was saved: they will be written again."""
+    """Drop the lines that were logged after the state was saved: they will be written again.
+
+    Raises `InputError` for a log that is not one of a training; it then stays as it was.
+    """
+    check_log(run.metrics(), run.metrics_path)
     run.keep_metrics(lambda line: 0 < training.epoch >= line["epoch"] and line["step"] <= training.step)
 
 

@@ -97,6 +97,13 @@ def wrap(text: str) -> list[str]:
     return [line for paragraph in text.split("\n\n") for line in textwrap.wrap(paragraph, terminal_width())]
 
 
+LONGEST = 1000
+"""Letters of an error's line; a damaged file may hold a name of megabytes."""
+
+
 def _one_line(text: str) -> str:
     """A message as one line that a terminal shows as it is: control characters and lone surrogates become ?."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    line = " ".join(text.split())
+    if len(line) > LONGEST:
+        line = f"{line[: LONGEST * 2 // 3]} … {line[-LONGEST // 4 :]}"
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

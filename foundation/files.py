@@ -65,6 +65,35 @@ def open_regular(path: str | Path) -> io.BufferedReader:
     return open(path, "rb")
 
 
+def read_file(path: str | Path, most: int) -> bytes:
+    """The content of a file that may come from anybody.
+
+    Raises `InputError` that begins with the path for one of more than `most` bytes, of which no more are read, for a
+    pipe, a device or a folder, and for a file that cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if len(content) > most:
+        raise InputError(f"{path}: expected at most {most:,} bytes, got more")
+    return content
+
+
+def append(path: str | Path, content: bytes) -> None:
+    """Write at the end of a file, in one piece; it is made where there is none.
+
+    Raises OSError for anything but a regular file: a pipe would block, and a link could lead anywhere.
+    """
+    # Windows has neither of the two, and neither pipes nor, without a privilege, links.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(path, "ab", opener=lambda name, mode: os.open(name, mode | flags, 0o666)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "expected a regular file", str(path))
+        file.write(content)
+
+
 def expand_home(path: str | Path, argument: str) -> Path:
     """The path with ~ or ~user at its start replaced by that home folder.
 

@@ -12,6 +12,8 @@ from foundation.arguments import Flat, Option, optional
 from foundation.errors import InputError
 from foundation.objective import Objective
 
+MOST_EPOCHS = 1_000_000
+"""No training here comes near it: a larger number is a slip, or damage."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
 
@@ -177,8 +179,15 @@ class TrainOptions(Generic[Model]):
     out: Annotated[Path, Option("DIR")] = Path("runs")
     """Where the run folder is made."""
 
+    @property
+    def dtype(self) -> str:
+        """The type of images and parameters, float32 or float64; bf16 is that of products alone."""
+        return "float64" if self.precision == "float64" else "float32"
+
     def __post_init__(self) -> None:
         check_sizes(epochs=self.epochs, batch_size=self.batch_size)
+        if self.epochs > MOST_EPOCHS:
+            raise InputError(f"epochs: expected at most {MOST_EPOCHS:,}, got {self.epochs:,}")
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")

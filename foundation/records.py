@@ -1,7 +1,22 @@
 """Records of a training, one for each step and each epoch, as displays read them and metrics.jsonl holds them."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from foundation.errors import InputError, shown
+
+MOST_STEPS = 10**12
+"""No training comes near it; a file that counts further is damaged."""
+MOST = 1e39
+"""Beyond float32: a loss as large cannot be logged, and cannot be drawn."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST_STEPS)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Number = Annotated[float, msgspec.Meta(ge=-MOST, le=MOST)]
+"""A loss, or another number of a log."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,3 +72,62 @@ class EpochRecord:
 
 
 Record = StepRecord | EpochRecord
+
+
+@dataclasses.dataclass
+class StepLine:
+    """A step in metrics.jsonl; its other fields are numbers, the parts of the loss."""
+
+    kind: Literal["step"]
+    step: Count
+    epoch: Count
+    loss: Number | None
+
+
+@dataclasses.dataclass
+class EpochLine:
+    """An epoch in metrics.jsonl; its other fields are numbers. Version 0.1 logged no split and no best epoch."""
+
+    kind: Literal["epoch"]
+    step: Count
+    epoch: Count
+    loss: Number | None
+    reconstruction: Number | None
+    seconds: Seconds = 0.0
+    split: Literal["validation", "test"] = "test"
+    best: bool = False
+
+
+LINES: dict[Any, Any] = {"step": StepLine, "epoch": EpochLine}
+FIELDS = {kind: {field.name for field in dataclasses.fields(line)} for kind, line in LINES.items()}
+
+
+def check_log(records: Sequence[dict[str, Any]], source: Path) -> None:
+    """Raise `InputError` naming the first line of a log that is not that of a training.
+
+    Types and ranges are checked, and that steps and epochs rise; None stands for a number that was not finite.
+    """
+    before: dict[str, dict[str, Any]] = {}
+    for i, record in enumerate(records, 1):
+        try:
+            check_line(record, before)
+        except ValueError as error:
+            raise InputError(f"{source}, line {i}: damaged ({error})") from error
+        before[record["kind"]] = record
+
+
+def check_line(record: dict[str, Any], before: dict[str, dict[str, Any]]) -> None:
+    """Raise `ValueError` for one line; `before` is the last one of each kind."""
+    kind = record.get("kind")
+    if kind not in ("step", "epoch"):
+        raise ValueError("kind: expected step or epoch")
+    msgspec.convert(record, LINES[kind])
+    rest = {name: value for name, value in record.items() if name not in FIELDS[kind]}
+    msgspec.convert(rest, dict[str, Number | None])
+    if (last := before.get(kind)) is None:
+        return
+    if record[kind] <= last[kind] or record["step"] < last["step"] or record["epoch"] < last["epoch"]:
+        raise ValueError(f"{kind} {record[kind]} after {last[kind]}")
+    for name in sorted(last.keys() ^ record.keys()):
+        if not name.startswith("train_"):  # which epoch 0 has none of
+            raise ValueError(f"{shown(name)}: expected the fields of the {kind} before")

@@ -12,7 +12,7 @@ from foundation.architecture import Architecture, Parameters
 from foundation.errors import InputError
 from foundation.files import to_json
 from foundation.objective import Loss, Objective
-from foundation.options import ModelOptions
+from foundation.options import ModelOptions, check_sizes
 from foundation.schema import from_json
 
 ImageShape = tuple[int, int, int]
@@ -48,6 +48,12 @@ class Description:
     def of(cls, options: ModelOptions, image_shape: ImageShape, class_count: int) -> "Description":
         """The description of a model with these options."""
         return cls(options.model, json.loads(to_json(options)), image_shape, class_count)
+
+
+def check_described(image_shape: ImageShape, class_count: int) -> None:
+    """Raise `InputError` for a shape or a count that no images have."""
+    check_sizes(image_shape=image_shape)
+    check_sizes(class_count=class_count, least=0)
 
 
 def describe_architecture(architecture: Architecture, class_count: int = 0, **objective: Any) -> Description:

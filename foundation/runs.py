@@ -18,7 +18,7 @@ import itertools
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from filelock import FileLock, Timeout
 
 from foundation.architecture import Parameters
 from foundation.errors import InputError
-from foundation.files import cannot_write, to_json, write_json, write_text
-from foundation.rung import Description
-from foundation.schema import read_object
+from foundation.files import append, cannot_write, open_regular, read_file, to_json, write_bytes, write_json
+from foundation.records import MOST_STEPS, check_log
+from foundation.rung import Description, ImageShape, check_described
+from foundation.schema import from_json, read_object
 from foundation.weights import load_weights, save_weights
 
 STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
@@ -37,6 +38,47 @@ STAMP_LENGTH = len("2026-01-31_142501")
 
 
 NO_RESUME = "written by version 0.1, which drew in another order: it can be drawn and evaluated, but not resumed"
+MOST_BYTES = 2**20
+"""Of config.json, and of a line of the log; both take a few hundred bytes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """What config.json holds, whichever command wrote it: none of the fields is in all of them.
+
+    Text that is only shown may be any; what a command computes with, it checks (`paper.runs.read_options`).
+    """
+
+    command: str | None = None
+    command_line: str | None = None
+    model: str | None = None
+    rung: str | None = None
+    rungs: tuple[str, ...] | None = None
+    options: dict[str, Any] | None = None
+    image_shape: ImageShape | None = None
+    class_count: int | None = None
+    classes: tuple[str, ...] | None = None
+    data: str | None = None
+    data_root: str | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+    parameters: int | None = None
+    versions: dict[str, str | None] | None = None
+    started: str | None = None
+    format: str | None = None
+    name: str | None = None
+    """Of an experiment, as are the next two"""
+    seed: int | None = None
+    settings: dict[str, Any] | None = None
+    weights: str | None = None
+    """As version 0.1 wrote it"""
+
+    def __post_init__(self) -> None:
+        if self.image_shape is not None:
+            check_described(self.image_shape, self.class_count or 0)
+        for name in ("train_images", "test_images", "parameters"):
+            if not 0 <= (getattr(self, name) or 0) <= MOST_STEPS:
+                raise InputError(f"{name}: expected a count, got {getattr(self, name)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +118,7 @@ class Run:
         """Append one line to the log. It reaches the system at once, in one piece: Ctrl-C loses nothing."""
         line = to_json(fields).encode() + b"\n"
         try:
-            with open(self.metrics_path, "ab") as file:
-                file.write(line)
+            append(self.metrics_path, line)
         except OSError as error:
             raise cannot_write(self.metrics_path, error) from error
 
@@ -86,23 +127,37 @@ class Run:
 
         Raises `InputError` for any other line that is not a JSON object.
         """
-        if not self.metrics_path.is_file():
-            return []
-        *lines, rest = self.metrics_path.read_bytes().split(b"\n")
-        records = [_parse_object(line, f"{self.metrics_path}, line {i}") for i, line in enumerate(lines, 1)]
-        if rest:  # no line end: torn, or complete to the last brace
-            with contextlib.suppress(InputError):
-                records.append(_parse_object(rest, str(self.metrics_path)))
+        return [record for _, record in self._lines()]
+
+    def training_log(self) -> list[dict[str, Any]]:
+        """The same of a training: every line is checked to be that of a step or an epoch (`records.check_log`)."""
+        records = self.metrics()
+        check_log(records, self.metrics_path)
         return records
 
     def keep_metrics(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        """Write the log anew with the lines that are wanted, whole or not at all."""
-        lines = [to_json(record) + "\n" for record in self.metrics() if wanted(record)]
-        write_text(self.metrics_path, "".join(lines))
+        """Write the log anew with the lines that are wanted, byte for byte, whole or not at all."""
+        write_bytes(self.metrics_path, b"".join(line + b"\n" for line, record in self._lines() if wanted(record)))
 
-    def save_weights(self, parameters: Parameters, description: Description) -> None:
+    def _lines(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Each line of the log, and the object that it holds; see `metrics`."""
+        if not (self.metrics_path.exists() or self.metrics_path.is_symlink()):
+            return
+        try:
+            with open_regular(self.metrics_path) as file:
+                for i in itertools.count(1):
+                    line = file.readline(MOST_BYTES + 1)
+                    if not line.endswith(b"\n") and len(line) <= MOST_BYTES:
+                        break
+                    yield line[:-1], read_object(line[:MOST_BYTES], f"{self.metrics_path}, line {i}")
+        except OSError as error:
+            raise InputError(f"{self.metrics_path}: cannot be read ({error.strerror or error})") from error
+        with contextlib.suppress(InputError):  # no line end: torn, or complete to the last brace
+            yield line, read_object(line, str(self.metrics_path))
+
+    def save_weights(self, parameters: Parameters, description: Description, settings: Mapping[str, str] = {}) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
-        save_weights(self.weights_path, parameters, description)
+        save_weights(self.weights_path, parameters, description, settings)
 
     def load_weights(self) -> tuple[Parameters, Description]:
         """Read the run's weights; see `foundation.weights.load_weights`."""
@@ -135,8 +190,14 @@ class Run:
         return _start(path, config)
 
     def subruns(self) -> dict[str, "Run"]:
-        """The runs inside this one by name, in the order in which they were made."""
-        return {path.name: open_run(path) for path in _run_folders(self.path)}
+        """The runs inside this one by name, in the order in which they were made.
+
+        Raises `InputError` for a link, through which pictures would be drawn into another folder.
+        """
+        folders = _run_folders(self.path)
+        for path in folders:
+            _refuse_link(path)
+        return {path.name: open_run(path) for path in folders}
 
 
 def create_run(out: str | Path, name: str, config: dict[str, Any]) -> Run:
@@ -150,14 +211,27 @@ def create_run(out: str | Path, name: str, config: dict[str, Any]) -> Run:
 
 
 def open_run(path: str | Path) -> Run:
-    """Read a run folder. Raises `InputError` when `path` is not one."""
+    """Read a run folder. Raises `InputError` when `path` is not one.
+
+    Nothing in the folder may lead out of it: its pictures are not written through a link.
+    """
     path = Path(path)
     if not path.is_dir():
         raise InputError(f"{path}: {'a file' if path.exists() else 'no such folder'}, expected a run folder")
     if not _is_run(path):
         raise InputError(f"{path}: not a run folder, it has no config.json")
-    config_path = path / "config.json"
-    return Run(path, upgrade(_parse_object(config_path.read_bytes(), str(config_path)), str(config_path)))
+    _refuse_link(path / "figures")
+    return Run(path, read_config(path / "config.json"))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The content of config.json, as this version writes it. Raises `InputError` for what is none."""
+    config = upgrade(read_object(read_file(path, MOST_BYTES), str(path)), str(path))
+    try:
+        from_json(Config, config)
+    except ValueError as error:
+        raise InputError(f"{path}: damaged, expected the configuration of a run ({error})") from error
+    return config
 
 
 def upgrade(config: dict[str, Any], source: str = "config.json") -> dict[str, Any]:
@@ -226,7 +300,7 @@ def _started(folder: Path) -> tuple[float, int]:
     path = folder / "config.json"
     written = path.stat().st_mtime_ns
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        started = datetime.datetime.fromisoformat(_parse_object(path.read_bytes(), "")["started"])
+        started = datetime.datetime.fromisoformat(read_object(read_file(path, MOST_BYTES), "")["started"])
         return started.timestamp(), written
     with contextlib.suppress(ValueError, OverflowError):
         return time.mktime(time.strptime(folder.name[:STAMP_LENGTH], STAMP_FORMAT)), written
@@ -268,9 +342,7 @@ def _start(path: Path, config: dict[str, Any]) -> Run:
     return open_run(path)
 
 
-def _parse_object(text: bytes, source: str) -> dict[str, Any]:
-    """A JSON object, or `InputError` with its source."""
-    try:
-        return read_object(text, source)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+def _refuse_link(path: Path) -> None:
+    """Raise `InputError` for a symbolic link, through which files elsewhere would be written."""
+    if path.is_symlink():
+        raise InputError(f"{path}: a link, expected a folder of the run's own")

@@ -1,12 +1,13 @@
 """Dataclasses from JSON: one reader for every file that a run folder holds, which checks types, ranges and names."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
+
+from foundation.errors import InputError, shown
 
 Kind = TypeVar("Kind")
 
@@ -23,31 +24,38 @@ def from_json(kind: Callable[..., Kind], value: Any) -> Kind:
     return msgspec.convert(value, chosen, dec_hook=_decode)
 
 
-def read_object(text: bytes, source: str) -> dict[str, Any]:
-    """A JSON object. Raises `ValueError` that begins with its source for anything else."""
+def read_object(text: bytes | str, source: str) -> dict[str, Any]:
+    """A JSON object as the standard has it: UTF-8, no NaN, no infinity, no half of a surrogate pair.
+
+    Raises `InputError` that begins with its source for anything else.
+    """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{source}: damaged, expected a JSON object ({error})") from error
+        value = msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError, too
+        raise InputError(f"{source}: damaged, expected a JSON object ({error})") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{source}: expected a JSON object, got {text[:40]!r}")
+        raise InputError(f"{source}: expected a JSON object, got {shown(repr(value))}")
     return value
 
 
 def _decode(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str) and "\0" not in value:
         return Path(value)
-    raise NotImplementedError
+    raise ValueError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
 
 
 def _refuse_unknown(kind: Any, value: Any, where: str) -> None:
     """Raise `ValueError` for a key that is no field; msgspec passes over them in dataclasses."""
     origin = getattr(kind, "__origin__", kind)
+    if isinstance(value, list):  # the dataclass stands inside Annotated[list[..], ..]
+        inner = next(iter(get_args(origin) or get_args(kind)), None)
+        for i, item in enumerate(value if dataclasses.is_dataclass(inner) else []):
+            _refuse_unknown(inner, item, f"{where}{i}.")
     if not (dataclasses.is_dataclass(origin) and isinstance(value, dict)):
         return
     fields = {field.name: field for field in dataclasses.fields(origin)}
     for key in value.keys() - fields.keys():
-        raise ValueError(f"{where}{key}: unknown, expected one of {', '.join(fields)}")
+        raise ValueError(f"{where}{shown(key)}: unknown, expected one of {', '.join(fields)}")
     arguments = dict(zip(getattr(origin, "__parameters__", ()), getattr(kind, "__args__", ()), strict=False))
     for name, field in fields.items():
         inner = arguments.get(field.type, field.type)

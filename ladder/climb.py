@@ -23,7 +23,7 @@ from ladder.options import Climb, Figures
 from ladder.parity import compare
 from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs, torch_is_installed, why_not
 from ladder.train import describe, make_training, train_into
-from paper.runs import read_data
+from paper.runs import read_data, unverified
 
 
 def climb(choices: Climb, command: str = "") -> int:
@@ -140,5 +140,7 @@ def redraw(choices: Figures) -> int:
     parts = list(run.subruns().values()) if climbed else [run]
     if any(part.config.get("rung") != "numpy_impl" for part in parts) and not torch_is_installed():
         raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
+    for line in (line for part in parts for line in unverified(part)):
+        say(console, line)
     draw(console, run, read_data(parts[0], choices.data_root) if parts else None, choices.draw)
     return 0

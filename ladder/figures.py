@@ -1,5 +1,6 @@
 """The pictures of a run: each model by itself, the rungs of a climb beside one another, and the curves of training."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def draw_ladder(run: Run, rungs: dict[str, Rung], test: Dataset[np.ndarray]) -> 
 
 def draw_training(run: Run) -> list[Path]:
     """Draw the losses of every step and epoch of one training; no file where none was logged."""
-    records = run.metrics()
+    records = run.training_log()
     steps = [record for record in records if record.get("kind") == "step"]
     if not steps:
         return []
@@ -84,9 +85,10 @@ def parts(run: Run) -> dict[str, Run]:
 
 def trained_rungs(run: Run) -> dict[str, Run]:
     """Those of `parts` that have weights."""
-    return {name: part for name, part in parts(run).items() if part.weights_path.is_file()}
+    # Whatever lies in the place of the weights counts as such: what is no file is refused when it is read.
+    return {name: part for name, part in parts(run).items() if os.path.lexists(part.weights_path)}
 
 
 def epochs(run: Run) -> list[dict]:
     """The records of one rung's epochs, the first one from before training."""
-    return [record for record in run.metrics() if record.get("kind") == "epoch"]
+    return [record for record in run.training_log() if record.get("kind") == "epoch"]

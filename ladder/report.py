@@ -5,53 +5,68 @@ collects the facts. The template escapes every text from the run's files.
 """
 
 import base64
+import dataclasses
 import importlib.resources
-import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
 from foundation.errors import InputError
-from foundation.files import write_text
+from foundation.files import read_file, write_text
+from foundation.objective import Objective
+from foundation.records import Count, Number
 from foundation.runs import Run
+from foundation.schema import from_json, read_object
+from foundation.sizes import Architecture
 from ladder.figures import epochs, parts
 
+MOST_BYTES = 16 * 2**20
+"""Of parity.json and of a picture; both take less than 1 MB."""
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How a PNG file begins."""
 PICTURES = ("reconstructions", "samples", "interpolation", "latent_space", "manifold")
 """Figures of each rung, in the order of the page."""
 
 
-class Facts(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Facts:
     """What a run was asked to do."""
 
     data: str
-    train_images: int
-    test_images: int
-    latent_dim: int
+    train_images: Count
+    test_images: Count
+    latent_dim: Count
     likelihood: str
-    beta: float
-    epochs: int
-    batch_size: int
+    beta: Number
+    epochs: Count
+    batch_size: Count
     seed: int
 
 
 def facts_of(config: Mapping[str, Any]) -> Facts:
-    """The facts in a run's config.json. Raises `KeyError` with the name of a missing entry."""
+    """The facts in a run's config.json.
+
+    Raises `KeyError` with the name of a missing entry, and another `ValueError` for one of another type.
+    """
     options, model = config["options"], config["options"]["model"]
-    return Facts(
-        data=Path(config["data"]).name or config["data"],  # of a folder its last part
-        train_images=config["train_images"],
-        test_images=config["test_images"],
-        latent_dim=model["latent_dim"],
-        likelihood=model.get("likelihood", "bernoulli"),
-        beta=model.get("beta", 1.0),
-        epochs=options["epochs"],
-        batch_size=options["batch_size"],
-        seed=options["seed"],
-    )
+    found = {
+        "data": Path(config["data"]).name or config["data"],  # of a folder its last part
+        "train_images": config["train_images"],
+        "test_images": config["test_images"],
+        "latent_dim": model["latent_dim"],
+        "likelihood": model.get("likelihood", "bernoulli"),
+        "beta": model.get("beta", 1.0),
+        "epochs": options["epochs"],
+        "batch_size": options["batch_size"],
+        "seed": options["seed"],
+    }
+    return from_json(Facts, found)
 
 
 class Result(NamedTuple):
@@ -78,6 +93,8 @@ def write_report(run: Run) -> Path:
         raise InputError(
             f"{run.path / 'config.json'}: a report needs {error}, as in a run of climb or train"
         ) from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{run.path / 'config.json'}: damaged, expected the facts of a report ({error})") from error
     rungs = parts(run)
     results = results_of(rungs, facts)
     curves = run.figure_path("learning_curves")
@@ -90,7 +107,7 @@ def write_report(run: Run) -> Path:
         pictures=[(kind, figures) for kind in PICTURES if (figures := figures_of(rungs, kind))],
         curves=embedded(curves) if curves.is_file() else None,
         parity=parity_of(read_parity(run.path / "parity.json")),
-        versions=[f"{name} {version}" for name, version in run.config.get("versions", {}).items() if version],
+        versions=[f"{name} {version}" for name, version in (run.config.get("versions") or {}).items() if version],
     )
     path = run.path / "report.html"
     write_text(path, page.strip() + "\n")
@@ -122,7 +139,9 @@ def results_of(rungs: Mapping[str, Run], facts: Facts) -> dict[str, Result]:
     for name, part in rungs.items():
         records = epochs(part)
         if records and records[-1]["epoch"] > 0:
-            last = {key: records[-1][key] for key in Result._fields if key != "speed"}
+            last = {key: records[-1].get(key) for key in Result._fields if key != "speed"}
+            if missing := [key for key, value in last.items() if value is None or (key == "seconds" and value == 0)]:
+                raise InputError(f"{part.metrics_path}: a report needs the last epoch's {missing[0]}")
             results[name] = Result(**last, speed=facts.train_images * last["epoch"] / last["seconds"])
     return results
 
@@ -144,8 +163,45 @@ def figures_of(rungs: Mapping[str, Run], kind: str) -> dict[str, str]:
 
 
 def embedded(path: Path) -> str:
-    """A PNG file as an address that holds the file."""
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    """A PNG file as an address that holds the file. Raises `InputError` for any other file."""
+    content = read_file(path, MOST_BYTES)
+    if not content.startswith(PNG):
+        raise InputError(f"{path}: expected a PNG file; delete it, and draw the run again with `vae-ladder figures`")
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckEntry:
+    """One check in parity.json (`ladder.parity.Check`)."""
+
+    what: str
+    pair: tuple[str, str]
+    max_relative_error: Annotated[float, msgspec.Meta(ge=0)] | None
+    tolerance: Annotated[float, msgspec.Meta(gt=0)]
+    ok: bool
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ok and not (self.max_relative_error is not None and self.max_relative_error <= self.tolerance):
+            raise ValueError(f"ok: expected an error within the tolerance, got {self.max_relative_error}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ParityFile:
+    """What parity.json holds (`ladder.parity.ParityReport`)."""
+
+    checks: Annotated[list[CheckEntry], msgspec.Meta(min_length=1)]
+    ok: bool
+    steps: Count = 0
+    architecture: Architecture | None = None
+    objective: Objective | None = None
+    batch_size: Count = 0
+    seed: int = 0
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        if self.ok != all(check.ok for check in self.checks):
+            raise ValueError(f"ok: expected {not self.ok}, as the checks say")
 
 
 class Group(NamedTuple):
@@ -175,14 +231,14 @@ class Parity(NamedTuple):
 
 def read_parity(path: Path) -> dict:
     """The content of parity.json; without the file, an empty list of checks."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {"checks": []}
+    content = read_object(read_file(path, MOST_BYTES), str(path))
     try:
-        parity = json.loads(path.read_bytes())
-        parity["checks"][0]["max_relative_error"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise InputError(f"{path}: expected the file that `vae-ladder climb` writes, with a list of checks") from error
-    return parity
+        from_json(ParityFile, content)
+    except ValueError as error:
+        raise InputError(f"{path}: expected the file that `vae-ladder climb` writes ({error})") from error
+    return content
 
 
 def parity_of(content: Mapping[str, Any]) -> Parity:

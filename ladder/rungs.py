@@ -11,8 +11,9 @@ from foundation.objective import Objective
 from foundation.options import KLOptions, OptimizerOptions, TrainOptions
 from foundation.rung import Description, ImageShape, Rung, architecture_of, describe_architecture
 from foundation.runs import Run
-from foundation.weights import load_weights
+from foundation.weights import check_amount, load_weights
 from paper.models.options import BetaVAEOptions, VAEOptions
+from paper.runs import load_trained, read_options
 
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
 COMPARED = ("numpy_impl", "autograd", "pytorch_lowlevel", "paper")
@@ -105,6 +106,7 @@ def start_rung(options: TrainOptions, image_shape: ImageShape, class_count: int,
     else:
         description = Description.of(options.model, image_shape, class_count)
         architecture = architecture_of(description)
+        check_amount(architecture.parameter_shapes())
         device = "cpu"
         if options.rung == "pytorch_lowlevel":
             from paper.training.device import choose_device
@@ -119,7 +121,8 @@ def start_rung(options: TrainOptions, image_shape: ImageShape, class_count: int,
         rung = make_ladder_rung(options.rung, architecture, parameters, rate, description, device)
     if options.weights is not None:
         # The first values are drawn all the same, so that batches and noise stay the same.
-        tensors, _ = load_weights(options.weights, rung.description)
+        sizes = {name: value.shape for name, value in rung.parameters().items()}
+        tensors, _ = load_weights(options.weights, rung.description, lambda description: sizes)
         rung.restore({name: value.astype(rung.dtype) for name, value in tensors.items()}, {}, options.weights)
     return rung
 
@@ -157,13 +160,12 @@ def why_not(options: TrainOptions) -> str:
 
 def open_rung(run: Run) -> Rung:
     """The rung that a run trained, as its last epoch left it. Raises `InputError` where the run cannot be read."""
-    name = str(run.config.get("rung", "paper"))
-    check_rungs([name])
-    description = run.description()
-    parameters, _ = load_weights(run.weights_path, description)
-    if name == "paper":
-        from paper.models.registry import model_of
+    options = read_options(run)
+    check_rungs([options.rung])
+    if options.rung == "paper":
+        from paper.models.registry import open_model
         from paper.rung import ModelRung
 
-        return ModelRung(model_of(description, parameters, run.weights_path))
-    return make_ladder_rung(name, architecture_of(description), parameters, 1e-3, description)
+        return ModelRung(open_model(run))
+    parameters, description = load_trained(run)
+    return make_ladder_rung(options.rung, architecture_of(description), parameters, 1e-3, description)

@@ -30,8 +30,9 @@ from foundation.process import hold_signals
 from foundation.records import EpochRecord
 from foundation.runs import NO_RESUME, Run, create_run, open_run, versions
 from foundation.schedules import objective_at
+from foundation.settings import settings_of
 from foundation.training import Parts, Training, begin, evaluate, measure_test, train
-from foundation.weights import check_safetensors, save_weights
+from foundation.weights import not_verified, read_header, save_weights
 from ladder.rungs import check_choice, start_rung
 from paper.runs import read_options
 
@@ -74,10 +75,12 @@ def resume_command(path: Path, record: Path | None = None) -> int:
         return 0
     if run.config.get("format") == "0.1":
         raise InputError(f"{path}: {NO_RESUME}")
-    if saved_epoch(path) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
+    if saved_epoch(path, options) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
+    run.training_log()  # refuses a log that is none, which is cut and continued
+    own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
-        training = prepare(options, console)
+        training = prepare(options, console, download=own_place)
         restore_training(path, training)
         if not FIRST:
             return follow(training)
@@ -101,17 +104,18 @@ def processes(options: TrainOptions) -> Iterator[None]:
         yield
 
 
-def prepare(options: TrainOptions, console: Console) -> Training:
-    """Check every choice, load the data, make the rung and introduce them; nothing is written.
+def prepare(options: TrainOptions, console: Console, download: bool = True) -> Training:
+    """Check every choice, load the data, make the rung and introduce them; nothing is written into a run.
 
     Raises `InputError` for what cannot be used.
     """
     check_choice(options)
     if options.weights is not None:
-        check_safetensors(options.weights)
+        for line in about_weights(options.weights, options.dtype):
+            say(console, line)
     with step_display(console, f"loading {options.data.name}"):
         dtype = np.float64 if options.precision == "float64" else np.float32
-        data = load_data(options.data, options.seed, dtype)
+        data = load_data(options.data, options.seed, dtype, download=download)
     training = make_training(options, data)
     # A model refuses labels or images that it cannot use when it computes a loss: better before a folder is made.
     rung, one = training.rung, data.train.subset(slice(0, 1))
@@ -120,6 +124,14 @@ def prepare(options: TrainOptions, console: Console) -> Training:
     for line in [*data.describe(), *conditions(training)]:
         say(console, line)
     return training
+
+
+def about_weights(path: Path, dtype: str) -> Iterator[str]:
+    """What is to be known of a file that training starts from, in lines for a person."""
+    if line := not_verified(path):
+        yield line
+    for other in read_header(path).types - {dtype}:
+        yield f"{path}: {other}, converted to {dtype}"
 
 
 def make_training(options: TrainOptions, data: Data[np.ndarray]) -> Training:
@@ -225,10 +237,10 @@ def scalar_writer(folder: Path, training: Training) -> Iterator[Show]:
 
 def save(run: Run, training: Training, record: EpochRecord) -> None:
     """Write what an epoch leaves behind; the checkpoint last, so that it vouches for the rest."""
-    rung = training.rung
-    run.save_weights(rung.parameters(), rung.description)
+    rung, settings = training.rung, settings_of(training.options)
+    run.save_weights(rung.parameters(), rung.description, settings)
     if record.best:
-        save_weights(run.path / "best.safetensors", rung.parameters(), rung.description)
+        save_weights(run.path / "best.safetensors", rung.parameters(), rung.description, settings)
     save_training(run.path, training)
 
 
@@ -246,7 +258,7 @@ def finish(console: Console, run: Run, training: Training) -> None:
 
         draw_run(run, training.data)
     if options.record is not None:
-        write_json(options.record, results(training, str(run.config["command_line"]), losses))
+        write_json(options.record, results(training, str(run.config.get("command_line")), losses))
     write_json(run.path / "test.json", {z: losses[z] for z in order})
     say(console, f"Weights, log and figures: {run.path}")
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,10 @@ class ModelRung:
 
     def restore(self, parameters: Parameters, optimizer_state: Parameters, source: str | Path = "parameters") -> None:
         state = self.model.state_dict()
-        check_fit(parameters, {name: tuple(value.shape) for name, value in state.items()}, source)
+        check_fit(shapes(parameters), shapes(state), source)
         named = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
         if optimizer_state:
-            check_moments(optimizer_state, {name: tuple(value.shape) for name, value in named.items()}, source)
+            check_moments(optimizer_state, shapes(named), source)
         self.model.load_state_dict({name: torch.from_numpy(value) for name, value in parameters.items()})
         if not optimizer_state:
             return
@@ -288,6 +289,11 @@ def make_rung(
         check_compiler(device)
     model = make_model(options.model, image_shape, class_count, rng, dtype).to(device)
     return ModelRung(model, options.optimizer, options.precision, options.compile)
+
+
+def shapes(tensors: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors, or of arrays, by name."""
+    return {name: tuple(value.shape) for name, value in tensors.items()}
 
 
 def to_array(tensor: Tensor) -> np.ndarray:

@@ -7,25 +7,26 @@ either, the answer has to be checked again.
 import contextlib
 import dataclasses
 import datetime
-import json
 import os
 import re
 import secrets
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from exercises.kit.catalogue import COURSE, Entry, catalogue, content_hash
 from exercises.kit.text import shown
 from foundation.errors import InputError
-from foundation.files import cannot_write, write_json
+from foundation.files import cannot_write, read_file, write_json
+from foundation.schema import from_json, read_object
 
 FOLDER = "my_answers"
 ANSWER_NAME = re.compile(r"\d\d_[a-z0-9_]+\.py")
 PROGRESS_FILE, LOCK_FILE = ".progress.json", ".progress.lock"
+MOST_BYTES = 2**20
+"""Of the progress; that of the whole course takes some kilobytes."""
 LOCK_SECONDS = 10.0
 """The longest wait for another process that writes the progress; each holds it for milliseconds."""
 
@@ -297,16 +298,16 @@ class Progress:
 
 
 def _read_records(path: Path) -> dict[str, Record]:
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     known = {field.name for field in dataclasses.fields(Record)}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = read_object(read_file(path, MOST_BYTES), "progress")
         return {
-            name: Record(**{key: value for key, value in fields.items() if key in known})
+            name: from_json(Record, {key: value for key, value in fields.items() if key in known})
             for name, fields in content.items()
         }
-    except (OSError, ValueError, AttributeError) as error:
+    except (ValueError, AttributeError) as error:
         raise InputError(
             f"{path}: expected the progress that vae-ladder wrote; delete the file to begin counting anew ({error})"
         ) from error

@@ -29,13 +29,15 @@ def load(
     seed: int = 0,
     count: int | None = None,
     size: int = 28,
+    download: bool = True,
 ) -> Dataset:
     """Load one split of a data set: images float32 (N, 1, size, size) in [0, 1] and labels int64 (N,).
 
     `name` is one of DATASETS or the path of a folder of images; `split` is `train` or `test`. `root` is the folder
     that holds the files of mnist, fashion-mnist and kmnist, or into which they are downloaded; for shapes it is the
     original dSprites file or its folder. `seed` draws the images of the generated sets, a folder's test split, and the
-    `count` images that are kept of a larger set. `size` is for shapes and folders; the other sets are 28×28.
+    `count` images that are kept of a larger set. `size` is for shapes and folders; the other sets are 28×28. Without
+    `download`, missing files are an error.
 
     Raises `InputError` for options, files and images that cannot be used.
     """
@@ -47,7 +49,7 @@ def load(
     if name == "shapes":
         return load_shapes(split, root=root, seed=seed, count=drawn, size=size)
     if name in DATASETS:
-        dataset = load_mnist(name, split, root=root)
+        dataset = load_mnist(name, split, root=root, download=download)
     else:
         dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size)
     return dataset if count is None else _subset(dataset, count, seed)

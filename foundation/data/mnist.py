@@ -38,16 +38,19 @@ MOST_BYTES = 128 * 1024**2
 """Values of an idx file at most; the training images of MNIST are 45 MiB."""
 
 
-def load_mnist(name: str, split: str, *, root: Path | None = None) -> Dataset:
+def load_mnist(name: str, split: str, *, root: Path | None = None, download: bool = True) -> Dataset:
     """One split of `mnist`, `fashion-mnist` or `kmnist`, in the files' order.
 
-    Without `root` the files are in the cache directory. Missing ones are downloaded. Raises `InputError` where that
-    fails, with the names of the files and their folder, and for a file that is truncated or of another kind.
+    Without `root` the files are in the cache directory. Missing ones are downloaded, unless `download` is false. Raises
+    `InputError` where that fails, with the names of the files and their folder, and for a file that is truncated or of
+    another kind.
     """
     root = cache_directory() if root is None else root
     folder = root / FOLDERS[name] / "raw"
     stems = f"{PREFIXES[split]}-images-idx3-ubyte", f"{PREFIXES[split]}-labels-idx1-ubyte"
     if not all(_find(folder, stem) for stem in stems):
+        if not download:
+            raise InputError(_missing(name, folder))
         _download(name, split, root, folder)
     images_file, labels_file = (_find(folder, stem) or folder / stem for stem in stems)
 

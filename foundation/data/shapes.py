@@ -38,22 +38,20 @@ def load_shapes(split: str, *, root: Path | None = None, seed: int, count: int, 
     if root is not None:
         file = find_dsprites(root)
         arrays = read_dsprites(file, split, seed=seed, count=count, size=size)
+        factors = {name: values for name, values in arrays.items() if name != "images"}
     else:
         key = f"{source_digest(__file__, drawing.__file__)} {split} {seed} {count} {size}"
-        expected = {
-            "images": Expected((count, size, size), np.uint8),
-            "shape": Expected((count,), np.int64, 0, len(SHAPES) - 1),
-            **{name: Expected((count,), np.float64, low, high) for name, (low, high) in RANGES.items()},
-        }
-        arrays = cached(f"shapes-{split}", key, expected, lambda: _generate(split, seed, count, size))
-    images = arrays.pop("images")[:, None] / np.float32(255)
-    return Dataset("shapes", split, images, arrays["shape"], SHAPES, arrays, seed)
-
-
-def _generate(split: str, seed: int, count: int, size: int) -> dict[str, np.ndarray]:
-    labels, factors = drawing.draw_factors(RANGES, len(SHAPES), split=split, seed=seed, count=count)
-    images = draw_shapes(shape=labels, **factors, size=size)
-    return {"images": drawing.keep_apart(images, split), "shape": labels, **factors}
+        labels, factors = drawing.draw_factors(RANGES, len(SHAPES), split=split, seed=seed, count=count)
+        factors = {"shape": labels, **factors}
+        # Only the images are kept: the factors, which cost little, are the seed's whatever lies in the cache.
+        arrays = cached(
+            f"shapes-{split}",
+            key,
+            {"images": Expected((count, size, size), np.uint8)},
+            lambda: {"images": drawing.keep_apart(draw_shapes(**factors, size=size), split)},
+        )
+    images = arrays["images"][:, None] / np.float32(255)
+    return Dataset("shapes", split, images, factors["shape"], SHAPES, factors, seed)
 
 
 def draw_shapes(

@@ -74,16 +74,21 @@ class Data(Generic[Array]):
         return Data(self.name, converted(self.train), validation, converted(self.test))
 
 
-def load_data(options: DataOptions, seed: int = 0, dtype: type = np.float32) -> Data[np.ndarray]:
+def load_data(
+    options: DataOptions, seed: int = 0, dtype: type = np.float32, *, download: bool = True
+) -> Data[np.ndarray]:
     """Load a data set, keep the classes that are asked for, split off the validation images, draw binary pixels.
 
     `seed` chooses the validation images and draws static pixels; the data set itself stays as it is. Where pixels
     are drawn for every batch ("dynamic"), validation and test images are still drawn once, so that losses compare.
+    Without `download`, files that are missing stay so.
 
     Raises `InputError` for what cannot be used.
     """
+    more = {} if download else {"download": False}
     train, test = (
-        keep_classes(load(options.name, split, root=options.root), options.labels) for split in ("train", "test")
+        keep_classes(load(options.name, split, root=options.root, **more), options.labels)
+        for split in ("train", "test")
     )
     rng = np.random.default_rng(seed)
     learned, kept = split(len(train), options.validation, rng)

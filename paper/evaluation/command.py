@@ -15,7 +15,7 @@ from paper.evaluation.options import EvaluateOptions
 from paper.evaluation.report import Evaluation, Results, sections
 from paper.models.base import Model
 from paper.models.registry import open_model
-from paper.runs import read_data, read_options
+from paper.runs import read_data, read_options, unverified
 from paper.training.device import choose_device
 from paper.training.fit import to_tensors
 
@@ -38,7 +38,7 @@ def evaluate(options: EvaluateOptions) -> int:
     likelihood = model.traits.posterior and (options.draws > 0 or options.binarise != "none")
     images = images_for_likelihood(model, data.test.images, options.binarise) if likelihood else data.test.images
     say(console, f"{run.path}: {model.options.model}", "bold")
-    for line in [*data.describe(), *pixels_of(run)]:
+    for line in [*data.describe(), *pixels_of(run), *unverified(run)]:
         say(console, f"  {line}")
     evaluation = Evaluation(model, data, images, options, console)
     found: Results = {}

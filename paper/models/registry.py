@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from foundation.architecture import Parameters
-from foundation.errors import InputError
+from foundation.errors import InputError, shown
 from foundation.options import ModelOptions
 from foundation.rung import Description, ImageShape
 from foundation.runs import Run
 from foundation.schema import from_json
-from foundation.weights import check_fit, load_weights
+from foundation.weights import check_amount, check_fit, load_weights
 from paper.models.base import Model
 from paper.models.options import MODELS
+from paper.runs import load_trained
 
 CLASSES = {
     "vae": "paper.models.vae:VAE",
@@ -38,6 +39,7 @@ def make_model(
     dtype: torch.dtype = torch.float32,
 ) -> Model:
     """A fresh model of the kind that its options are for, its first values drawn from the generator, or from a seed."""
+    shapes_of(Description.of(options, image_shape, class_count))  # refuses sizes that are none
     model = build(options, image_shape, class_count).to(dtype)
     initialise(model, np.random.default_rng(rng))
     return model
@@ -68,33 +70,44 @@ def initialise(model: nn.Module, rng: np.random.Generator) -> None:
 
 def model_of(description: Description, tensors: Parameters, source: str | Path) -> Model:
     """The model of a description, with these values. Raises `InputError`, naming the source, where they do not fit."""
-    if description.model not in MODELS:
-        raise InputError(f"{source}: expected a model of {', '.join(MODELS)}, got {description.model!r}")
-    try:
-        options: Any = from_json(MODELS[description.model], description.options)
-    except ValueError as error:
-        raise InputError(f"{source}: its metadata describe no model ({error})") from error
-    with torch.device("meta"):  # shapes without memory: a few bytes of a damaged file cannot ask for gigabytes
-        shapes = {name: tuple(value.shape) for name, value in _state(options, description).items()}
-    check_fit(tensors, shapes, source)
+    check_fit({name: value.shape for name, value in tensors.items()}, shapes_of(description, source), source)
+    options: Any = from_json(MODELS[description.model], description.options)
     model = build(options, description.image_shape, description.class_count)
     model.to(torch.from_numpy(next(iter(tensors.values()))).dtype)
     model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()})
     return model.eval()
 
 
+def shapes_of(description: Description, source: str | Path = "model") -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of a described model, found without memory for any.
+
+    A few bytes of a file may describe a model of gigabytes. Raises `InputError`, naming the source, for a description
+    of no model, and for one of more parameters than a file may hold.
+    """
+    if description.model not in MODELS:
+        raise InputError(f"{source}: expected a model of {', '.join(MODELS)}, got {shown(description.model)}")
+    try:
+        options: Any = from_json(MODELS[description.model], description.options)
+    except ValueError as error:
+        raise InputError(f"{source}: its metadata describe no model ({error})") from error
+    try:
+        with torch.device("meta"):
+            model = build(options, description.image_shape, description.class_count)
+    except (RuntimeError, TypeError, OverflowError) as error:  # sizes whose product no integer of torch holds
+        reason = " ".join(str(error).split())
+        raise InputError(f"{source}: no model can be built of its sizes ({shown(reason)})") from error
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    check_amount(shapes, str(source))
+    return shapes
+
+
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> Model:
     """Read a model from a file of weights, in eval mode. Raises `InputError` for any other file."""
-    tensors, description = load_weights(path)
+    tensors, description = load_weights(path, shapes_of=lambda description: shapes_of(description, path))
     return model_of(description, tensors, path).to(device)
 
 
 def open_model(run: Run, device: str | torch.device = "cpu") -> Model:
     """The model that a run trained, as its last epoch left it, in eval mode; of rungs 1 and 2 the same VAE."""
-    description = run.description()
-    tensors, _ = load_weights(run.weights_path, description)
+    tensors, description = load_trained(run, lambda description: shapes_of(description, run.weights_path))
     return model_of(description, tensors, run.weights_path).to(device)
-
-
-def _state(options: ModelOptions, description: Description) -> dict[str, torch.Tensor]:
-    return build(options, description.image_shape, description.class_count).state_dict()

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
 from foundation.architecture import Architecture, initial_parameters
 from foundation.checkpoint import FILE, cut_log, restore_training, save_training, saved_epoch
@@ -16,7 +15,7 @@ from foundation.errors import InputError
 from foundation.options import TrainOptions
 from foundation.runs import create_run
 from foundation.training import begin, train
-from foundation.weights import read_metadata, read_tensors
+from foundation.weights import read_metadata, read_tensors, to_bytes
 from numpy_impl.rung import NumpyRung
 from paper.models.options import VAEOptions
 
@@ -33,7 +32,7 @@ def start(seed=0, epochs=3, images=6):
         return Dataset("noise", split, pixels, np.zeros(count, int), ("a",))
 
     data = Data("noise", part(images, "train"), part(2, "validation"), part(2, "test"))
-    return begin(rung, data, TrainOptions(model=VAEOptions(), epochs=epochs, batch_size=3, seed=seed), rng)
+    return begin(rung, data, TrainOptions(model=VAEOptions(), epochs=epochs, batch_size=3), rng)
 
 
 def run_to(training, epoch):
@@ -121,7 +120,7 @@ def rewrite(path, change_tensors=dict, **metadata):
     tensors, old = read_tensors(path)
     new = {name: value for name, value in (old | metadata).items() if value is not None}
     arrays = {name: np.asarray(value) for name, value in change_tensors(tensors).items()}
-    safetensors.numpy.save_file(arrays, path, new)
+    path.write_bytes(to_bytes(arrays, new))  # under a digest that is right
 
 
 def counters(**changes):

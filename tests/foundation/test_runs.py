@@ -33,12 +33,12 @@ def one_line(caught: pytest.ExceptionInfo) -> str:
 
 
 def test_a_new_run_is_found_again(tmp_path: Path) -> None:
-    config = {"data": "glyphs", "root": tmp_path, "options": OptimizerOptions(learning_rate=0.5)}
+    config = {"data": "glyphs", "data_root": tmp_path, "options": OptimizerOptions(learning_rate=0.5)}
     run = create_run(tmp_path / "deep" / "runs", "climb", config)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d{6}_climb", run.path.name)
     schedule = {"schedule": "constant", "warmup": 0.0}
     stored = {"name": "adam", "learning_rate": 0.5, "weight_decay": 0.0} | schedule
-    assert run.config == {"data": "glyphs", "root": str(tmp_path), "options": stored}
+    assert run.config == {"data": "glyphs", "data_root": str(tmp_path), "options": stored}
     assert json.loads((run.path / "config.json").read_text()) == run.config
     assert open_run(run.path) == open_run(str(run.path)) == latest_run(tmp_path / "deep" / "runs") == run
     assert run.metrics() == []
@@ -48,10 +48,10 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path, monkeypatch
     monkeypatch.setattr(runs.time, "strftime", lambda *_: "2026-01-31_142501")
     made = []
     for i in range(12):
-        made.append(create_run(tmp_path, "climb", {"i": i}))
+        made.append(create_run(tmp_path, "climb", {"seed": i}))
         os.utime(made[-1].path / "config.json", ns=(i, i))
     assert len({run.path for run in made}) == 12
-    assert [open_run(run.path).config["i"] for run in made] == list(range(12))
+    assert [open_run(run.path).config["seed"] for run in made] == list(range(12))
     assert [run.path.name for run in made[:3]] == [
         "2026-01-31_142501_climb",
         "2026-01-31_142501_climb-2",
@@ -240,7 +240,7 @@ def test_weights_and_figures_have_their_place(tmp_path: Path) -> None:
 
 
 def test_sub_runs_are_runs_in_the_order_of_their_making(tmp_path: Path) -> None:
-    run = create_run(tmp_path, "climb", {"rungs": 3})
+    run = create_run(tmp_path, "climb", {"rungs": ["numpy_impl", "pytorch_lowlevel", "paper"]})
     for i, name in enumerate(["numpy_impl", "pytorch_lowlevel", "paper"]):
         run.subrun(name, {"rung": name}).log(step=i)
         os.utime(run.path / name / "config.json", ns=(i, i))
@@ -365,7 +365,6 @@ def test_a_run_describes_its_model(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_that_describes_no_model(tmp_path: Path, change: dict, expected: str) -> None:
-    run = create_run(tmp_path, "train", CONFIG | change)
     with pytest.raises(InputError, match=expected) as caught:
-        run.description()
-    assert str(run.path) in one_line(caught)
+        create_run(tmp_path, "train", CONFIG | change).description()
+    assert str(next(tmp_path.iterdir())) in one_line(caught)

@@ -13,6 +13,7 @@ from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.options import TrainOptions
+from foundation.rung import describe_architecture
 from foundation.runs import create_run, open_run
 from ladder import cli, climb
 from ladder.figures import draw_curves, draw_run, draw_training, parts
@@ -32,7 +33,8 @@ def names(paths):
 
 def small_rung():
     architecture = Architecture(2, (2, 3), 8, SHAPE)
-    return NumpyRung(architecture, initial_parameters(architecture, np.random.default_rng(0)))
+    parameters = initial_parameters(architecture, np.random.default_rng(0))
+    return NumpyRung(architecture, parameters, description=describe_architecture(architecture, class_count=4))
 
 
 @pytest.fixture

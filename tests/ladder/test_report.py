@@ -87,7 +87,8 @@ def climb(tmp_path, rungs=RUNGS, parity=PARITY, last=(2, 2, 2), **config):
         part = run.subrun(name, run.config | {"rung": name})
         for epoch in range(epochs + 1):
             losses = {"loss": 160.5 - epoch, "reconstruction": 155.25 - epoch, "kl": 5.25}
-            part.log(kind="epoch", epoch=epoch, **losses, images_per_second=None, seconds=epoch * 4.0 * (i + 1))
+            seconds = epoch * 4.0 * (i + 1)
+            part.log(kind="epoch", epoch=epoch, step=epoch, **losses, images_per_second=None, seconds=seconds)
         for kind in PICTURES if epochs else ():
             draw(part, kind)
     draw(run, "learning_curves")
@@ -164,7 +165,7 @@ def test_fewer_rungs_without_parity(tmp_path, rungs, heading):
 
 def test_a_single_run_has_a_report_too(tmp_path):
     run = create_run(tmp_path, "train", CONFIG | {"command": "train", "rung": "paper"})
-    run.log(kind="epoch", epoch=2, loss=150.0, reconstruction=145.0, kl=5.0, images_per_second=1.0, seconds=2.0)
+    run.log(kind="epoch", epoch=2, step=2, loss=150.0, reconstruction=145.0, kl=5.0, images_per_second=1.0, seconds=2.0)
     draw(run, "samples")
     page = read(run)
     assert "150.00" in page.words
