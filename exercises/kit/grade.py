@@ -1,10 +1,12 @@
 """The check of many learners' answers: each in a process of its own, on a copy, in an empty folder."""
 
+import contextlib
 import csv
 import dataclasses
 import io
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,8 @@ from exercises.kit.diagnose import Verdict
 from foundation.errors import InputError
 from foundation.files import cannot_write, write_text
 
+PASSED_OVER = ("__pycache__", "__MACOSX")
+"""Folders that hold nothing of an answer."""
 FIELDS = ("learner", "exercise", "state", "mistake", "probe", "got", "expected", "problem")
 
 
@@ -58,7 +62,12 @@ def _short_names(paths: list[Path]) -> list[str]:
         ends = ["/".join(path.parts[-length:]) for length in range(1, len(path.parts) + 1)]
         same = [sum(str(other).endswith(f"/{end}") for other in map(Path.as_posix, paths)) for end in ends]
         names.append(next((end for end, count in zip(ends, same, strict=True) if count == 1), ends[-1]))
-    return names
+    return list(map(as_text, names))
+
+
+def as_text(name: str) -> str:
+    """A file's name as text that can be written: bytes that are no UTF-8 as backslash escapes."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
 def _has_answers(folder: Path) -> bool:
@@ -89,12 +98,25 @@ def grade_answer(learner: str, answer: Path, entry: Entry, limits: Limits) -> Gr
         return Grade(learner, entry.name, "MISSING")
     with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
         copy = Path(name).resolve() / "answers"
-        copy.mkdir()
-        for file in filter(Path.is_file, answer.parent.glob("*.py")):  # an editor's lock is a link to nothing
-            shutil.copyfile(file, copy / file.name)
+        copy_tree(answer.parent, copy)
         verdict = check_answer(entry, copy / answer.name, limits)
         where = verdict.where.replace(str(copy), str(answer.parent))
     return Grade(learner, entry.name, verdict.outcome, dataclasses.replace(verdict, where=where))
+
+
+def copy_tree(folder: Path, copy: Path) -> None:
+    """Copy the files that can be read, with those in folders beside the answers, such as a package of helpers.
+
+    Links, pipes and devices are passed over: an editor's lock is a link to nothing, and a device may never end.
+    """
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in PASSED_OVER)
+        target = copy / Path(parent).relative_to(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in map(Path(parent).joinpath, files):
+            if stat.S_ISREG(file.lstat().st_mode):
+                with contextlib.suppress(OSError):
+                    shutil.copyfile(file, target / file.name)
 
 
 def to_csv(grades: list[Grade]) -> str:
