@@ -5,6 +5,7 @@ The healthy one consists of rung 1's functions, each of which a broken one can r
 
 import functools
 import inspect
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -276,7 +277,7 @@ class RecordedVAE(SimpleNamespace):
 
     def _shared(self) -> Shared:
         """The same for an answer in a process of its own, which asks this one."""
-        functions = {name: functools.partial(self._ask, name) for name in FUNCTIONS}
+        functions: dict[str, Callable[..., Any]] = {name: functools.partial(self._ask, name) for name in FUNCTIONS}
         values = {"image_shape": list(self.image_shape), "latents": self.latents}
         return Shared(repr(self), values, functions, "parameters", lambda: self._vae.parameters, UNKNOWN)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import secrets
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -112,19 +112,31 @@ def fresh_seed() -> int:
     return 1 + secrets.randbelow(2**32)
 
 
-def assess(name: str, exercise: Exercise, functions: Functions) -> tuple[Verdict, tuple[Outcome, ...]]:
+class Assessment(NamedTuple):
+    """A verdict with all that credit in parts needs."""
+
+    verdict: Verdict
+    outcomes: tuple[str, ...]
+    """Of every probe; NOT MEASURED where a module is missing."""
+    functions: tuple[tuple[str, ...], ...]
+    """The functions that each probe calls."""
+
+
+def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
     """`diagnose`, with an outcome for every probe: the worse of the usual numbers and of fresh ones."""
     seeds = SEED, fresh_seed()
     rounds = [run_probes(exercise, functions, seed) for seed in seeds]
     verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
-    outcomes: list[Outcome] = ["NOT MEASURED"] * len(exercise.probes)
+    outcomes = ["NOT MEASURED"] * len(exercise.probes)
+    called: list[tuple[str, ...]] = [()] * len(exercise.probes)
     for results in zip(*rounds, strict=True):
-        states: set[Outcome] = {_outcome(result) for result in results}
-        worst: tuple[Outcome, ...] = ("WRONG", "NOT WRITTEN YET", "PASS")
-        outcomes[results[0].index] = next(state for state in worst if state in states)
+        states = {_outcome(result) for result in results}
+        index = results[0].index
+        outcomes[index] = next(state for state in ("WRONG", "NOT WRITTEN YET", "PASS") if state in states)
+        called[index] = tuple(name for name in exercise.solution if name in results[0].expected.functions)
     for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
         exercise.observed.pop(key, None)
-    return verdict, tuple(outcomes)
+    return Assessment(verdict, tuple(outcomes), tuple(called))
 
 
 def _outcome(result: ProbeResult) -> Outcome:
@@ -141,7 +153,7 @@ def _diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[
 def _verdict(
     name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...], rounds: Iterator[list[ProbeResult]]
 ) -> Verdict:
-    results = []
+    results: list[ProbeResult] = []
     for seed, results in zip(seeds, rounds, strict=True):
         if any(result.wrong() for result in results):
             verdict = _wrong(name, exercise, functions, results)

@@ -195,7 +195,7 @@ def _named(names: list[str], items: list[Any]) -> tuple[Any, ...]:
     good = all(isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name) for name in names)
     if not good or len(names) != len(items) + 1 or len(items) > 100 or any(n.startswith("_") for n in names[1:]):
         return tuple(items)
-    return collections.namedtuple(names[0], names[1:])(*items)  # type: ignore[misc]
+    return collections.namedtuple(names[0], names[1:])(*items)
 
 
 def opaque(name: Any) -> Opaque:

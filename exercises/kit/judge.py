@@ -21,10 +21,9 @@ from typing import Any
 
 from exercises.kit.catalogue import Entry
 from exercises.kit.check import no_function, unloadable, wrong
-from exercises.kit.diagnose import Outcome, Verdict, assess
+from exercises.kit.diagnose import Assessment, Verdict, assess
 from exercises.kit.exercise import Exercise
 from exercises.kit.limits import Limits, printable
-from exercises.kit.observe import measurable, signatures_of, stored_observation
 from exercises.kit.processes import adopt_orphans, end_all
 from exercises.kit.raised import Stopped
 from exercises.kit.remote import RemoteAnswer, RemoteFunctions, Unloadable
@@ -51,22 +50,7 @@ class Task:
     megabytes: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """The verdict on one answer, and an outcome for every probe of its exercise."""
-
-    verdict: Verdict
-    outcomes: tuple[Outcome, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"verdict": self.verdict.to_json(), "outcomes": self.outcomes}
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "Judgement":
-        return cls(Verdict.from_json(fields["verdict"]), tuple(fields["outcomes"]))
-
-
-def judge(task: Task, course: Path) -> Judgement:
+def judge(task: Task, course: Path) -> Assessment:
     """The verdict on an answer that runs in a process of its own, in which nothing of the verdict is."""
     entry = Entry(task.exercise)
     exercise, limits = entry.load(), Limits(task.seconds, task.megabytes)
@@ -81,7 +65,7 @@ def judge(task: Task, course: Path) -> Judgement:
             found = _judge(entry, exercise, answer, origin / task.answer)
         finally:
             answer.close()
-    return dataclasses.replace(found, verdict=_shortened(found.verdict))
+    return found._replace(verdict=_shortened(found.verdict))
 
 
 @contextlib.contextmanager
@@ -91,17 +75,17 @@ def _temporary_folder() -> Iterator[Path]:
         yield Path(name).resolve()
 
 
-def _judge(entry: Entry, exercise: Exercise, answer: RemoteAnswer, path: Path) -> Judgement:
+def _judge(entry: Entry, exercise: Exercise, answer: RemoteAnswer, path: Path) -> Assessment:
     try:
         loaded = answer.load()
     except Unloadable as error:
         return _all(_not_loaded(entry, exercise, path, error.error), exercise)
     functions: dict[str, Callable[..., Any]] = dict(loaded.functions)
     functions |= {name: _refusing(name, kind) for name, kind in loaded.others.items()}
-    verdict, outcomes = assess(entry.name, exercise, RemoteFunctions(functions, answer))
+    found = assess(entry.name, exercise, RemoteFunctions(functions, answer))
     for name, kind in loaded.others.items():  # it explains all that follows
-        verdict = no_function(entry, exercise, path, name, kind)
-    return Judgement(verdict, outcomes)
+        found = found._replace(verdict=no_function(entry, exercise, path, name, kind))
+    return found
 
 
 def _not_loaded(entry: Entry, exercise: Exercise, path: Path, error: BaseException) -> Verdict:
@@ -112,9 +96,9 @@ def _not_loaded(entry: Entry, exercise: Exercise, path: Path, error: BaseExcepti
     return dataclasses.replace(verdict, problem=error.problem, where=where)
 
 
-def _all(verdict: Verdict, exercise: Exercise) -> Judgement:
+def _all(verdict: Verdict, exercise: Exercise) -> Assessment:
     """The same outcome for every probe."""
-    return Judgement(verdict, (verdict.outcome,) * len(exercise.probes))
+    return Assessment(verdict, (verdict.outcome,) * len(exercise.probes), ((),) * len(exercise.probes))
 
 
 def _refusing(name: str, kind: str) -> Callable[..., Any]:
@@ -128,15 +112,6 @@ def _shortened(verdict: Verdict) -> Verdict:
     fields = {key: printable(value) for key, value in verdict.to_json().items()}
     short = {key: value[:LONGEST_CELL] if isinstance(value, str) else value for key, value in fields.items()}
     return Verdict.from_json(short)
-
-
-def functions_of_probes(exercise: Exercise) -> list[list[str]]:
-    """The functions that each probe of an exercise calls, by the solution's example."""
-    names = []
-    for index, probe in enumerate(exercise.probes):
-        called = stored_observation(exercise, index, 0).functions if measurable(probe) else set()
-        names.append([name for name in signatures_of(exercise.solution) if name in called])
-    return names
 
 
 # The process
@@ -171,6 +146,7 @@ def _one(fields: dict[str, Any], folder: Path, courses: dict[str, Path]) -> dict
     try:
         if task.exercise not in courses:
             courses[task.exercise] = course_for(Entry(task.exercise), folder / task.exercise)
-        return judge(task, courses[task.exercise]).to_json()
+        found = judge(task, courses[task.exercise])
+        return found._asdict() | {"verdict": found.verdict.to_json()}
     except Exception:
         return {"failed": traceback.format_exc()[-LONGEST_CELL:]}

@@ -41,7 +41,8 @@ def described(name: str, ancestors: list[str], text: str, lines: tuple[Line, ...
     """An exception of another process: of a class with this name, below the first of these builtin ones."""
     error: Any = _class_of(name[:80], next((name for name in ancestors if _is_exception(name)), "Exception"))()
     error.text, error.lines, error.trace = text, lines, trace
-    return error  # type: ignore[no-any-return]
+    found: BaseException = error
+    return found
 
 
 def _is_exception(name: str) -> bool:

@@ -33,6 +33,8 @@ START_SECONDS = 60.0
 """For the start of Python and NumPy, which does not count as the answer's time."""
 GRACE = 1.0
 """Seconds that a process gets to end itself at its time limit and to say where it was."""
+CALLS = 3
+"""All calls of one function together have so many times the time of one."""
 WATCH_INTERVAL = 0.1
 MOST_BYTES = 4 * LARGEST_ARRAYS
 """All results of one answer together, since they are kept until the verdict."""
@@ -101,12 +103,13 @@ class RemoteAnswer:
         """Start the process and run the answer's file. Raises Unloadable where that ends in any other way."""
         try:
             hello = self._start()
-        except Stopped as error:
-            raise Unloadable(error) from error
+        except Stopped as stopped:
+            raise Unloadable(stopped) from stopped
         if "failed" in hello.message:
-            error = self._described(hello.message["failed"])
+            with self._reading():
+                reason = self._described(hello.message["failed"])
             self.close()
-            raise Unloadable(error)
+            raise Unloadable(reason)
         functions, others = {}, {}
         with self._reading():
             for name, about in hello.message["functions"].items():
@@ -134,9 +137,9 @@ class RemoteAnswer:
         try:
             if self.process is None and "failed" in self._start().message:
                 raise Stopped("an exception", "the file could be run once, but not again")
-            began = time.monotonic()
+            began, left = time.monotonic(), CALLS * self.limits.seconds - self.spent[name]
             try:
-                return self._call(name, arguments, max(self.limits.seconds - self.spent[name], 0.05))
+                return self._call(name, arguments, max(min(self.limits.seconds, left), 0.05))
             finally:
                 self.spent[name] += time.monotonic() - began
         except Stopped as error:

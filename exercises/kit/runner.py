@@ -29,6 +29,8 @@ from exercises.kit.frames import Encoder, Frame, FrameError, read_frame, update,
 KEPT_RESULTS, KEPT_BYTES = 256, 64 << 20
 """So many results are kept, to tell whether a later call changes one."""
 LONGEST_TEXT = 10_000
+ERRORS = 2
+"""Standard error, whatever the answer makes of `sys.stderr`."""
 START = "import sys; sys.path.insert(0, {course!r}); from exercises.kit.runner import main; main()"
 
 
@@ -105,7 +107,7 @@ class Connection:
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                faulthandler.dump_traceback_later(frame.message["seconds"], file=sys.__stderr__, exit=True)
+                faulthandler.dump_traceback_later(frame.message["seconds"], file=ERRORS, exit=True)
                 result = getattr(module, frame.message["call"])(*arguments)
         except BaseException as error:
             self.send({"error": self.describe(error)})
@@ -263,7 +265,7 @@ def _private_streams() -> tuple[BinaryIO, BinaryIO]:
 def serve(connection: Connection, answer: Path, functions: list[str]) -> None:
     """Load the answer, say what it holds, and call its functions until the other end closes."""
     try:
-        faulthandler.dump_traceback_later(connection.seconds, file=sys.__stderr__, exit=True)
+        faulthandler.dump_traceback_later(connection.seconds, file=ERRORS, exit=True)
         module = load(answer)
     except BaseException as error:
         connection.send({"failed": connection.describe(error)})

@@ -372,13 +372,13 @@ def _imports(tree: ast.Module, is_solution: Callable[[str, str], bool]) -> Itera
                 modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
                 if is_solution(node.module, alias.name) or is_solution(f"{node.module}.{alias.name}", ""):
                     yield f"{node.module}.{alias.name}"
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_module(node.value):
-            if is_solution(node.value, ""):
-                yield node.value
+        elif isinstance(node, ast.Constant):
+            text = node.value if isinstance(node.value, str) else ""
+            yield from [text] if _is_module(text) and is_solution(text, "") else []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and (module := _dotted(node.value, modules)):
-            if is_solution(module, node.attr):
-                yield f"{module}.{node.attr}"
+        module = _dotted(node.value, modules) if isinstance(node, ast.Attribute) else ""
+        if isinstance(node, ast.Attribute) and module and is_solution(module, node.attr):
+            yield f"{module}.{node.attr}"
 
 
 def _is_module(text: str) -> bool:

@@ -125,6 +125,9 @@ class Located:
     file = ""
     line = 0
 
+    def __call__(self, *arguments: Any) -> Any:
+        raise NotImplementedError
+
 
 def place_of(function: Callable[..., Any]) -> str:
     """file:line where a function is defined; empty for a function without source."""
