@@ -14,10 +14,14 @@ import shutil
 import signal
 import struct
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 NOBODY = 65534
+FIRST_USER = 2_000_000
+"""Users from this number on belong to nobody else; each process of an answer gets one of its own, and so a count of
+processes of its own."""
 FAILED = 72
 """Exit code of a process that could not be confined."""
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
@@ -69,7 +73,6 @@ def limit_resources(described: dict[str, Any]) -> None:
         "RLIMIT_FSIZE": described["file_megabytes"] << 20,
         "RLIMIT_NOFILE": 256,
         "RLIMIT_CORE": 0,
-        **({"RLIMIT_NPROC": described["processes"]} if described["kind"] == "namespaces" else {}),
     }
     for name, limit in limits.items():
         kind = getattr(resource, name, None)
@@ -78,28 +81,56 @@ def limit_resources(described: dict[str, Any]) -> None:
             limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(kind, (limit, limit))
+    if described["kind"] == "namespaces":
+        _limit_processes(described["processes"])
+
+
+def _limit_processes(count: int) -> None:
+    """Limit the number of processes, where the system counts those of this confinement alone.
+
+    Before Linux 5.14 it counts all that the user has; then a thread cannot be started, and the limit is given up.
+    """
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NPROC)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NPROC, (count, before[1]))
+        try:
+            thread = threading.Thread(target=int)
+            thread.start()
+            thread.join()
+            resource.setrlimit(resource.RLIMIT_NPROC, (count, count))
+        except RuntimeError:
+            resource.setrlimit(resource.RLIMIT_NPROC, before)
 
 
 def _leave_the_system(described: dict[str, Any]) -> None:
     """Return in a process that sees its own files, processes and network only, and has no rights over others."""
-    was_root = os.geteuid() == 0
+    was_root, user = os.geteuid() == 0, FIRST_USER + os.getpid()
     if not (was_root and _unshare(APART, required=False)):
         was_root = False
-        user, group = os.geteuid(), os.getegid()
+        maps = {"setgroups": "deny", "uid_map": f"1000 {os.geteuid()} 1", "gid_map": f"1000 {os.getegid()} 1"}
         _unshare(APART | CLONE_NEWUSER)
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"1000 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"1000 {group} 1")
+        for name, text in maps.items():
+            Path("/proc/self", name).write_text(text)
     _become_first_process()
     _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _mount_files(described)
     if was_root:
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        _become(user)
     else:
         _drop_capabilities()
     _check(_libc().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+
+
+def _become(user: int) -> None:
+    try:
+        os.setresgid(user, user, user)
+    except OSError:  # in a container that has fewer users
+        user = NOBODY
+        os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def _libc() -> Any:

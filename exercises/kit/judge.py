@@ -148,5 +148,5 @@ def _one(fields: dict[str, Any], folder: Path, courses: dict[str, Path]) -> dict
             courses[task.exercise] = course_for(Entry(task.exercise), folder / task.exercise)
         found = judge(task, courses[task.exercise])
         return found._asdict() | {"verdict": found.verdict.to_json()}
-    except Exception:
+    except (Exception, Stopped):
         return {"failed": traceback.format_exc()[-LONGEST_CELL:]}

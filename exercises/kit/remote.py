@@ -102,9 +102,12 @@ class RemoteAnswer:
     def load(self) -> Loaded:
         """Start the process and run the answer's file. Raises Unloadable where that ends in any other way."""
         try:
-            hello = self._start()
+            return self._load()
         except Stopped as stopped:
             raise Unloadable(stopped) from stopped
+
+    def _load(self) -> Loaded:
+        hello = self._start()
         if "failed" in hello.message:
             with self._reading():
                 reason = self._described(hello.message["failed"])
