@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress as Bar
-
 from exercises import options
 from exercises.kit import answers as kit
 from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
-from exercises.kit.check import Limits, check_answer
+from exercises.kit.check import check_answer
 from exercises.kit.diagnose import Verdict
-from exercises.kit.grade import check_writable, grade, learners_in, write_csv
+from exercises.kit.limits import Limits
 from exercises.kit.new_exercise import new_exercise
-from exercises.kit.show import bar, heading, show_grades, show_hint, show_progress, show_source, show_verdict
+from exercises.kit.show import (
+    bar,
+    heading,
+    show_hint,
+    show_progress,
+    show_source,
+    show_verdict,
+)
 from exercises.kit.text import shown
 from exercises.kit.watch import ALL_PASSED, Watch, open_keys
 from foundation.console import make_console, say
@@ -169,23 +174,9 @@ def reset(choices: options.Reset) -> int:
 
 def grade_folders(choices: options.Grade) -> int:
     """`vae-ladder grade`"""
-    console, limits = make_console(), Limits(choices.time_limit, choices.memory_limit)
-    names = choices.exercises.split(",") if choices.exercises else []
-    entries = sorted({find(name) for name in names}, key=lambda entry: entry.name) if names else catalogue()
-    learners = learners_in(choices.folders)
-    check_writable(choices.out)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as shown_bar:
-        task = shown_bar.add_task("grading", total=len(learners) * len(entries))
-        grades = grade(learners, entries, limits, lambda graded: shown_bar.advance(task))
-    write_csv(choices.out, grades)
-    show_grades(console, grades, entries)
-    for graded in grades:
-        if graded.verdict is not None and graded.state == "WRONG":
-            unknown = f"not recognised: {graded.verdict.got} instead of {graded.verdict.expected}"
-            about = graded.verdict.mistake or unknown
-            say(console, f"{graded.learner}  {graded.exercise}  {about}")
-    say(console, f"\nwritten to {choices.out}")
-    return 0
+    from exercises.grading import grade_folders  # here, since a check should not wait for what grading alone needs
+
+    return grade_folders(choices)
 
 
 def make_exercise(choices: options.NewExercise) -> int:

@@ -5,7 +5,7 @@ A field's docstring is its help text. The lines after "Examples:" close the comm
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from foundation.arguments import Option, Positional, optional
 
@@ -136,23 +136,37 @@ class Reset(AnswersChoice):
 class Grade:
     """Check the answers of many learners, and write one table.
 
-    Each FOLDER holds one learner's answers, under the names that vae-ladder start gave them, or one such folder
-    for each learner. Every answer runs in a process of its own, in an empty folder, on a copy, within the limits, so
-    that an endless loop or a crash affects that answer only.
+    Each FOLDER holds one learner's answers, or such a folder for each learner; archives and what Moodle, Canvas and
+    Classroom deliver are read as they are, and notebooks, too. Every answer runs in a process of its own, on a copy,
+    within the limits; that process holds neither the solution nor the verdict. An endless loop or a crash costs the
+    function in which it happens. The table is written after each learner.
 
     Examples:
       vae-ladder grade submissions
-      vae-ladder grade anna ben --exercises 04,05,06 --out week2.csv
+      vae-ladder grade anna ben --exercises 04,05,06 --out week2.csv --report week2.html
+      vae-ladder grade submissions.zip --format moodle --roster grading_worksheet.csv --out upload.csv
     """
 
     folders: Annotated[Positional[tuple[Path, ...]], Option("FOLDER...")]
-    """Folders of answers."""
+    """Folders or archives of answers."""
     exercises: Annotated[str | None, optional("NN,NN,..", "the whole course")] = None
     """The exercises to grade, with commas."""
     out: Annotated[Path, Option("FILE")] = Path("grades.csv")
-    """The CSV file: a line for every learner and exercise."""
+    """The file to write: for csv a line for every learner and exercise, for the platforms one for every learner."""
+    format: Annotated[Literal["csv", "canvas", "moodle", "gradescope"], Option()] = "csv"
+    """The kind of file, as the platform of that name imports it."""
+    roster: Annotated[Path | None, optional("FILE", "none")] = None
+    """The platform's own export, which is filled in: Canvas's gradebook, Moodle's grading worksheet."""
+    column: Annotated[str, Option("NAME")] = "VAE Ladder"
+    """The name of the assignment in Canvas's gradebook."""
+    weights: Annotated[Path | None, optional("FILE", "one point an exercise, by function")] = None
+    """Points and weights of exercises, functions and probes, in TOML."""
+    report: Annotated[Path | None, optional("FILE", "none")] = None
+    """A page for the teacher, in HTML: the table, the mistakes of the class, what was not understood."""
+    sandbox: Annotated[Literal["auto", "require", "none"], Option()] = "auto"
+    """Keep answers from your files and the network: where the system can, always or not at all, or never."""
     time_limit: Annotated[float, Option("SECONDS")] = 10.0
-    """The longest time for each answer."""
+    """The longest time for a call of an answer's function; all calls of one have three times as long."""
     memory_limit: Annotated[int, Option("MB")] = 2048
     """The memory for each answer; enforced on Linux only."""
 

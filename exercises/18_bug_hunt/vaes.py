@@ -5,12 +5,14 @@ The healthy one consists of rung 1's functions, each of which a broken one can r
 
 import functools
 import inspect
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from exercises.kit.compare import same
+from exercises.kit.exercise import Shared
 from exercises.kit.observe import snapshot
 from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.objective import Loss
@@ -241,6 +243,9 @@ FUNCTIONS = (
 )
 
 
+UNKNOWN = f"a vae has {', '.join(('image_shape', 'latents', 'parameters', *FUNCTIONS))}; there is no '{{name}}'"
+
+
 class Question(NamedTuple):
     """One call of a function of a VAE."""
 
@@ -268,8 +273,13 @@ class RecordedVAE(SimpleNamespace):
             return self._vae.parameters
         if name in FUNCTIONS:
             return functools.partial(self._ask, name)
-        known = ", ".join(("image_shape", "latents", "parameters", *FUNCTIONS))
-        raise AttributeError(f"a vae has {known}; there is no {name!r}")
+        raise AttributeError(UNKNOWN.format(name=name))
+
+    def _shared(self) -> Shared:
+        """The same for an answer in a process of its own, which asks this one."""
+        functions: dict[str, Callable[..., Any]] = {name: functools.partial(self._ask, name) for name in FUNCTIONS}
+        values = {"image_shape": list(self.image_shape), "latents": self.latents}
+        return Shared(repr(self), values, functions, "parameters", lambda: self._vae.parameters, UNKNOWN)
 
     def _ask(self, name: str, *arguments: Any, **named: Any) -> Any:
         call = inspect.signature(getattr(VAE, name)).bind(None, *arguments, **named)

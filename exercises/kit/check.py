@@ -10,6 +10,7 @@ import dataclasses
 import faulthandler
 import importlib
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -22,46 +23,25 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from exercises.kit.catalogue import COURSE, Entry
-from exercises.kit.diagnose import Verdict, diagnose, diagnose_probe
+from exercises.kit.diagnose import SEED, Verdict, diagnose, diagnose_probe, fresh_seed
 from exercises.kit.exercise import Exercise, Functions, Probe
-from exercises.kit.observe import measurable
+from exercises.kit.limits import OUT_OF_MEMORY, PRINTED_BYTES, TIME_IS_UP, Limits, how_it_ended, printable
+from exercises.kit.observe import measurable, stored_observation
+from exercises.kit.raised import in_one_line, lines_of, traceback_of
 from exercises.kit.text import place
-from foundation.errors import InputError
 from foundation.files import write_json
 
-KEPT_PRINTS = 20_000
-"""The number of bytes kept of an answer's output."""
-LONGEST_LIMIT = 86_400.0
-LARGEST_LIMIT = 1 << 20
 GRACE = 1.0
 """Seconds that a process gets to end itself at its time limit, before it is ended."""
 START_LIMIT = 60.0
 """Seconds for the start of Python, NumPy and torch, which do not count as the answer's."""
 START = "import sys; sys.path.insert(0, {root!r}); from exercises.kit.check import main; main()"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-TIME_IS_UP, KIT_FAILED, OUT_OF_MEMORY = 1, 70, 71
-"""Exit codes of a checking process that has no verdict. The first is faulthandler's."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Time and memory of one check."""
-
-    seconds: float = 10.0
-    megabytes: int = 2048
-    """Enforced on Linux."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.seconds <= LONGEST_LIMIT:
-            raise InputError(
-                f"time limit: expected seconds above 0, at most {LONGEST_LIMIT:g} (a day), got {self.seconds}"
-            )
-        if not 256 <= self.megabytes <= LARGEST_LIMIT:
-            raise InputError(f"memory limit: expected 256 to {LARGEST_LIMIT} megabytes, got {self.megabytes}")
+KIT_FAILED = 70
+"""Exit code of a checking process that failed itself."""
 
 
 def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe: int | None = None) -> Verdict:
@@ -83,7 +63,7 @@ def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe
         code, prints = _run_process(task, empty, None if probe else subprocess.PIPE)
         if files["verdict"].exists():
             fields = json.loads(files["verdict"].read_text(encoding="utf-8"))
-            verdict = Verdict.from_json({key: _printable(value) for key, value in fields.items()})
+            verdict = Verdict.from_json({key: printable(value) for key, value in fields.items()})
         else:
             stack = files["stack"].read_text(encoding="utf-8") if files["stack"].exists() else ""
             verdict = _without_verdict(entry, answer, limits, code, stack, prints)
@@ -145,17 +125,12 @@ def _read(process: subprocess.Popen[bytes], kept: bytearray) -> None:
     """Read all output, since a full pipe would stop the answer, and keep the first part."""
     if process.stdout is not None:
         while part := os.read(process.stdout.fileno(), 1 << 16):
-            kept += part[: KEPT_PRINTS + 1 - len(kept)]
+            kept += part[: PRINTED_BYTES + 1 - len(kept)]
 
 
 def _printed(kept: bytearray) -> str:
-    text = _printable(bytes(kept[:KEPT_PRINTS]).decode("utf-8", errors="replace").replace("\r\n", "\n"))
-    return text + "\n… (more was printed)" if len(kept) > KEPT_PRINTS else text
-
-
-def _printable(value: Any) -> Any:
-    """A text of the answer without characters that control a terminal; other values as they are."""
-    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+    text = printable(bytes(kept[:PRINTED_BYTES]).decode("utf-8", errors="replace").replace("\r\n", "\n"))
+    return text + "\n… (more was printed)" if len(kept) > PRINTED_BYTES else text
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -171,19 +146,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _without_verdict(entry: Entry, answer: Path, limits: Limits, code: int | None, stack: str, prints: str) -> Verdict:
     """The verdict on a process that ended, or was ended, before it could write one."""
     where = str(answer)
-    if code is None or (code == TIME_IS_UP and stack):
-        got, problem = f"nothing in {limits.seconds:g} s", "does a loop never end?"
-        line = re.search(rf'File "{re.escape(str(answer.resolve()))}", line (\d+)', stack)
-        where = f"{answer}:{line[1]}" if line else where
-    elif code == KIT_FAILED:
+    if code == KIT_FAILED:
         problem = "the check itself failed, perhaps on an unusual result; --traceback shows where"
         return Verdict(entry.name, "NOT MEASURED", problem=problem, where=where, traceback=prints)
-    elif code == OUT_OF_MEMORY:
-        got, problem = f"more than {limits.megabytes} megabytes", "memory ran out"
-    elif code < 0:
-        got, problem = f"a crash ({signal.Signals(-code).name})", "Python itself was ended"
-    else:
-        got, problem = f"the end of Python, with exit code {code}", "does the answer call os._exit?"
+    if code is None or (code == TIME_IS_UP and stack):
+        line = re.search(rf'File "{re.escape(str(answer.resolve()))}", line (\d+)', stack)
+        where, code = f"{answer}:{line[1]}" if line else where, None
+    got, problem = how_it_ended(code, limits)
     return Verdict(entry.name, "WRONG", called=answer.name, got=got, expected="a result", problem=problem, where=where)
 
 
@@ -220,26 +189,29 @@ def check_file(
     entry: Entry, exercise: Exercise, answer: Path, probe: int | None, start_clock: Callable[[], None]
 ) -> Verdict:
     """The verdict on a file; on one probe alone where `probe` is given (from 1)."""
+    seeds = SEED, fresh_seed()
+    free = tuple(probe for probe in exercise.probes if not probe.requires)
+    first = dataclasses.replace(exercise, probes=free)
+    for seed, index in itertools.product(seeds if probe is None else (), range(len(free))):
+        stored_observation(first, index, seed)  # before the answer, which may change what it shares, such as np.exp
     try:
         module = load_answer(answer)
     except (Exception, SystemExit) as error:
-        return _unloadable(entry, exercise, answer, error)
+        return unloadable(entry, exercise, answer, error)
     found: dict[str, Any] = {name: getattr(module, name) for name in exercise.solution if hasattr(module, name)}
     for name, function in found.items():
         if not callable(function):
-            kind = type(function).__name__
-            return _wrong(entry, exercise, f"the name {name} in {answer.name}", f"{kind}, not a function", "a function")
+            return no_function(entry, exercise, answer, name, type(function).__name__)
     functions: Functions = found
     if probe is not None:
         _import_requirements(exercise.probes[probe - 1 : probe], start_clock)
         return diagnose_probe(entry.name, exercise, functions, probe)
-    free = tuple(probe for probe in exercise.probes if not probe.requires)
-    if free and free != exercise.probes:  # torch takes seconds to import: only for an answer that is right so far
-        verdict = diagnose(entry.name, dataclasses.replace(exercise, probes=free), functions)
-        if verdict.outcome != "PASS":
+    if free:  # torch takes seconds to import: only for an answer that is right so far
+        verdict = diagnose(entry.name, first, functions, seeds)
+        if verdict.outcome != "PASS" or free == exercise.probes:
             return dataclasses.replace(verdict, probes=len(exercise.probes))
         _import_requirements(exercise.probes, start_clock)
-    return diagnose(entry.name, exercise, functions)
+    return diagnose(entry.name, exercise, functions, seeds)
 
 
 def _import_requirements(probes: tuple[Probe, ...], start_clock: Callable[[], None]) -> None:
@@ -262,30 +234,30 @@ def load_answer(path: Path) -> ModuleType:
     return module
 
 
-def _unloadable(entry: Entry, exercise: Exercise, answer: Path, error: BaseException) -> Verdict:
+def unloadable(entry: Entry, exercise: Exercise, answer: Path, error: BaseException) -> Verdict:
     """The verdict on a file that ends with an exception before any of its functions could be called."""
     if isinstance(error, NotImplementedError):
         return Verdict(entry.name, "NOT WRITTEN YET", probes=len(exercise.probes))
-    line = next((line for frame, line in traceback.walk_tb(error.__traceback__) if _is_in(frame, answer)), None)
+    line = next((line.line for line in lines_of(error) if line.file == str(answer)), None)
     if isinstance(error, SyntaxError) and error.filename == str(answer):
         line = error.lineno
-    got = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
-    trace = error.__traceback__
-    while trace is not None and not _is_in(trace.tb_frame, answer):
-        trace = trace.tb_next
+    called, expected = f"import {answer.name}", f"the functions {', '.join(exercise.solution)}"
+    verdict = wrong(entry, exercise, called, in_one_line(error), expected)
     return dataclasses.replace(
-        _wrong(entry, exercise, f"import {answer.name}", got, f"the functions {', '.join(exercise.solution)}"),
+        verdict,
         problem="the file cannot be read",
         where=place(str(answer), line) if line else "",
-        traceback="".join(traceback.format_exception(type(error), error, trace)),
+        traceback=traceback_of(error, {str(answer)}),
     )
 
 
-def _is_in(frame: FrameType, answer: Path) -> bool:
-    return frame.f_code.co_filename == str(answer)
+def no_function(entry: Entry, exercise: Exercise, answer: Path, name: str, kind: str) -> Verdict:
+    """The verdict on a file in which the name of a function means something else."""
+    return wrong(entry, exercise, f"the name {name} in {answer.name}", f"{kind}, not a function", "a function")
 
 
-def _wrong(entry: Entry, exercise: Exercise, called: str, got: str, expected: str) -> Verdict:
+def wrong(entry: Entry, exercise: Exercise, called: str, got: str, expected: str) -> Verdict:
+    """A verdict without any probe."""
     return Verdict(entry.name, "WRONG", probes=len(exercise.probes), called=called, got=got, expected=expected)
 
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 import secrets
-import traceback
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,17 @@ from exercises.kit.observe import (
     signatures_of,
     stored_observation,
 )
-from exercises.kit.text import compare_keys, describe, describe_both, kind_of, path_text, place, place_of
+from exercises.kit.raised import Stopped, in_one_line, lines_of, name_of, text_of, traceback_of
+from exercises.kit.text import (
+    compare_keys,
+    describe,
+    describe_both,
+    kind_of,
+    path_text,
+    place,
+    place_of,
+    source_file_of,
+)
 
 SEED = 0
 """The seed of the first round, whose numbers the messages show: the same in every check."""
@@ -89,7 +99,7 @@ class Verdict:
 
 def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...] | None = None) -> Verdict:
     """Check an answer: with the same numbers in every check, then with fresh ones, against hard-coded answers."""
-    seeds = seeds or (SEED, 1 + secrets.randbelow(2**32))
+    seeds = seeds or (SEED, fresh_seed())
     try:
         return _diagnose(name, exercise, functions, seeds)
     finally:  # fresh numbers are used once, and a notebook would keep those of every check
@@ -97,10 +107,54 @@ def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[i
             exercise.observed.pop(key, None)
 
 
+def fresh_seed() -> int:
+    """A seed for numbers and sizes that no answer can have seen."""
+    return 1 + secrets.randbelow(2**32)
+
+
+class Assessment(NamedTuple):
+    """A verdict with all that credit in parts needs."""
+
+    verdict: Verdict
+    outcomes: tuple[str, ...]
+    """Of every probe; NOT MEASURED where a module is missing."""
+    functions: tuple[tuple[str, ...], ...]
+    """The functions that each probe calls."""
+
+
+def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
+    """`diagnose`, with an outcome for every probe: the worse of the usual numbers and of fresh ones."""
+    seeds = SEED, fresh_seed()
+    rounds = [run_probes(exercise, functions, seed) for seed in seeds]
+    verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
+    outcomes = ["NOT MEASURED"] * len(exercise.probes)
+    called: list[tuple[str, ...]] = [()] * len(exercise.probes)
+    for results in zip(*rounds, strict=True):
+        states = {_outcome(result) for result in results}
+        index = results[0].index
+        outcomes[index] = next(state for state in ("WRONG", "NOT WRITTEN YET", "PASS") if state in states)
+        called[index] = tuple(name for name in exercise.solution if name in results[0].expected.functions)
+    for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
+        exercise.observed.pop(key, None)
+    return Assessment(verdict, tuple(outcomes), tuple(called))
+
+
+def _outcome(result: ProbeResult) -> Outcome:
+    if result.not_written():
+        return "NOT WRITTEN YET"
+    return "WRONG" if result.fails() else "PASS"
+
+
 def _diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...]) -> Verdict:
-    results = []
-    for seed in seeds:
-        results = run_probes(exercise, functions, seed)
+    rounds = (run_probes(exercise, functions, seed) for seed in seeds)  # the second only where the first is right
+    return _verdict(name, exercise, functions, seeds, rounds)
+
+
+def _verdict(
+    name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...], rounds: Iterator[list[ProbeResult]]
+) -> Verdict:
+    results: list[ProbeResult] = []
+    for seed, results in zip(seeds, rounds, strict=True):
         if any(result.wrong() for result in results):
             verdict = _wrong(name, exercise, functions, results)
             hard_coded = seed != seeds[0] and not verdict.mistake
@@ -139,7 +193,7 @@ def _not_written(name: str, exercise: Exercise, results: list[ProbeResult]) -> V
     for result in results:
         error = result.observed.error
         if isinstance(error, NotImplementedError):
-            stopped[function_that_raised(error, exercise.solution) or result.observed.raised_in] = str(error)
+            stopped[function_that_raised(error, exercise.solution) or result.observed.raised_in] = text_of(error)
     missing = [function for function in exercise.solution if function in stopped]
     absent = [function for function in missing if stopped[function].startswith(ABSENT)]
     right = sum(not result.fails() for result in results)
@@ -212,7 +266,9 @@ def _what_is_wrong(result: ProbeResult) -> tuple[Call | None, str, str, str]:
         # Where the probe itself raised the exception, an unfit result is the cause to show.
         if not observed.raised_in and (unfit := result.unfit_result()):
             return unfit[0], *_difference(unfit[1], result)
-        text = f"{type(observed.error).__name__}: {' '.join(str(observed.error).split())}".removesuffix(": ")
+        if isinstance(observed.error, Stopped):
+            return call, observed.error.got, "a result", observed.error.problem
+        text = in_one_line(observed.error)
         if not observed.raised_in:
             return call, text, "no exception", "the check could not use what the answer returned"
         awaited = result.expected_of_failed_call()
@@ -350,7 +406,9 @@ def probes_explained(
 def alike(one: Observation, other: Observation, tolerance: float) -> bool:
     """Whether two observations of a probe are the same."""
     if one.error is not None or other.error is not None:
-        return type(one.error) is type(other.error) and str(one.error) == str(other.error)
+        if one.error is None or other.error is None:
+            return False
+        return name_of(one.error) == name_of(other.error) and text_of(one.error) == text_of(other.error)
     if one.mutated != other.mutated or one.unstable != other.unstable:
         return False
     return one.unstable or same(one.value, other.value, tolerance)
@@ -361,10 +419,7 @@ def alike(one: Observation, other: Observation, tolerance: float) -> bool:
 
 def format_traceback(error: BaseException, functions: Functions) -> str:
     """The traceback from the learner's first line on."""
-    files, trace = _files(functions), error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename not in files:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return traceback_of(error, _files(functions))
 
 
 def place_of_error(error: BaseException, functions: Functions, given: set[str]) -> str:
@@ -373,19 +428,19 @@ def place_of_error(error: BaseException, functions: Functions, given: set[str]) 
     For an exception in a helper that the stub provides, the line that called the helper.
     """
     files, found = _files(functions), ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename in files:
-            if frame.f_code.co_name in given:
+    for file, line, function in lines_of(error):
+        if file in files:
+            if function in given:
                 break
-            found = place(frame.f_code.co_filename, line)
+            found = place(file, line)
     return found
 
 
 def function_that_raised(error: BaseException, functions: Functions) -> str:
     """The innermost of these functions that was running, by name; one may have called another."""
-    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    names = [line.function for line in lines_of(error)]
     return next((name for name in reversed(names) if name in functions), "")
 
 
 def _files(functions: Functions) -> set[str]:
-    return {f.__code__.co_filename for f in functions.values() if hasattr(f, "__code__")}
+    return {file for function in functions.values() if (file := source_file_of(function))}

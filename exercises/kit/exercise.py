@@ -70,6 +70,24 @@ def mistakes_of(function: str, *rows: tuple[str, Callable[..., Any], str]) -> tu
     return tuple(Mistake(f"{function}: {name}", {function: wrong}, explanation) for name, wrong, explanation in rows)
 
 
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """An argument that is an object, for an answer in another process: what it sees of it, and what it may call.
+
+    The object's class returns it from `_shared()`.
+    """
+
+    text: str
+    """Its repr."""
+    values: dict[str, Any]
+    functions: dict[str, Callable[..., Any]]
+    state: str
+    """The name of a dict of arrays that may be changed in place."""
+    arrays: Callable[[], dict[str, np.ndarray]]
+    unknown: str
+    """The message for any other name, with {name}."""
+
+
 class Axis(int):
     """The size of an axis, which the checks draw anew, so that an answer for one size alone is refused."""
 

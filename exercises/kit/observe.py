@@ -14,6 +14,7 @@ import numpy as np
 
 from exercises.kit.compare import Difference, first_difference, identical
 from exercises.kit.exercise import Draws, Exercise, Functions, Mistake, Probe
+from exercises.kit.raised import Stopped
 from exercises.kit.text import describe
 
 KEPT_CALLS = 8
@@ -59,6 +60,14 @@ class Observation:
     def overwritten(self) -> str:
         """The function whose result a later call changed, or nothing."""
         return next((call.function for call, result, copy in self.results if not identical(result, copy)), "")
+
+
+class Refreshing(dict[str, Callable[..., Any]]):
+    """Functions of another process, which can say what has become of the results that they returned there."""
+
+    def refresh(self) -> None:
+        """Change results in place that a later call has changed in the other process."""
+        raise NotImplementedError
 
 
 class Answer:
@@ -109,7 +118,7 @@ def observe(probe: Probe, functions: Functions, signatures: Signatures, seed: tu
         warnings.simplefilter("ignore")
         try:
             observation.value = snapshot(probe.observe(answer, Draws(*seed)))
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, Stopped) as error:
             observation.error = error
     return observation
 
@@ -200,6 +209,8 @@ def run_probes(exercise: Exercise, functions: Functions, seed: int) -> list[Prob
     """Run every probe that can be measured here, in order."""
     indices = [index for index, probe in enumerate(exercise.probes) if measurable(probe)]
     results = [run_probe(exercise, functions, index, seed) for index in indices]
+    if isinstance(functions, Refreshing):
+        functions.refresh()
     for result in results:  # after all calls, since any of them may overwrite an earlier result
         result.overwritten = result.observed.overwritten()
     return results

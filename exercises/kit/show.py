@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.syntax import Syntax
-from rich.table import Table
 from rich.text import Text
 
 from exercises.kit.answers import Progress
 from exercises.kit.catalogue import Entry
 from exercises.kit.diagnose import Verdict
-from exercises.kit.grade import Grade, by_learner
 from exercises.kit.text import shown
 from foundation.console import say
 
 STYLES = {"PASS": "green", "WRONG": "red", "NOT MEASURED": "yellow", "NOT WRITTEN YET": "yellow", "MISSING": "yellow"}
-LETTERS = {"PASS": "✓", "WRONG": "x", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "-"}
 BAR, LABEL_WIDTH = 30, 12
 PRINTED_LINES, PRINTED_COLUMNS = 20, 200
 """The part of an answer's output that is shown after the verdict; --probe shows all of it."""
@@ -106,37 +102,3 @@ def show_source(console: Console, functions: list[Callable[..., Any]]) -> None:
         say(console, f"{shown(Path(inspect.getfile(plain)))}:{first}", style="cyan")
         code = Syntax("", "python", theme="ansi_light", background_color="default").highlight("".join(lines))
         console.print(code, soft_wrap=True)
-
-
-def show_grades(console: Console, grades: list[Grade], entries: list[Entry]) -> None:
-    """Print learners by exercises, in a form that fits the console's width."""
-    table = _grade_table(grades, entries)
-    fits = Measurement.get(console, console.options.update(max_width=10**4), table).minimum <= console.width
-    console.print(table if fits else _narrow_grade_table(grades, entries))
-    say(console, "✓ pass   x wrong   ? not measured   · not written   - missing\n", style="dim")
-
-
-def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
-    """Learners by exercises, one letter a cell, and no name broken over lines."""
-    table = Table()
-    table.add_column("learner", no_wrap=True, min_width=max(len(graded.learner) for graded in grades))
-    for entry in entries:
-        table.add_column(entry.number, justify="center")
-    table.add_column("passed", justify="right")
-    for learner, own in by_learner(grades):
-        cells = [Text(LETTERS[graded.state], style=STYLES[graded.state]) for graded in own]
-        table.add_row(Text(learner), *cells, f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}")
-    return table
-
-
-def _narrow_grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
-    """The same in fewer columns of the terminal: the exercises as one column, their numbers read downwards."""
-    table = Table(box=None, padding=(0, 1))
-    table.add_column("learner", overflow="fold")
-    table.add_column("passed", justify="right", no_wrap=True)
-    table.add_column("\n".join("".join(digits) for digits in zip(*(entry.number for entry in entries), strict=True)))
-    for learner, own in by_learner(grades):
-        letters = Text.assemble(*((LETTERS[graded.state], STYLES[graded.state]) for graded in own))
-        passed = f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}"
-        table.add_row(Text(learner), passed, letters)
-    return table

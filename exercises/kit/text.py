@@ -119,10 +119,30 @@ def path_text(path: tuple[Any, ...], parts: tuple[str, ...] = ()) -> str:
     return text
 
 
+class Located:
+    """A function of another process, with the place of its definition in a file of this one."""
+
+    file = ""
+    line = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise NotImplementedError
+
+
 def place_of(function: Callable[..., Any]) -> str:
     """file:line where a function is defined; empty for a function without source."""
+    if isinstance(function, Located):
+        return place(function.file, function.line) if function.file else ""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return "" if code is None else place(code.co_filename, code.co_firstlineno)
+
+
+def source_file_of(function: Callable[..., Any]) -> str:
+    """The file in which a function is defined, or nothing."""
+    if isinstance(function, Located):
+        return function.file
+    code = getattr(function, "__code__", None)
+    return "" if code is None else str(code.co_filename)
 
 
 def place(filename: str, line: int) -> str:
