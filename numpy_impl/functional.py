@@ -11,14 +11,27 @@ import numpy as np
 from jaxtyping import Float
 
 from numpy_impl.convolution import channels_last, correlate, correlate_twice, correlate_weight, spread
-from numpy_impl.runtime.arguments import check_arrays, check_shape, check_sizes, check_unit_interval, pair
+from numpy_impl.runtime.arguments import (
+    check_arrays,
+    check_not_empty,
+    check_shape,
+    check_sizes,
+    check_unit_interval,
+    number,
+    pair,
+)
+from numpy_impl.runtime.blas import undisturbed
 from numpy_impl.runtime.memory import empty
 
 IntOrPair = int | tuple[int, int]
 
+quiet = np.errstate(all="ignore")  # infinity and NaN go through the operations without warnings, as in torch
+
 FEW_ROWS = 64  # up to this many rows of x, x weight^T is computed as the transpose of weight x^T
 
 
+@undisturbed
+@quiet
 def linear(
     x: Float[np.ndarray, "N I"], weight: Float[np.ndarray, "O I"], bias: Float[np.ndarray, " O"] | None = None
 ) -> Float[np.ndarray, "N O"]:
@@ -30,6 +43,8 @@ def linear(
     return y if bias is None else np.add(y, bias, out=y)
 
 
+@undisturbed
+@quiet
 def linear_backward(
     dy: Float[np.ndarray, "N O"], x: Float[np.ndarray, "N I"], weight: Float[np.ndarray, "O I"]
 ) -> tuple[Float[np.ndarray, "N I"], Float[np.ndarray, "O I"], Float[np.ndarray, " O"]]:
@@ -42,6 +57,8 @@ def linear_backward(
     return dx, dweight, dy.sum(axis=0)
 
 
+@undisturbed
+@quiet
 def conv2d(
     x: Float[np.ndarray, "N C H W"],
     weight: Float[np.ndarray, "O C KH KW"],
@@ -55,12 +72,15 @@ def conv2d(
     """
     check_arrays(x=(x, 4), weight=(weight, 4), bias=(bias, 1))
     check_shape("weight", weight, (None, x.shape[1], None, None))
+    check_not_empty(x=x, weight=weight)
     check_shape("bias", bias, (weight.shape[0],))
     stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
     check_sizes("x", x.shape[2:], weight.shape[2:], padding)
     return _add_bias(correlate(x, weight, stride, padding), bias)
 
 
+@undisturbed
+@quiet
 def conv2d_backward(
     dy: Float[np.ndarray, "N O OH OW"],
     x: Float[np.ndarray, "N C H W"],
@@ -75,6 +95,8 @@ def conv2d_backward(
     return spread(dy, weight, x.shape[2:], pair("stride", stride, 1), pair("padding", padding, 0)), dweight, dbias
 
 
+@undisturbed
+@quiet
 def conv2d_parameters_backward(
     dy: Float[np.ndarray, "N O OH OW"],
     x: Float[np.ndarray, "N C H W"],
@@ -85,6 +107,7 @@ def conv2d_parameters_backward(
     """`conv2d_backward` without dx, for a first layer, whose input, the data, needs no gradient."""
     check_arrays(dy=(dy, 4), x=(x, 4), weight=(weight, 4))
     check_shape("weight", weight, (None, x.shape[1], None, None))
+    check_not_empty(x=x, weight=weight)
     stride, padding = pair("stride", stride, 1), pair("padding", padding, 0)
     check_sizes("x", x.shape[2:], weight.shape[2:], padding)
     OH, OW = (
@@ -94,6 +117,8 @@ def conv2d_parameters_backward(
     return correlate_weight(x, dy, weight.shape[2:], stride, padding), _sum_over_pixels(dy)
 
 
+@undisturbed
+@quiet
 def conv_transpose2d(
     x: Float[np.ndarray, "N I H W"],
     weight: Float[np.ndarray, "I O KH KW"],
@@ -109,11 +134,14 @@ def conv_transpose2d(
     """
     check_arrays(x=(x, 4), weight=(weight, 4), bias=(bias, 1))
     check_shape("weight", weight, (x.shape[1], None, None, None))
+    check_not_empty(x=x, weight=weight)
     check_shape("bias", bias, (weight.shape[1],))
     stride, padding, size = _transposed_geometry(x, weight, stride, padding, output_padding)
     return _add_bias(spread(x, weight, size, stride, padding), bias)
 
 
+@undisturbed
+@quiet
 def conv_transpose2d_backward(
     dy: Float[np.ndarray, "N O OH OW"],
     x: Float[np.ndarray, "N I H W"],
@@ -125,6 +153,7 @@ def conv_transpose2d_backward(
     """dx is the convolution of dy; dweight is conv2d's with the parts of x and dy exchanged; dbias sums dy."""
     check_arrays(dy=(dy, 4), x=(x, 4), weight=(weight, 4))
     check_shape("weight", weight, (x.shape[1], None, None, None))
+    check_not_empty(x=x, weight=weight)
     stride, padding, size = _transposed_geometry(x, weight, stride, padding, output_padding)
     check_shape("dy", dy, (len(x), weight.shape[1], *size))
     dx, dweight = correlate_twice(dy, weight, x, stride, padding)
@@ -140,70 +169,98 @@ def relu(x: Float[np.ndarray, "*shape"], inplace: bool = False) -> Float[np.ndar
 def relu_backward(
     dy: Float[np.ndarray, "*shape"], x: Float[np.ndarray, "*shape"], inplace: bool = False
 ) -> Float[np.ndarray, "*shape"]:
-    """dx = dy where x > 0, else 0. Since relu(x) > 0 exactly where x > 0, x may also be `relu`'s output.
+    """dx = 0 where x <= 0, else dy. Since relu(x) <= 0 exactly where x <= 0, x may also be `relu`'s output.
 
     With `inplace`, the result overwrites dy if both have the same memory order.
     """
     check_arrays(dy=(dy, None), x=(x, None))
     check_shape("dy", dy, x.shape)
     if inplace and dy.strides == x.strides:
-        return np.multiply(dy, x > 0, out=dy)
-    dx = _empty_like(x)
-    dx[...] = dy  # first into x's memory order: a product of arrays in two orders is several times slower
-    return np.multiply(dx, x > 0, out=dx)
+        dx = dy
+    else:
+        dx = _empty_like(x)
+        dx[...] = dy  # first into x's memory order: an operation on arrays in two orders is several times slower
+    # dy's bits with a mask of ones or zeros. A product dy * (x > 0) would make NaN of an infinite dy; np.where and
+    # indices take ten times as long, since the processor guesses each branch.
+    bits, mask = dx.view(f"i{dx.itemsize}"), np.less_equal(x, 0).view(np.int8) - np.int8(1)
+    np.bitwise_and(bits, mask, out=bits)
+    return dx
 
 
 def sigmoid(x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """1 / (1 + exp(-x)), in a form in which exp cannot overflow and small values keep their digits."""
     check_arrays(x=(x, None))
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, x.dtype.type(1), e) / (1 + e)
+    return _sigmoid(x)
 
 
+@quiet
 def sigmoid_backward(dy: Float[np.ndarray, "*shape"], x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """dx = dy * s * (1 - s) with s = sigmoid(x); 1 - s is computed as sigmoid(-x), which keeps its digits."""
     check_arrays(dy=(dy, None), x=(x, None))
     check_shape("dy", dy, x.shape)
-    return dy * sigmoid(x) * sigmoid(-x)
+    return np.asarray(dy * _sigmoid(x) * _sigmoid(-x))
 
 
+@quiet
 def binary_cross_entropy_with_logits(
     logits: Float[np.ndarray, "*shape"], target: Float[np.ndarray, "*shape"]
 ) -> np.floating:
-    """-log Bernoulli(target; sigmoid(logits)) = max(l, 0) - l*t + log(1 + exp(-|l|)), summed; targets in [0, 1]."""
+    """-log Bernoulli(target; sigmoid(logits)) = max(l, 0) - l*t + log(1 + exp(-|l|)), summed; targets in [0, 1].
+
+    Of infinite logits it is the limit: 0 where the target is the class that they are sure of, else infinite.
+    """
     check_arrays(logits=(logits, None), target=(target, None))
     check_shape("target", target, logits.shape)
     check_unit_interval("target", target)
-    return np.sum(np.maximum(logits, 0) - logits * target + np.log1p(np.exp(-np.abs(logits))))
+    a = np.abs(logits)
+    total = np.sum(np.maximum(logits, 0) - logits * target + np.log1p(np.exp(-a)))
+    if not np.isnan(total):
+        return total
+    # A logit is NaN, or infinite: then the difference above is inf - inf. Here it is one product, with 0 * inf = 0.
+    miss = np.where(logits >= 0, 1 - target, target)
+    return np.sum(np.where(miss == 0, 0, miss * a) + np.log1p(np.exp(-a)))
 
 
+@quiet
 def binary_cross_entropy_with_logits_backward(
     dy: float, logits: Float[np.ndarray, "*shape"], target: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     """dlogits = dy * (sigmoid(logits) - target)."""
     check_arrays(logits=(logits, None), target=(target, None))
     check_shape("target", target, logits.shape)
-    return logits.dtype.type(dy) * (sigmoid(logits) - target)
+    return np.asarray(logits.dtype.type(number("dy", dy)) * (_sigmoid(logits) - target))
 
 
+@quiet
 def gaussian_nll_loss(
     mean: Float[np.ndarray, "*shape"], target: Float[np.ndarray, "*shape"], var: float
 ) -> np.floating:
     """-log Normal(target; mean, var) = ((target - mean)^2 / var + log(2 pi var)) / 2, summed, constant included."""
     check_arrays(mean=(mean, None), target=(target, None))
     check_shape("target", target, mean.shape)
-    if not var > 0:
-        raise ValueError(f"var: expected a number > 0, got {var!r}")
+    var = _variance(var)
     return mean.dtype.type(0.5) * (np.sum(np.square(target - mean)) / var + mean.size * math.log(2 * math.pi * var))
 
 
+@quiet
 def gaussian_nll_loss_backward(
     dy: float, mean: Float[np.ndarray, "*shape"], target: Float[np.ndarray, "*shape"], var: float
 ) -> Float[np.ndarray, "*shape"]:
     """dmean = dy * (mean - target) / var."""
     check_arrays(mean=(mean, None), target=(target, None))
     check_shape("target", target, mean.shape)
-    return mean.dtype.type(dy / var) * (mean - target)
+    return np.asarray(mean.dtype.type(number("dy", dy) / _variance(var)) * (mean - target))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    e = np.asarray(np.exp(-np.abs(x)))
+    return np.divide(np.where(x >= 0, x.dtype.type(1), e), 1 + e, out=e)
+
+
+def _variance(var: float) -> float:
+    if not 0 < number("var", var) < math.inf:
+        raise ValueError(f"var: expected a finite number > 0, got {var!r}")
+    return float(var)
 
 
 def _times_transposed(x: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ class Adam:
         check_gradients(gradients, self.parameters)
         self.t += 1
         parts = [part for name in self.parameters for part in self._parts(name, gradients[name])]
-        on_every_core(lambda part: self._update(*part), parts)
+        on_every_core(lambda part: self._update(*part), parts, products=False)
 
     def state(self) -> Parameters:
         """A copy of the step count and of both moments, as `<parameter>.<moment>`; empty before the first step."""

@@ -1,5 +1,7 @@
 """Rung 1 behind the contract that training, parity and figures use."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,7 @@ class NumpyRung:
         self._parameters = {name: np.array(parameters[name], order="C") for name in architecture.parameter_shapes()}
         self.dtype = self._parameters["encoder.mu.weight"].dtype
         self._optimizer = Adam(self._parameters, learning_rate)
+        self._turn = [None]  # taken out during a change; a list can be copied and sent to a process, a lock cannot
 
     @property
     def learning_rate(self) -> float:
@@ -64,7 +67,8 @@ class NumpyRung:
 
     def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
         check_batch(self._shapes, self.dtype, x=x, eps=eps)
-        return Loss(*map(float, sharing.train_step(self._parameters, self._optimizer, x, eps, objective)))
+        with self._changing():
+            return Loss(*map(float, sharing.train_step(self._parameters, self._optimizer, x, eps, objective)))
 
     def evaluate(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
         check_batch(self._shapes, self.dtype, x=x, eps=eps)
@@ -126,10 +130,26 @@ class NumpyRung:
         check_parameters(self.architecture, parameters, str(source))
         if optimizer_state:
             check_moments(optimizer_state, self.architecture.parameter_shapes(), source)
-        for name, value in parameters.items():
-            self._parameters[name][...] = value
-        if optimizer_state:
-            self._optimizer.restore(optimizer_state)
+        with self._changing():
+            for name, value in parameters.items():
+                self._parameters[name][...] = value
+            if optimizer_state:
+                self._optimizer.restore(optimizer_state)
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change parameters and moments inside a `with` block; a second thread meanwhile gets a RuntimeError."""
+        try:
+            token = self._turn.pop()
+        except IndexError:
+            raise RuntimeError(
+                "numpy_impl: expected one step at a time, but another thread is in the middle of one with the same "
+                "parameters; give each thread a rung of its own"
+            ) from None
+        try:
+            yield
+        finally:
+            self._turn.append(token)
 
 
 class AutogradRung(NumpyRung):
@@ -138,9 +158,10 @@ class AutogradRung(NumpyRung):
     name = "autograd"
 
     def step(self, x: np.ndarray, eps: np.ndarray, objective: Objective, labels: np.ndarray | None = None) -> Loss:
-        found = self.differentiate(x, eps, objective)
-        if np.isfinite(found.loss.loss):
-            self._optimizer.step(found.gradients)
+        with self._changing():
+            found = self.differentiate(x, eps, objective)
+            if np.isfinite(found.loss.loss):
+                self._optimizer.step(found.gradients)
         return found.loss
 
     def differentiate(

@@ -37,6 +37,13 @@ def check_shape(name: str, array: np.ndarray | None, expected: tuple[int | None,
         raise ValueError(f"{name}: expected shape ({wanted}), got {array.shape}")
 
 
+def check_not_empty(**arguments: np.ndarray) -> None:
+    """Require that no axis but the batch's, x's first, has size 0: no image, kernel or set of channels is empty."""
+    for name, array in arguments.items():
+        if 0 in array.shape[name == "x" :]:
+            raise ValueError(f"{name}: expected at least one channel and one pixel, got shape {array.shape}")
+
+
 def check_sizes(name: str, image: tuple[int, ...], kernel: tuple[int, ...], padding: tuple[int, int]) -> None:
     """Require that the kernel fits into the padded image."""
     if any(n + 2 * p < k for n, p, k in zip(image, padding, kernel, strict=True)):
@@ -60,3 +67,14 @@ def pair(name: str, value: object, smallest: int) -> tuple[int, int]:
     if min(values) < smallest:
         raise ValueError(f"{name}: expected at least {smallest}, got {value!r}")
     return int(values[0]), int(values[1])
+
+
+def number(name: str, value: object) -> float:
+    """Return a real number as a float; an array of no dimensions passes for one, as the result of a loss may be."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise ValueError(f"{name}: expected a number, got an array of shape {value.shape}")
+    if isinstance(value, np.ndarray):
+        value = value[()]
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    return float(value)

@@ -6,6 +6,7 @@ one share from the first layer to the last, with matrix products on one thread, 
 gradients are added up. Threads are enough for this: NumPy releases Python's lock while it computes.
 """
 
+import contextlib
 import functools
 import itertools
 import os
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from threadpoolctl import ThreadpoolController
+from numpy_impl.runtime import blas
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -38,11 +39,12 @@ def shares(N: int) -> list[slice]:
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
-def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """[f(task) for task in tasks], as many at the same time as there are cores, each with BLAS on one thread.
+def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task], products: bool = True) -> list[Result]:
+    """[f(task) for task in tasks], as many at the same time as there are cores.
 
-    A single task is called directly, so that its matrix products may use all cores. An exception in a task is raised
-    here, after the other threads have ended.
+    With `products`, for tasks that multiply matrices, BLAS has one thread meanwhile, and calls from several threads
+    wait for one another, since each takes all cores. A single task is called directly, so that its products may use all
+    cores. An exception in a task is raised here, after the other threads have ended.
     """
     tasks = list(tasks)
     if CORES == 1 or len(tasks) == 1:
@@ -55,13 +57,14 @@ def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Re
         for number, task in waiting:
             results[number] = f(task)
 
-    with blas().limit(limits=1):
+    with blas.one_thread() if products else contextlib.nullcontext():
         helpers = [thread_pool().submit(work) for _ in range(min(CORES, len(tasks)) - 1)]
         try:
             work()
         finally:
-            wait(helpers)
-        for helper in helpers:
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
             helper.result()
     return [results[number] for number in range(len(tasks))]
 
@@ -69,10 +72,8 @@ def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Re
 @functools.cache
 def thread_pool() -> ThreadPoolExecutor:
     """The threads beside the calling one, started once for all calls."""
-    return ThreadPoolExecutor(max(1, CORES - 1), thread_name_prefix="numpy_impl")
+    return ThreadPoolExecutor(max(1, CORES - 1), thread_name_prefix="numpy_impl", initializer=blas.join_turn)
 
 
-@functools.cache
-def blas() -> ThreadpoolController:
-    """The BLAS libraries that are loaded, with control of their numbers of threads."""
-    return ThreadpoolController().select(user_api="blas")
+if hasattr(os, "register_at_fork"):  # a child process has no threads but one, and starts its own
+    os.register_at_fork(after_in_child=thread_pool.cache_clear)

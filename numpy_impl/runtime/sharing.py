@@ -45,7 +45,8 @@ def differentiate(
         first, *others = (gradient[name] for gradient in gradients)
         return functools.reduce(np.ndarray.__iadd__, others, first)
 
-    return mean_loss(losses, batch), dict(zip(parameters, on_every_core(add, parameters), strict=True))
+    sums = on_every_core(add, parameters, products=False)
+    return mean_loss(losses, batch), dict(zip(parameters, sums, strict=True))
 
 
 def evaluate(parameters: Parameters, x: vae.Images, eps: vae.Latents, objective: Objective) -> Loss:

@@ -1,27 +1,15 @@
 """What rung 1's operations refuse, and that they name the argument."""
 
-import importlib.util
-import sys
-
 import numpy as np
 import pytest
 
 from numpy_impl import functional as F
-from numpy_impl.runtime import arguments
-
-# The tests' own check of jaxtyping shapes must not answer in the operations' place.
+from tests.support.unhooked import unhooked_functional
 
 
 @pytest.fixture(scope="module")
 def unhooked():
-    """`functional` and `arguments` as their users import them, without the shape checks that the tests add."""
-    with pytest.MonkeyPatch.context() as patch:
-        for hooked in (arguments, F):
-            spec = importlib.util.spec_from_file_location(hooked.__name__, hooked.__file__)
-            module = importlib.util.module_from_spec(spec)
-            patch.setitem(sys.modules, hooked.__name__, module)
-            spec.loader.exec_module(module)
-    return module
+    return unhooked_functional()
 
 
 def ones(*shape, dtype=np.float64):
@@ -100,14 +88,29 @@ REFUSED = {
         ("target", TypeError, (ones(3), ones(3, dtype=np.float32))),
         ("target", TypeError, (ones(3), 0.5)),
     ],
-    "binary_cross_entropy_with_logits_backward": [("target", ValueError, (1.0, ones(3), ones(1)))],
+    "binary_cross_entropy_with_logits_backward": [
+        ("target", ValueError, (1.0, ones(3), ones(1))),
+        ("dy", ValueError, (ones(3), ones(3), ones(3))),
+        ("dy", ValueError, (ones(1), ones(3), ones(3))),
+        ("dy", TypeError, (True, ones(3), ones(3))),
+        ("dy", TypeError, ("1", ones(3), ones(3))),
+        ("dy", TypeError, (np.array(1j), ones(3), ones(3))),
+        ("dy", TypeError, (None, ones(3), ones(3))),
+    ],
     "gaussian_nll_loss": [
         ("target", ValueError, (ones(3), ones(3, 1), 1.0)),
         ("var", ValueError, (ones(3), ones(3), 0.0)),
         ("var", ValueError, (ones(3), ones(3), -1.0)),
         ("var", ValueError, (ones(3), ones(3), np.nan)),
+        ("var", ValueError, (ones(3), ones(3), np.inf)),
+        ("var", ValueError, (ones(3), ones(3), ones(3))),
+        ("var", TypeError, (ones(3), ones(3), "1")),
     ],
-    "gaussian_nll_loss_backward": [("target", ValueError, (1.0, ones(3), ones(1), 1.0))],
+    "gaussian_nll_loss_backward": [
+        ("target", ValueError, (1.0, ones(3), ones(1), 1.0)),
+        ("dy", ValueError, (ones(3), ones(3), ones(3), 1.0)),
+        ("var", ValueError, (1.0, ones(3), ones(3), 0.0)),
+    ],
 }
 
 

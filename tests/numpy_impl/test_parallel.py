@@ -1,10 +1,13 @@
 """Sharing out a batch among the cores: the numbers do not depend on how many there are."""
 
+import contextlib
+import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,9 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from foundation.architecture import Architecture, initial_parameters
 from foundation.objective import Objective
+from numpy_impl import functional as F
 from numpy_impl import vae_numpy as vae
 from numpy_impl.optim import Adam
-from numpy_impl.runtime import parallel, sharing
+from numpy_impl.rung import NumpyRung
+from numpy_impl.runtime import blas, parallel, sharing
 
 SMALL = Architecture(latent_dim=3, channels=(2, 5), hidden_dim=7, image_shape=(1, 8, 12))
 
@@ -146,7 +151,7 @@ def test_results_come_in_order_and_from_the_caller_and_its_helpers(cores):
 
 def test_each_of_several_tasks_has_blas_on_one_thread(cores):
     def task(_):
-        return {library["num_threads"] for library in parallel.blas().info()}
+        return {library["num_threads"] for library in blas.libraries().info()}
 
     cores(2)
     with threadpool_limits(2, user_api="blas"):
@@ -180,3 +185,158 @@ def test_omp_num_threads_is_obeyed_where_it_makes_sense(wanted, expected):
         for env in (os.environ | {"OMP_NUM_THREADS": wanted}, {**os.environ, "OMP_NUM_THREADS": ""})
     ]
     assert counts[0] == (expected or counts[1])
+
+
+# Several threads at once, and processes: in a process of their own, whose BLAS may have two threads.
+
+BATCHES = (1, 8, 20, 40, 64, 33, 100, 48)
+"""Of one share and of several"""
+TWO_THREADS = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+
+
+def trained(seed, batch_size, steps=1):
+    """Every byte of the parameters after some steps."""
+    rng = np.random.default_rng(seed)
+    architecture = Architecture(latent_dim=3, channels=(8, 16), hidden_dim=32)
+    rung = NumpyRung(architecture, initial_parameters(architecture, rng))
+    for _ in range(steps):
+        x = rng.random((batch_size, 1, 28, 28), dtype=np.float32)
+        rung.step(x, rng.standard_normal((batch_size, 3), dtype=np.float32), Objective())
+    return b"".join(value.tobytes() for value in rung.parameters().values())
+
+
+def products(seed, rounds=2):
+    """Every byte of some results of the plain functions, which take no shares."""
+    rng = np.random.default_rng(seed)
+    x, weight = rng.standard_normal((40, 300), np.float32), rng.standard_normal((200, 300), np.float32)
+    images, kernel = rng.standard_normal((8, 16, 20, 20), np.float32), rng.standard_normal((24, 16, 3, 3), np.float32)
+    results = [(F.linear(x, weight), F.conv2d(images, kernel, padding=1)) for _ in range(rounds)]
+    return b"".join(array.tobytes() for result in results for array in result)
+
+
+def alone():
+    return [trained(*case) for case in enumerate(BATCHES)] + [products(0)]
+
+
+def blas_threads():
+    return [library["num_threads"] for library in blas.libraries().info()]
+
+
+def in_threads(rounds):
+    """Print True where 8 threads that train, and one that multiplies, do as each alone, and leave BLAS as it was."""
+    parallel.CORES = 2
+    before, expected = blas_threads(), alone()
+    with ThreadPoolExecutor(9) as pool:
+        for _ in range(rounds):
+            together = [pool.submit(trained, *case) for case in enumerate(BATCHES)] + [pool.submit(products, 0)]
+            print([future.result() for future in together] == expected and blas_threads() == before)
+
+
+def in_processes(start, rounds):
+    """Print True if processes that are started amid steps of other threads compute what this one computes."""
+    parallel.CORES = 2
+    before, expected = blas_threads(), alone()
+    going = True
+
+    def keep_computing(seed):
+        while going:
+            trained(seed, 40)
+            products(seed)
+
+    with ThreadPoolExecutor(3) as threads:
+        busy = [threads.submit(keep_computing, seed) for seed in range(3)]
+        try:
+            for _ in range(rounds):
+                with multiprocessing.get_context(start).Pool(2) as pool:
+                    together = [pool.apply_async(trained, case) for case in enumerate(BATCHES)]
+                    together.append(pool.apply_async(products, (0,)))
+                    print([result.get(timeout=60) for result in together] == expected)
+        finally:
+            going = False
+        for future in busy:
+            future.result()
+    print(blas_threads() == before)
+
+
+def answers(call):
+    """The lines that a function of this module prints in a process of its own."""
+    code = f"from tests.numpy_impl import test_parallel\nif __name__ == '__main__':\n    test_parallel.{call}\n"
+    done = subprocess.run([sys.executable, "-c", code], env=TWO_THREADS, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+rounds = pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=pytest.mark.slow)])
+
+
+@rounds
+def test_eight_threads_that_step_at_once_give_the_numbers_of_one(rounds):
+    assert answers(f"in_threads({rounds})") == ["True"] * rounds
+
+
+@rounds
+@pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
+def test_processes_started_amid_steps_give_the_numbers_of_their_parent(start, rounds):
+    assert answers(f"in_processes({start!r}, {rounds})") == ["True"] * (rounds + 1)
+
+
+def test_blas_has_its_threads_back_after_an_exception():
+    with threadpool_limits(2, user_api="blas"):
+        with contextlib.suppress(ZeroDivisionError), blas.one_thread():
+            assert blas_threads() == [1]
+            raise ZeroDivisionError
+        assert blas_threads() == [2]
+
+
+def test_one_thread_waits_for_operations_and_holds_back_new_ones():
+    order, begun, go_on = [], threading.Event(), threading.Event()
+
+    @blas.undisturbed
+    def operation(name):
+        order.append(f"{name} begins")
+        begun.set()
+        go_on.wait(30)
+        order.append(f"{name} ends")
+
+    def change():
+        with blas.one_thread():
+            order.append("changed")
+            time.sleep(0.05)
+            order.append("changed back")
+
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(operation, "first")]
+        begun.wait(30)
+        calls.append(pool.submit(change))
+        while not blas.change_is_due():
+            time.sleep(0.001)
+        calls.append(pool.submit(operation, "second"))
+        time.sleep(0.02)
+        go_on.set()
+        for call in calls:
+            call.result(30)
+    assert order == ["first begins", "first ends", "changed", "changed back", "second begins", "second ends"]
+
+
+def test_one_rung_refuses_to_step_in_two_threads_at_once(monkeypatch):
+    rung = NumpyRung(SMALL, initial_parameters(SMALL, np.random.default_rng(0)))
+    x, eps = np.ones((2, 1, 8, 12), np.float32), np.zeros((2, 3), np.float32)
+    begun, go_on = threading.Event(), threading.Event()
+    train_step = sharing.train_step
+
+    def slow_step(*arguments):
+        begun.set()
+        go_on.wait(30)
+        return train_step(*arguments)
+
+    monkeypatch.setattr(sharing, "train_step", slow_step)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(rung.step, x, eps, Objective())
+        begun.wait(30)
+        with pytest.raises(RuntimeError, match=r"^numpy_impl: .*another thread"):
+            rung.step(x, eps, Objective())
+        with pytest.raises(RuntimeError, match=r"^numpy_impl: .*another thread"):
+            rung.restore(rung.parameters(), {})
+        go_on.set()
+        loss = first.result(30).loss
+    assert rung.step(x, eps, Objective()).loss < loss
