@@ -93,9 +93,9 @@ class Figures:
 class Explore:
     """Write a page in which the model of a run can be explored with the mouse.
 
-    One HTML file that needs no network and no server: drag a point of the latent space and see its image, draw an image
-    and see its code, change every term of the loss, train a small model. Of a climb it shows the rungs side by side; two
-    runs share a page. The page holds the weights; it computes x̂ in the browser, with the same formulas as the rungs.
+    One HTML file that needs no network and no server: drag a point of the latent space and see its image, draw an
+    image and see its code, change every term of the loss, train a small model. Of a climb it shows the rungs side by
+    side; two runs share a page. The weights are in the page; the browser computes with the formulas of the rungs.
 
     Examples:
       vae-ladder explore runs/2026-01-31_142501_train_vae

@@ -1,7 +1,5 @@
 """`vae-ladder explore`: the page of a run, of the rungs of a climb, or of two runs."""
 
-from pathlib import Path
-
 from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
 from foundation.files import check_writable, write_text
@@ -42,7 +40,7 @@ def explore(choices: Explore) -> int:
 
 
 def explored(run: Run) -> list[Run]:
-    """The models of a run: of a climb its rungs. Raises `InputError` where there is none, or a training still writes."""
+    """The models of a run: of a climb its rungs. Raises `InputError` for none, and where a training still writes."""
     if run.config.get("command") not in ("train", "climb"):
         raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no command")
     climbed = run.config["command"] == "climb"

@@ -27,7 +27,7 @@ UNKNOWN = re.compile(r"^(?:import|export)\b.*$|\bimport\(.*$|\bimport\.meta\b.*$
 
 
 def render(payload: Mapping[str, Any]) -> str:
-    """The page that shows a payload; see `ladder.explorer.payload`. Raises `InputError` where one of its files is bad."""
+    """The page that shows a payload of `ladder.explorer.payload`. Raises `InputError` where one of its files is bad."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -42,8 +42,8 @@ UNUSED = ("codebook.counts", "codebook.sums")
 def make_payload(runs: list[tuple[Run, Data[np.ndarray]]], half: bool = False) -> dict[str, Any]:
     """The payload of one page for runs with the data that each was trained on.
 
-    With `half` weights are rounded to float16, and each run says by how much that changes x_hat. Raises `InputError` for
-    weights that cannot be used, and for models that are too large to be embedded.
+    With `half` weights are rounded to float16, and each run says by how much that changes x_hat. Raises `InputError`
+    for weights that cannot be used, and for models that are too large to be embedded.
     """
     shown = []
     for run, data in runs:
@@ -133,7 +133,7 @@ def half_error(run: Run, rung: Rung, chosen: Dataset[np.ndarray]) -> float:
 
 
 def code_facts(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
-    """The codes of test images, and what each latent is worth; nothing of it for latents that are entries of a codebook."""
+    """The codes of test images, and what each latent is worth; None for latents that are entries of a codebook."""
     if rung.traits.codes:
         return {"codes": None, "kl_per_latent": None, "active": None, "components": None}
     latent_dim = int(rung.description.options["latent_dim"])
@@ -153,7 +153,7 @@ def code_facts(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
 
 
 def components(mu: Float[np.ndarray, "N Z"]) -> dict[str, Any]:
-    """The plane in which the codes vary most: their mean, two principal directions, and the share of the variance of each.
+    """The plane in which the codes vary most: their mean, two principal directions, and the share of variance of each.
 
     A direction's largest entry is positive, so that the plane does not turn over from one machine to another.
     """
