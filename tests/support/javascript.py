@@ -8,20 +8,18 @@ from py_mini_racer import MiniRacer
 
 from ladder.explorer.page import bundle, read_file
 
-MODULES = ("models", "networks", "random", "trainer", "vae", "weights")
-ENTRY = "".join(f'import {{ {name} }} from "./{module}.js";\n' for module, name in {
-    "models": "open_model, mask_of",
-    "networks": "make_network",
-    "random": "rng",
-    "trainer": "open_trainer, trainer_of",
-    "vae": "forward, loss, backward, init, train_step, sample, reconstruct",
-    "weights": "numbers_of, parameters_of",
-    "convolution": "array",
-    "optim": "Adam",
-}.items()) + """
-Object.assign(globalThis, { open_model, mask_of, make_network, rng, open_trainer, trainer_of, forward, loss, backward });
-Object.assign(globalThis, { init, train_step, sample, reconstruct, numbers_of, parameters_of, array, Adam });
-"""  # fmt: skip
+ENTRY = """
+import { array } from "./convolution.js";
+import { mask_of, open_model } from "./models.js";
+import { make_network } from "./networks.js";
+import { Adam } from "./optim.js";
+import { rng } from "./random.js";
+import { open_trainer, trainer_of } from "./trainer.js";
+import { backward, forward, init, reconstruct, train_step } from "./vae.js";
+import { numbers_of, parameters_of } from "./weights.js";
+Object.assign(globalThis, { array, mask_of, open_model, make_network, Adam, rng, open_trainer, trainer_of });
+Object.assign(globalThis, { backward, forward, init, reconstruct, train_step, numbers_of, parameters_of });
+"""
 
 
 class Modules:
@@ -42,9 +40,8 @@ class Modules:
         self.engine.eval(bundle("entry.js", read))
 
     def __call__(self, code):
-        """The value of an expression: numbers and text as they are, typed arrays as NumPy's."""
-        value = self.engine.eval(code)
-        return value if not isinstance(value, memoryview) else value
+        """Run some code; the value of its last expression."""
+        return self.engine.eval(code)
 
     def json(self, code):
         """The value of an expression that JSON can hold."""
