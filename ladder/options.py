@@ -107,7 +107,7 @@ class Explore:
         Positional[tuple[Path, ...]], optional("[RUN] [RUN]", "a small model that ships with the program")
     ] = ()
     """Run folders, at most two."""
-    out: Annotated[Path | None, optional("FILE", "explorer.html in the first run")] = None
+    out: Annotated[Path | None, optional("FILE", "explorer.html, in the first run where one is named")] = None
     """Where the page goes."""
     half: bool = False
     """Weights as float16: half the size; the page says by how much that changes an image."""

@@ -56,14 +56,14 @@ def inside_element(text: str, element: str) -> str:
 
 
 def bundle(entry: str, read: Callable[[str], str] | None = None) -> str:
-    """A module and all that it imports, as one script in strict mode that leaves no global name but by `window`.
+    """A module and all that it imports, as one script in strict mode, in a block that keeps its names.
 
     `read` gives a module's text by its name; by default it is read beside this file. Raises `InputError` for a module
     that is missing, imports in a circle, or uses a form of import or export that is not read here.
     """
     sources = in_order(entry, read or read_file)
     parts = [wrapped(name, source, sources) for name, source in sources.items()]
-    return '"use strict";\n' + "\n".join(parts)
+    return '"use strict";\n{\n' + "\n".join(parts) + "}"
 
 
 def in_order(entry: str, read: Callable[[str], str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
     {format, title, runs: [...], training: {count, images, labels}}
 
-Arrays travel as text: float32 or float16, little-endian, or bytes that stand for k / 255. Small ones are base64; weights,
-which make the page large, are base85, which is 6 % shorter.
+Arrays travel as text: float32 or float16, little-endian, or bytes that stand for k / 255. Small ones are base64;
+weights, which make the page large, are base85, which is 6 % shorter.
 """
 
 import base64
@@ -42,30 +42,32 @@ UNUSED = ("codebook.counts", "codebook.sums")
 """Tensors that only training reads."""
 
 
-def make_payload(runs: list[tuple[Run, Data[np.ndarray]]], half: bool = False) -> dict[str, Any]:
+def make_payload(
+    runs: list[tuple[Run, Data[np.ndarray]]], half: bool = False, largest: int = LARGEST
+) -> dict[str, Any]:
     """The payload of one page for runs with the data that each was trained on.
 
     With `half` weights are rounded to float16, and each run says by how much that changes x_hat. Raises `InputError`
-    for weights that cannot be used, and for models that are too large to be embedded.
+    for weights that cannot be used, and for models that make the page larger than `largest` bytes.
     """
     shown = []
     for run, data in runs:
         rung = open_rung(run)
-        check_size(run, rung, half, len(runs))
+        check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
     return {"format": FORMAT, "title": title, "runs": shown, "training": training_images()}
 
 
-def check_size(run: Run, rung: Rung, half: bool, runs: int) -> None:
-    """Raise `InputError` for a model whose weights alone would make the page larger than `LARGEST`."""
+def check_size(run: Run, rung: Rung, half: bool, runs: int, largest: int) -> None:
+    """Raise `InputError` for a model whose weights, once for each run, would make the page larger than `largest`."""
     numbers = sum(value.size for value in embedded_parameters(rung).values())
     size = numbers * (2 if half else 4) * 5 // 4 * runs
-    if size > LARGEST:
+    if size > largest:
         less = "" if half else "; --half makes it half as large"
         page = f"a page of {size / 1e6:,.0f} MB" + (f" for {runs} runs" if runs > 1 else "")
         raise InputError(
-            f"{run.path}: {numbers:,} parameters make {page}, expected at most {LARGEST / 1e6:.0f} MB{less}; "
+            f"{run.path}: {numbers:,} parameters make {page}, expected at most {largest / 1e6:.0f} MB{less}; "
             "or train it with smaller --hidden-dims or --channels"
         )
 
