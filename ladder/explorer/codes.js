@@ -9,7 +9,7 @@ export class CodesView {
     Object.assign(this, { run, announce, on_point, model: run.model });
     [this.D, this.h, this.w] = run.model.latent_shape;
     this.K = run.description.options.codes;
-    this.formula = new Formula({ name: "vq-vae", traits: run.model.traits, likelihood: run.likelihood });
+    this.formula = new Formula({ name: "vq-vae", traits: run.model.traits, likelihood: run.likelihood, capacity: null });
     this.selected = Math.floor(this.h / 2) * this.w + Math.floor(this.w / 2);
     this._build();
   }

@@ -15,7 +15,7 @@ export function notation(text) {
 }
 
 // The terms of the loss for a model, in groups that a line's end does not part: [sign before, notation, term].
-function terms_of({ traits, name }) {
+function terms_of({ traits, name, capacity }) {
   const given = traits.condition === "none" ? "" : ", *c*";
   const z = traits.codes ? "*z*_{q}" : "*z*";
   const reconstruction = ["=", `−log *p*(*x*|${z}${given})`, "reconstruction"];
@@ -23,6 +23,7 @@ function terms_of({ traits, name }) {
   const weighed = (term) => [["+", "*β*", "beta"], ["·", ...term]];
   if (traits.codes) return [loss, weighed(["‖*z*_{e} − *e*‖^{2}", "commitment"])];
   if (!traits.posterior) return [loss];
+  if (capacity !== null) return [loss, [["+", "*γ*", "gamma"], ["·", "|KL − *C*|", "excess"]]];
   return [loss, weighed([`KL(*q*(*z*|*x*${given}) ‖ *p*(*z*))`, "kl"])];
 }
 
@@ -35,20 +36,21 @@ const LIKELIHOODS = {
 LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
 
 // What a term is, as [term, notation, key of a remark].
-function lines_of({ traits, likelihood }) {
+function lines_of({ traits, likelihood, capacity }) {
   const given = traits.condition !== "none";
   const part = traits.condition === "part";
   const lines = [["reconstruction", LIKELIHOODS[likelihood].replaceAll("|*z*)", given ? "|*z*, *c*)" : "|*z*)"), part ? "part_pixels" : null]];
   if (likelihood === "continuous-bernoulli") lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
   if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
   if (!traits.posterior) return lines;
+  if (capacity !== null) lines.push(["excess", `*C* = ${capacity},  KL = KL(*q*(*z*|*x*) ‖ *p*(*z*))`]);
   lines.push(["kl", "KL = ½ Σ_{*j*} (*μ*_{*j*}^{2} + *σ*_{*j*}^{2} − 1 − log *σ*_{*j*}^{2})"]);
   lines.push(["z", "*z*_{*j*} = *μ*_{*j*} + *σ*_{*j*} *ε*_{*j*},  *ε* ~ *N*(0, *I*)"]);
   return lines;
 }
 
 export class Formula {
-  // `model` is {name, traits, likelihood}; the elements are `terms`, `definitions` and `explanation`.
+  // `model` is {name, traits, likelihood, capacity}; the elements are `terms`, `definitions` and `explanation`.
   constructor(model) {
     this.values = {};
     const terms = terms_of(model).map((group) =>
@@ -76,7 +78,7 @@ export class Formula {
     for (const [term, value] of Object.entries(values)) {
       const place = this.values[term];
       if (!place) continue;
-      const text = decimal(value, term === "beta" ? 2 : 1);
+      const text = decimal(value, term === "beta" || term === "gamma" ? 2 : 1);
       if (place.textContent === text) continue;
       place.textContent = text;
       const box = place.parentElement;

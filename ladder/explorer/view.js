@@ -28,7 +28,8 @@ export class View {
     this.order = Array.from({ length: this.Z }, (_, j) => j);
     if (run.kl_per_latent) this.order.sort((a, b) => run.kl_per_latent[b] - run.kl_per_latent[a]);
     else this.order.sort((a, b) => this._spread(b) - this._spread(a));
-    this.formula = new Formula({ name: run.description.model, traits: this.traits, likelihood: run.likelihood });
+    this.capacity = run.objective.capacity ?? null;
+    this.formula = new Formula({ name: run.description.model, traits: this.traits, likelihood: run.likelihood, capacity: this.capacity });
     this._build();
   }
 
@@ -70,8 +71,8 @@ export class View {
       on_pin: (name) => this._pin(name),
       on_hover: (i) => this._hover(i),
     });
-    this.manifold = new Manifold((points) => this._decode_points(points), this.model.image_shape, ({ tiles, box }) => {
-      this.map.manifold = { tiles, box };
+    this.manifold = new Manifold((points) => this._decode_points(points), this.model.image_shape, (manifold) => {
+      this.map.manifold = manifold;
       this.map.redraw();
     });
     const background = tick("show_manifold", false, (on) => {
@@ -252,7 +253,7 @@ export class View {
     const card = element("section", { class: "card numbers" },
       element("div", { class: "card-head" }, element("h2", { say: "numbers_title" }), element("span", { class: "unit", say: "nats" })),
       this.formula.terms);
-    if (traits.posterior) {
+    if (traits.posterior && this.capacity === null) {
       const control = dial("beta", { min: 0, max: 20, step: 0.1, value: this.beta, scale: { to: Math.sqrt, from: (s) => s * s } }, (beta) => {
         this.beta = beta;
         this._show_numbers();
@@ -412,7 +413,10 @@ export class View {
     this.parts = { reconstruction, loss: reconstruction };
     if (this.kl) {
       const kl = this.kl.reduce((a, b) => a + b, 0);
-      Object.assign(this.parts, { kl, beta: this.beta, loss: reconstruction + this.beta * kl });
+      const { gamma } = this.run.objective;
+      const excess = Math.abs(kl - this.capacity);
+      const weighed = this.capacity === null ? this.beta * kl : gamma * excess;
+      Object.assign(this.parts, { kl, excess, gamma, beta: this.beta, loss: reconstruction + weighed });
     }
     this.formula.update(this.parts);
     this.root.dataset.loss = this.parts.loss;
