@@ -169,10 +169,13 @@ class Bench:
     Examples:
       vae-ladder bench --quick
       vae-ladder bench --json bench.json --figure bench.png
+      vae-ladder bench --browser
     """
 
     quick: bool = False
     """Fewer batch sizes and shorter measurements: half a minute."""
+    browser: bool = False
+    """Only the explorer's page, in the system's Chromium or Chrome: opening, decoding, a loss, training steps."""
     json: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write every number as JSON."""
     figure: Annotated[Path, Option("FILE")] = Path("runs/bench.png")

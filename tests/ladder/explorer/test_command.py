@@ -211,10 +211,10 @@ def test_a_run_that_is_still_being_trained_is_refused(glyph_run, tmp_path, capsy
 
 
 def test_a_model_too_large_is_one_line(tmp_path, monkeypatch, capsys):
-    run = make_run(tmp_path, VAEOptions(latent_dim=2, channels=(32, 64), hidden_dims=(4000,)), glyph_data())
+    run = make_run(tmp_path, VAEOptions(latent_dim=2, channels=(32, 64), hidden_dims=(1600,)), glyph_data())
     code, _, err = explore(capsys, run.path)
     assert (code, err.count("\n")) == (2, 1)
-    assert re.search(r"25,\d+,\d+ parameters make a page of 126 MB, expected at most 48 MB; --half makes it half", err)
+    assert re.search(r"10,\d+,\d+ parameters make a page of 50 MB, expected at most 48 MB; --half makes it half", err)
     assert not (run.path / "explorer.html").exists()
 
 
