@@ -182,6 +182,19 @@ class Run:
         finally:
             lock.release()
 
+    def in_use(self) -> bool:
+        """Whether a process is training in the folder; without the lock's file, which a training makes, none is."""
+        path = self.path / ".lock"
+        try:
+            if path.exists():
+                with FileLock(path, timeout=0):
+                    pass
+        except Timeout:
+            return True
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+        return False
+
     def subrun(self, name: str, config: dict[str, Any]) -> "Run":
         """Make a run inside this one, such as one rung of a climb. Raises `InputError` if the name is taken."""
         path = self.path / _checked_name(name)

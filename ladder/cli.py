@@ -15,7 +15,7 @@ from foundation.errors import InputError
 from foundation.options import TrainOptions
 from ladder.configuration import read_configuration, training_of
 from ladder.options import COMMANDS as LADDER_COMMANDS
-from ladder.options import RUNG_SUMMARIES, Bench, Climb, Figures, Gradcheck, Parity, Resume
+from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Figures, Gradcheck, Parity, Resume
 from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions
 from paper.models.options import MODELS, training_options
@@ -41,6 +41,7 @@ examples:
   vae-ladder train cvae                    a conditional VAE
   vae-ladder train                         what else can be trained
   vae-ladder evaluate                      measure the latest run
+  vae-ladder explore RUN                   a page in which to play with its model
   vae-ladder experiment                    the experiments, each with its question
   vae-ladder start                         get the exercises; then vae-ladder watch
   vae-ladder climb --help                  the options of a command, with more examples
@@ -186,6 +187,8 @@ def _dispatch(choices: Any, typed: str) -> int:
             return resume_command(choices.resume, choices.record)
         case Figures():
             from ladder.climb import redraw as command
+        case Explore():
+            from ladder.explorer.command import explore as command
         case Parity():
             from ladder.checks import parity as command
         case Gradcheck():

@@ -120,13 +120,14 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
     report.
     """
     # Here, since matplotlib takes a second to import.
+    from ladder.explorer.command import report_page
     from ladder.figures import draw_run
     from ladder.report import write_report
 
     with step_display(console, "drawing"):
         paths = [] if data is None else draw_run(run, data, pixels)
         if run.config["command"] == "climb":
-            paths.append(write_report(run))
+            paths.append(write_report(run, None if data is None else report_page(run, data)))
     say(console, f"   {len(paths)} files under {run.path}")
 
 

@@ -90,6 +90,32 @@ class Figures:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Explore:
+    """Write a page in which the model of a run can be explored with the mouse.
+
+    One HTML file that needs no network and no server: drag a point of the latent space and see its image, draw an
+    image and see its code, change every term of the loss, train a small model. Of a climb it shows the rungs side by
+    side; two runs share a page. The weights are in the page; the browser computes with the formulas of the rungs.
+
+    Examples:
+      vae-ladder explore runs/2026-01-31_142501_train_vae
+      vae-ladder explore RUN OTHER_RUN --out page.html
+      vae-ladder explore RUN --half
+    """
+
+    runs: Annotated[
+        Positional[tuple[Path, ...]], optional("[RUN] [RUN]", "a small model that ships with the program")
+    ] = ()
+    """Run folders, at most two."""
+    out: Annotated[Path | None, optional("FILE", "explorer.html, in the first run where one is named")] = None
+    """Where the page goes."""
+    half: bool = False
+    """Weights as float16: half the size; the page says by how much that changes an image."""
+    data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
+    """Folder that holds MNIST and its siblings, where it has moved since the run."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Parity:
     """Compare the numbers that the rungs compute, tensor by tensor.
 
@@ -143,10 +169,13 @@ class Bench:
     Examples:
       vae-ladder bench --quick
       vae-ladder bench --json bench.json --figure bench.png
+      vae-ladder bench --browser
     """
 
     quick: bool = False
     """Fewer batch sizes and shorter measurements: half a minute."""
+    browser: bool = False
+    """Only the explorer's page, in the system's Chromium or Chrome: opening, decoding, a loss, training steps."""
     json: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write every number as JSON."""
     figure: Annotated[Path, Option("FILE")] = Path("runs/bench.png")
@@ -159,6 +188,7 @@ COMMANDS = {
     "evaluate": EvaluateOptions,
     "experiment": ExperimentOptions,
     "figures": Figures,
+    "explore": Explore,
     "parity": Parity,
     "gradcheck": Gradcheck,
     "bench": Bench,

@@ -1,7 +1,8 @@
 """report.html: the results of a climb as one page that needs no other file.
 
-The pictures are part of the page, it has no scripts and loads nothing. `report.html.jinja` is the page; this module
-collects the facts. The template escapes every text from the run's files.
+The pictures are part of the page, and it loads nothing. `report.html.jinja` is the page; this module collects the
+facts. The template escapes every text from the run's files. Scripts run in the explorer alone, a page within the page,
+which cannot reach the report around it.
 """
 
 import base64
@@ -81,8 +82,8 @@ class Result(NamedTuple):
     """Training images per second"""
 
 
-def write_report(run: Run) -> Path:
-    """Write `run`'s report.html from the files of the run; its path.
+def write_report(run: Run, explorer: str | None = None) -> Path:
+    """Write `run`'s report.html from the files of the run, with the explorer's page where there is one; its path.
 
     The run may hold one rung or more, be an interrupted climb, and lack parity.json. Raises `InputError` where a file
     cannot be read or written.
@@ -105,6 +106,7 @@ def write_report(run: Run) -> Path:
         results=results,
         interrupted=interruptions(run.config, facts, results),
         pictures=[(kind, figures) for kind in PICTURES if (figures := figures_of(rungs, kind))],
+        explorer=explorer,
         curves=embedded(curves) if curves.is_file() else None,
         parity=parity_of(read_parity(run.path / "parity.json")),
         versions=[f"{name} {version}" for name, version in (run.config.get("versions") or {}).items() if version],

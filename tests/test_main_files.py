@@ -17,6 +17,8 @@ from foundation.architecture import Architecture
 ROOT = Path(__file__).resolve().parent.parent
 FILES = ("numpy_impl/vae_numpy.py", "pytorch_lowlevel/vae_lowlevel.py", "paper/vae_paper.py")
 SOURCES = {file: (ROOT / file).read_text(encoding="utf-8") for file in FILES}
+COLUMN = "ladder/explorer/vae.js"
+"""The same in JavaScript, a fourth column, which has no types to define."""
 CLASS_OF = {"encode": "Encoder", "decode": "Decoder", "forward": "VAE"}
 """Rung 3's class for a function of the other rungs."""
 
@@ -243,6 +245,72 @@ def test_a_training_step_is_forward_loss_backward_step(file):
     ]
     body = statements(function(SOURCES[file], "train_step"))
     assert body[-1].end_lineno - body[0].lineno < 6
+
+
+# The fourth column
+
+
+def javascript():
+    return (ROOT / COLUMN).read_text(encoding="utf-8")
+
+
+def javascript_arguments(source):
+    """The arguments of every exported function, and an empty list for a constant, by name and in order."""
+    found = re.findall(r"^export (?:function (\w+)\(([^)]*)\)|const (\w+) =)", source, re.MULTILINE)
+    names = {function or constant: arguments for function, arguments, constant in found}
+    return {name: re.findall(r"(\w+)(?: = [^,]+)?(?:,|$)", of) for name, of in names.items()}
+
+
+def astray_in_javascript(source):
+    """Names of the fourth column out of rung 1's order, and backward functions that are not under their own."""
+    here, there = list(javascript_arguments(source)), list(definitions(SOURCES[FILES[0]]))
+    shared = [name for name in there if name in here]
+    order = [name for name, other in zip([n for n in here if n in shared], shared, strict=True) if name != other]
+    pairs = itertools.pairwise(here)
+    return order + [name for before, name in pairs if name.endswith("_backward") and name != f"{before}_backward"]
+
+
+def test_the_fourth_column_has_the_names_and_the_order_of_rung_1():
+    names, numpy = list(javascript_arguments(javascript())), list(definitions(SOURCES[FILES[0]]))
+    types = {"Images", "Latents", "Forward", "EncoderHidden", "DecoderHidden", "Hidden"}
+    assert astray_in_javascript(javascript()) == []
+    assert set(numpy) - set(names) == types
+    assert set(names) - set(numpy) == {"CONVOLUTIONS"}
+
+
+def test_the_functions_of_the_fourth_column_take_the_arguments_of_rung_1():
+    """Hidden activations come apart in the argument list; a network may stand in for the convolutions."""
+    there = SOURCES[FILES[0]]
+    for name, arguments in javascript_arguments(javascript()).items():
+        if name.endswith("_backward") or name in ("DOWN", "UP", "CONVOLUTIONS", "backward"):
+            continue
+        expected = [argument.arg for argument in function(there, name).args.args if argument.arg != "dtype"]
+        assert [argument for argument in arguments if argument != "network"] == expected, name
+
+
+def test_the_convolutions_of_the_fourth_column_have_the_same_options():
+    for name in ("DOWN", "UP"):
+        text = re.search(rf"^export const {name} = (.*);$", javascript(), re.MULTILINE)[1]
+        value = ast.literal_eval(re.sub(r"(\w+):", r'"\1":', text))
+        assert value == ast.literal_eval(definitions(SOURCES[FILES[0]])[name].value)
+
+
+def test_the_shape_comments_of_the_fourth_column_are_those_of_rung_1():
+    said = [re.findall(r"(?://|#) (N [\w*/ ]+)$", source, re.MULTILINE) for source in (javascript(), SOURCES[FILES[0]])]
+    assert said[0] == [text for text in said[1] if text]
+    assert len(said[0]) == 10
+
+
+def test_planted_disorder_of_the_fourth_column_is_found():
+    source = javascript()
+    block = re.search(r"^export function loss\(.*?^}\n\n", source, re.MULTILINE | re.DOTALL)[0]
+    moved_up = source.replace(block, "").replace(
+        "export function kl_divergence(", f"{block}export function kl_divergence("
+    )
+    assert "loss" in astray_in_javascript(moved_up)
+    block = re.search(r"^export function encode_backward\(.*?^}\n\n", source, re.MULTILINE | re.DOTALL)[0]
+    later = source.replace(block, "").replace("export function decode(", f"{block}export function decode(")
+    assert "encode_backward" in astray_in_javascript(later)
 
 
 # The checks can fail

@@ -4,11 +4,14 @@ import platform
 from collections.abc import Callable
 from importlib.metadata import version
 
+from rich.console import Console
+
 from figures.style import save
 from foundation.architecture import Architecture
 from foundation.console import make_console, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
+from ladder.bench.browser import browser_table, measure_browser
 from ladder.bench.comparisons import measure_compiled, measure_convolution, measure_epoch
 from ladder.bench.floor import measure_machine
 from ladder.bench.report import bench_figure, tables
@@ -31,6 +34,8 @@ def bench(choices: Bench) -> int:
         if path is not None and path.is_dir():
             raise InputError(f"{path}: expected a file to write, got a folder")
     console = make_console()
+    if choices.browser:
+        return bench_browser(choices, console)
     with step_display(console, "measuring") as now:
         results = measure(choices.quick, now)
     for table in tables(results):
@@ -39,6 +44,17 @@ def bench(choices: Bench) -> int:
         write_json(choices.json, results.to_json())
         say(console, f"written to {choices.json}")
     say(console, f"figure: {save(bench_figure(results), choices.figure)}")
+    return 0
+
+
+def bench_browser(choices: Bench, console: Console) -> int:
+    """Measure the explorer's page, print, and write the JSON that is asked for. Returns the exit code 0."""
+    with step_display(console, "measuring") as now:
+        results = measure_browser(now)
+    console.print(browser_table(results))
+    if choices.json is not None:
+        write_json(choices.json, results)
+        say(console, f"written to {choices.json}")
     return 0
 
 

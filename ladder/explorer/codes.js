@@ -1,0 +1,161 @@
+// A VQ-VAE: the grid of codes that an image becomes, each of which can be changed.
+
+import { paint_image } from "./canvas.js";
+import { button, decimal, element, label, tell } from "./dom.js";
+import { Formula } from "./formula.js";
+
+export class CodesView {
+  constructor(run, { announce, on_point = () => {} }) {
+    Object.assign(this, { run, announce, on_point, model: run.model });
+    [this.D, this.h, this.w] = run.model.latent_shape;
+    this.K = run.description.options.codes;
+    this.formula = new Formula({ name: "vq-vae", traits: run.model.traits, likelihood: run.likelihood, capacity: null });
+    this.selected = Math.floor(this.h / 2) * this.w + Math.floor(this.w / 2);
+    this._build();
+  }
+
+  _build() {
+    this.cells = Array.from({ length: this.h * this.w }, (_, place) =>
+      element("button", { type: "button", on: { click: () => this._select(place) } },
+        element("canvas", { class: "pixels", "aria-hidden": "true" }), element("span")),
+    );
+    this.grid = element("div", { class: "codes", role: "group", label: "codes_label" }, ...this.cells);
+    this.grid.style.setProperty("--columns", this.w);
+    this.grid.addEventListener("keydown", (event) => this._key(event));
+    this.palette = element("div", { class: "palette", role: "group", label: "palette_label" });
+    this.chosen = element("p", { class: "caption" });
+    this.tiles = Object.fromEntries(["x_hat", "x"].map((name) => {
+      const canvas = element("canvas", { class: "pixels", role: "img", label: `${name}_caption`, data: { part: name } });
+      const words = element("figcaption", {}, element("i", { text: name === "x" ? "x" : "x̂" }), " ", element("span", { say: `${name}_caption` }));
+      return [name, { canvas, root: element("figure", { data: { term: name } }, canvas, words) }];
+    }));
+    this.root = element("div", { class: "view", data: { model: "vq-vae" } },
+      element("div", { class: "stage" },
+        element("section", { class: "card" },
+          element("div", { class: "card-head" }, element("h2", { say: "codes_title" }), button("codes_back", () => this._reset())),
+          element("p", { class: "hint", say: "codes_hint" }), this.grid, this.chosen),
+        element("div", { class: "beside" },
+          element("section", { class: "card side" }, this.tiles.x_hat.root, element("div", { class: "small-tiles" }, this.tiles.x.root)),
+          element("section", { class: "card numbers" },
+            element("div", { class: "card-head" }, element("h2", { say: "numbers_title" }), element("span", { class: "unit", say: "nats" })),
+            this.formula.terms, this.formula.definitions, this.formula.explanation))),
+      element("section", { class: "card" },
+        element("h2", { say: "palette_title" }), element("p", { class: "hint", say: "palette_hint" }), this.palette));
+    const light = (event) => {
+      const term = event.target.closest?.("[data-term]")?.dataset.term ?? null;
+      for (const one of this.root.querySelectorAll("[data-term]")) one.classList.toggle("lit", one.dataset.term === term);
+      this.formula.explain(term);
+    };
+    this.root.addEventListener("pointerover", light);
+    this.root.addEventListener("focusin", light);
+    this._draw_palette();
+  }
+
+  // What every code draws: an image made of it alone, its middle.
+  _draw_palette() {
+    const [channels, height, width] = this.model.image_shape;
+    const [tile_h, tile_w] = [height / this.h, width / this.w];
+    this.swatch_shape = [channels, tile_h, tile_w];
+    const [top, left] = [tile_h * Math.floor(this.h / 2), tile_w * Math.floor(this.w / 2)];
+    this.swatches = Array.from({ length: this.K }, (_, code) => {
+      const codes = new Int32Array(this.h * this.w).fill(code);
+      const image = this.model.mean(this.model.decode(this.model.embed(codes)));
+      const pixels = new Float32Array(channels * tile_h * tile_w);
+      for (let k = 0; k < channels; k++)
+        for (let i = 0; i < tile_h; i++)
+          for (let j = 0; j < tile_w; j++)
+            pixels[(k * tile_h + i) * tile_w + j] = image[(k * height + top + i) * width + left + j];
+      return pixels;
+    });
+    this.entries = this.swatches.map((pixels, code) => {
+      const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
+      paint_image(canvas, pixels, this.swatch_shape);
+      const entry = element("button", { type: "button", tabindex: code ? "-1" : "0", "aria-pressed": "false", on: { click: () => this._change(code) } },
+        canvas, element("span", { text: String(code) }));
+      label(entry, "code", { code });
+      return entry;
+    });
+    this.palette.append(...this.entries);
+    this.palette.addEventListener("keydown", (event) => {
+      const at = this.entries.indexOf(document.activeElement);
+      const columns = Math.max(1, Math.round(this.palette.clientWidth / (this.entries[0].offsetWidth || 1)));
+      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+      const next = this.entries[at + step];
+      if (!step || !next) return;
+      event.preventDefault();
+      for (const one of this.entries) one.tabIndex = one === next ? 0 : -1;
+      next.focus();
+    });
+  }
+
+  _key(event) {
+    const at = this.cells.indexOf(document.activeElement);
+    const [row, column] = [Math.floor(at / this.w), at % this.w];
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (step) {
+      const [r, c] = [row + step[0], column + step[1]];
+      if (r >= 0 && c >= 0 && r < this.h && c < this.w) {
+        this._select(r * this.w + c);
+        this.cells[this.selected].focus();
+      }
+    } else if (event.key === "+" || event.key === "=") this._change((this.codes[at] + 1) % this.K);
+    else if (event.key === "-") this._change((this.codes[at] + this.K - 1) % this.K);
+    else return;
+    event.preventDefault();
+  }
+
+  _select(place) {
+    this.selected = place;
+    this.show_now();
+  }
+
+  _change(code) {
+    this.codes[this.selected] = code;
+    this.show_now();
+    this.announce("code_changed", { code, loss: decimal(this.parts.loss, 1) });
+  }
+
+  _reset() {
+    this.codes = Int32Array.from(this.own);
+    this.show_now();
+  }
+
+  set_input(x) {
+    this.x = x;
+    this.own = this.model.codes(x);
+    this._reset();
+  }
+
+  show_now() {
+    const { model, codes, own, x } = this;
+    this.logits = model.decode(model.embed(codes));
+    this.x_hat = model.mean(this.logits);
+    paint_image(this.tiles.x_hat.canvas, this.x_hat, model.image_shape);
+    paint_image(this.tiles.x.canvas, x, model.image_shape);
+    this.cells.forEach((cell, place) => {
+      const code = codes[place];
+      cell.lastChild.textContent = String(code);
+      paint_image(cell.firstChild, this.swatches[code], this.swatch_shape);
+      cell.classList.toggle("own", code === own[place]);
+      cell.setAttribute("aria-pressed", String(place === this.selected));
+      cell.tabIndex = place === this.selected ? 0 : -1;
+      label(cell, code === own[place] ? "cell" : "cell_changed", { row: Math.floor(place / this.w) + 1, column: (place % this.w) + 1, code });
+    });
+    this.entries.forEach((entry, code) => entry.setAttribute("aria-pressed", String(code === codes[this.selected])));
+    const changed = codes.reduce((sum, code, k) => sum + (code === own[k] ? 0 : 1), 0);
+    tell(this.chosen, changed ? "codes_changed" : "codes_own", { changed, row: Math.floor(this.selected / this.w) + 1, column: (this.selected % this.w) + 1, code: codes[this.selected] });
+    this._show_numbers();
+    this.on_point(this);
+  }
+
+  _show_numbers() {
+    const reconstruction = -this.model.log_prob(this.logits, this.x)[0];
+    const { commitment } = this.model.loss(this.x, null, 1, null);
+    const beta = this.run.description.options.commitment;
+    this.parts = { reconstruction, commitment, beta, loss: reconstruction + beta * commitment };
+    this.formula.update(this.parts);
+    this.root.dataset.loss = this.parts.loss;
+  }
+
+  recolour() {}
+}

@@ -1,0 +1,120 @@
+// What only some models have: a class to choose, a part to complete, a bound of several draws.
+
+import { paint_image } from "./canvas.js";
+import { button, decimal, dial, element } from "./dom.js";
+import { rng } from "./random.js";
+
+function repeated(row, count) {
+  const rows = new Float32Array(row.length * count);
+  for (let k = 0; k < count; k++) rows.set(row, k * row.length);
+  return rows;
+}
+
+// The knob of a conditional VAE: the same z, decoded as every class.
+export class ClassPanel {
+  is_first = true; // of the cards below the map
+
+  constructor(view) {
+    this.view = view;
+    const { classes } = view.run;
+    this.tiles = classes.map((name, k) => {
+      const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
+      const tile = element("button", { type: "button", "aria-pressed": "false", on: { click: () => view.set_class(k) } },
+        canvas, element("span", { text: name }));
+      return { canvas, tile };
+    });
+    const row = element("div", { class: "class-tiles", role: "group", label: "class_knob" }, ...this.tiles.map(({ tile }) => tile));
+    this.root = element("section", { class: "card" },
+      element("h2", { say: "class_title" }), element("p", { class: "hint", say: "class_hint" }), row);
+  }
+
+  update() {
+    const { model, z, number, Z } = this.view;
+    const count = this.tiles.length;
+    const c = model.condition(repeated(this.view.x, count), Array.from({ length: count }, (_, k) => k));
+    const x_hat = model.mean(model.decode(repeated(z.subarray(0, Z), count), c), c);
+    const size = x_hat.length / count;
+    this.tiles.forEach(({ canvas, tile }, k) => {
+      paint_image(canvas, x_hat.subarray(k * size, (k + 1) * size), model.image_shape);
+      tile.setAttribute("aria-pressed", String(k === (number ?? 0)));
+    });
+  }
+}
+
+// Several guesses at the part of the image that the model is not given, each from its own z.
+export class CompletionPanel {
+  is_first = true; // of the cards below the map
+
+  constructor(view) {
+    this.view = view;
+    this.random = rng(7);
+    this.tiles = Array.from({ length: 8 }, () => element("canvas", { class: "pixels", role: "img", label: "completion" }));
+    this.root = element("section", { class: "card" },
+      element("div", { class: "card-head" }, element("h2", { say: "completion_title" }), button("again", () => this._draw(true))),
+      element("p", { class: "hint", say: "completion_hint" }),
+      element("div", { class: "completions" }, ...this.tiles));
+  }
+
+  on_input() {
+    this._draw(false);
+  }
+
+  _draw(anew) {
+    const { model, Z, c } = this.view;
+    if (anew || !this.z) this.z = this.random.normals(this.tiles.length * Z);
+    const x_hat = model.mean(model.decode(this.z, c), c);
+    const size = x_hat.length / this.tiles.length;
+    this.tiles.forEach((canvas, k) => paint_image(canvas, x_hat.subarray(k * size, (k + 1) * size), model.image_shape));
+  }
+
+  update() {}
+}
+
+// The bound of K draws beside the ELBO: how much of log p(x) one draw leaves out.
+export class BoundPanel {
+  is_first = false; // of the cards below the map
+
+  constructor(view) {
+    this.view = view;
+    this.random = rng(3);
+    const { draws } = view.run.description.options;
+    this.K = Math.min(100, draws ?? 5);
+    const knob = dial("draws_K", { min: 1, max: 100, step: 1, value: this.K, scale: { to: Math.log, from: (x) => Math.round(Math.exp(x)) } }, (K) => {
+      this.K = Math.round(K);
+      this._soon();
+    });
+    this.rows = ["elbo", "bound", "gap"].map((key) => {
+      const value = element("strong");
+      return { key, value, root: element("div", {}, element("span", { say: `bound_${key}` }), value) };
+    });
+    this.root = element("details", { class: "card bound", open: view.run.description.model === "iwae" },
+      element("summary", {}, element("h2", { say: "bound_title" })),
+      element("p", { class: "hint", say: "bound_hint" }),
+      knob,
+      element("div", { class: "bounds" }, ...this.rows.map((row) => row.root)),
+      button("draw_again", () => this._compute()));
+    this.root.addEventListener("toggle", () => this._soon());
+  }
+
+  on_input() {
+    this._soon();
+  }
+
+  update() {}
+
+  _soon() {
+    clearTimeout(this.timer);
+    if (this.root.open) this.timer = setTimeout(() => this._compute(), 120);
+  }
+
+  // The ELBO is the mean of the same draws' log w: in expectation that of one draw.
+  _compute() {
+    const { model, x, c, Z } = this.view;
+    const eps = this.random.normals(this.K * Z);
+    const bound = model.bound(x, eps, this.K, c)[0];
+    let elbo = 0;
+    for (let k = 0; k < this.K; k++) elbo += model.bound(x, eps.subarray(k * Z, (k + 1) * Z), 1, c)[0] / this.K;
+    const values = { elbo, bound, gap: bound - elbo };
+    for (const { key, value } of this.rows) value.textContent = decimal(values[key], 2);
+  }
+}

@@ -1,0 +1,94 @@
+// The objective as a formula whose symbols light up with their values.
+
+import { decimal, element, tell } from "./dom.js";
+
+// Mathematics in a line of text: *x* is italic, _{j} below and ^{2} above the line.
+export function notation(text) {
+  const made = element("span", { class: "math" });
+  for (const [, italic, below, above, plain] of text.matchAll(/\*([^*]+)\*|_\{([^}]*)\}|\^\{([^}]*)\}|([^*_^]+)/g)) {
+    if (italic !== undefined) made.append(element("i", { text: italic }));
+    else if (below !== undefined) made.append(element("sub", {}, ...notation(below).childNodes));
+    else if (above !== undefined) made.append(element("sup", {}, ...notation(above).childNodes));
+    else made.append(plain);
+  }
+  return made;
+}
+
+// The terms of the loss for a model, in groups that a line's end does not part: [sign before, notation, term].
+function terms_of({ traits, name, capacity }) {
+  const given = traits.condition === "none" ? "" : ", *c*";
+  const z = traits.codes ? "*z*_{q}" : "*z*";
+  const reconstruction = ["=", `−log *p*(*x*|${z}${given})`, "reconstruction"];
+  const loss = [["", name === "iwae" ? "−ELBO" : "*L*", "loss"], reconstruction];
+  const weighed = (term) => [["+", "*β*", "beta"], ["·", ...term]];
+  if (traits.codes) return [loss, weighed(["‖*z*_{e} − *e*‖^{2}", "commitment"])];
+  if (!traits.posterior) return [loss];
+  if (capacity !== null) return [loss, [["+", "*γ*", "gamma"], ["·", "|KL − *C*|", "excess"]]];
+  return [loss, weighed([`KL(*q*(*z*|*x*${given}) ‖ *p*(*z*))`, "kl"])];
+}
+
+const LIKELIHOODS = {
+  bernoulli: "−log *p*(*x*|*z*) = −Σ_{*i*} [*x*_{*i*} log *x̂*_{*i*} + (1 − *x*_{*i*}) log(1 − *x̂*_{*i*})]",
+  gaussian: "−log *p*(*x*|*z*) = Σ_{*i*} [(*x*_{*i*} − *x̂*_{*i*})^{2} / 2*σ*_{x}^{2} + log *σ*_{x} + ½ log 2π]",
+  "continuous-bernoulli":
+    "−log *p*(*x*|*z*) = −Σ_{*i*} [log *C*(*λ*_{*i*}) + *x*_{*i*} log *λ*_{*i*} + (1 − *x*_{*i*}) log(1 − *λ*_{*i*})]",
+};
+LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
+
+// What a term is, as [term, notation, key of a remark].
+function lines_of({ traits, likelihood, capacity }) {
+  const given = traits.condition !== "none";
+  const part = traits.condition === "part";
+  const lines = [["reconstruction", LIKELIHOODS[likelihood].replaceAll("|*z*)", given ? "|*z*, *c*)" : "|*z*)"), part ? "part_pixels" : null]];
+  if (likelihood === "continuous-bernoulli") lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
+  if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
+  if (!traits.posterior) return lines;
+  if (capacity !== null) lines.push(["excess", `*C* = ${capacity},  KL = KL(*q*(*z*|*x*) ‖ *p*(*z*))`]);
+  lines.push(["kl", "KL = ½ Σ_{*j*} (*μ*_{*j*}^{2} + *σ*_{*j*}^{2} − 1 − log *σ*_{*j*}^{2})"]);
+  lines.push(["z", "*z*_{*j*} = *μ*_{*j*} + *σ*_{*j*} *ε*_{*j*},  *ε* ~ *N*(0, *I*)"]);
+  return lines;
+}
+
+export class Formula {
+  // `model` is {name, traits, likelihood, capacity}; the elements are `terms`, `definitions` and `explanation`.
+  constructor(model) {
+    this.values = {};
+    const terms = terms_of(model).map((group) =>
+      element("span", { class: "group" }, ...group.flatMap((term) => this._term(...term))),
+    );
+    this.explanation = element("p", { class: "explanation", say: "explain_start" });
+    this.terms = element("div", { class: "terms", role: "group", label: "formula" }, ...terms);
+    this.definitions = element(
+      "ul",
+      { class: "definitions" },
+      ...lines_of(model).map(([term, text, words]) =>
+        element("li", { data: { term } }, notation(text), words ? element("small", { say: words }) : null),
+      ),
+    );
+  }
+
+  _term(sign, text, term) {
+    this.values[term] = element("span", { class: "value", text: "–" });
+    const made = element("span", { class: "term", tabindex: "0", data: { term } }, notation(text), this.values[term]);
+    return sign ? [element("span", { class: "sign" }, notation(sign)), made] : [made];
+  }
+
+  // Writes the values by term; those that changed are marked for a moment.
+  update(values) {
+    for (const [term, value] of Object.entries(values)) {
+      const place = this.values[term];
+      if (!place) continue;
+      const text = decimal(value, term === "beta" || term === "gamma" ? 2 : 1);
+      if (place.textContent === text) continue;
+      place.textContent = text;
+      const box = place.parentElement;
+      box.classList.add("changed");
+      clearTimeout(box.timer);
+      box.timer = setTimeout(() => box.classList.remove("changed"), 500);
+    }
+  }
+
+  explain(term) {
+    tell(this.explanation, term ? `explain_${term}` : "explain_start");
+  }
+}
