@@ -6,6 +6,7 @@
 #   make bench      fails where a step of the NumPy rung takes more than 1.5 times as long as torch's (half a minute)
 #   make notebooks  builds the notebooks from their sources
 #   make slides     sets the slides of the class in build/class, as HTML and PDF
+#   make site       builds the site into build/site: chapters, exercises, notebooks, reference, in both languages
 #   make clean      removes .venv, build products and caches
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := .venv/bin
 # One test process per core, each with one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: climb test lint proofs bench notebooks slides clean
+.PHONY: climb test lint proofs bench notebooks slides site clean
 
 climb: .venv/ready
 	$(BIN)/vae-ladder climb
@@ -40,6 +41,9 @@ notebooks: .venv/ready
 
 slides: .venv/ready
 	$(BIN)/python -m exercises.class
+
+site: .venv/ready
+	$(BIN)/python -m tools.site
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache

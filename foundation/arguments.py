@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from foundation.errors import InputError, shown, suggest
+from foundation.language import translate, translate_lines, translate_paragraphs, wrap_text
 from foundation.process import terminal_width
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def read_arguments(options: Any, program: str, arguments: Sequence[str], start: 
 
 def format_help(options: Any, program: str, description: str) -> str:
     """The help page of a dataclass's arguments, as wide as the terminal."""
-    return _Parser(options, program, description).format_help()
+    return translate_lines(_Parser(options, program, description).format_help())
 
 
 def user_path(text: str) -> Path:
@@ -117,6 +118,16 @@ _NEGATIVE = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
 _NEGATIVE_FOR_ARGPARSE = re.compile(r"-\d+|-\d*\.\d+")
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """Breaks lines by the columns that letters take, of which Hangul has two."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap_text(" ".join(text.split()), width)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(f"{indent}{line}" for line in wrap_text(" ".join(text.split()), width - len(indent)))
+
+
 class _Parser(argparse.ArgumentParser):
     """An `ArgumentParser` for a dataclass; what is not given stays `_ABSENT`, errors are `InputError`."""
 
@@ -125,7 +136,7 @@ class _Parser(argparse.ArgumentParser):
             program,
             description=description,
             allow_abbrev=False,
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, width=terminal_width()),
+            formatter_class=lambda prog: _HelpFormatter(prog, width=terminal_width()),
         )
         self.known = ["-h", "--help"]
         usage = [program, "[OPTIONS]"]
@@ -164,7 +175,8 @@ class _Parser(argparse.ArgumentParser):
                 continue
             if _is_nested(field):
                 inner = self.add_argument_group(
-                    f"{field.name} options", field.help or docstring(field.type).partition("\n\n")[0]
+                    translate(f"{field.name} options"),
+                    translate_paragraphs(field.help or docstring(field.type).partition("\n\n")[0]),
                 )
                 longer = prefix if field.place is Place.FLAT else f"{prefix}{field.name}."
                 self._add_fields(inner, field.type, default, f"{where}{field.name}.", longer)
@@ -221,12 +233,13 @@ def _help(field: "_Field", default: Any) -> str:
     """The field's docstring and its default, as argparse wants them, which formats help texts with %."""
     words = field.option.default
     if default is _ABSENT:
-        words = "" if field.place is Place.POSITIONAL else "required"
+        words = "" if field.place is Place.POSITIONAL else translate("required")
     elif words is None and not isinstance(default, bool):
-        words = f"default: {' '.join(map(str, default)) if isinstance(default, tuple) else default}"
+        words = translate(f"default: {' '.join(map(str, default)) if isinstance(default, tuple) else default}")
     elif words:
-        words = f"default: {words}"
-    return (f"{field.help} ({words})" if words else field.help).replace("%", "%%")
+        words = translate(f"default: {translate(words)}")
+    text = translate(" ".join(field.help.split()))
+    return (f"{text} ({words})" if words else text).replace("%", "%%")
 
 
 def _build(options: Any, given: dict[str, Any], instance: Any = _ABSENT, where: str = "") -> Any:

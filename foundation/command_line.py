@@ -7,12 +7,12 @@ Exit codes: 0 done; 1 a check failed or training diverged; 2 unusable input, or 
 import contextlib
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from foundation.arguments import docstring, format_help, read_arguments
 from foundation.errors import Diverged, InputError, shown
+from foundation.language import translate, translate_lines, translate_paragraphs, wrap_text
 from foundation.process import flush_streams, ignore_signals, prepare_streams, stop_on_signals, terminal_width
 
 
@@ -56,7 +56,7 @@ def run(program: str, command: Callable[[], int], ends_process: bool = False) ->
             code, line = (141, "") if is_gone else (2, f"cannot write to standard output: {problem.strerror}")
         if line:
             with contextlib.suppress(OSError):
-                print(f"{program}: {_one_line(line)}", file=sys.stderr)
+                print(f"{program}: {_one_line(translate(line))}", file=sys.stderr)
             flush_streams()
         return code
 
@@ -74,7 +74,7 @@ def parse(
     page = page or read_page(options)
     if {"-h", "--help"} & set(arguments):
         print(format_help(options, program, page.summary))
-        print("\n".join([*wrap(page.details), "", page.ending]))
+        print("\n".join([*wrap(page.details), "", translate_lines(page.ending)]))
         return None
     try:
         os.getcwd()
@@ -89,12 +89,13 @@ def read_page(options: Any) -> Page:
     """The page in a docstring: a summary, details, and what stands after "Examples:"; the last two may be empty."""
     text, _, examples = docstring(options).partition("Examples:\n")
     summary, _, details = text.partition("\n\n")
-    return Page(summary.strip(), details.strip(), f"examples:\n{examples}".rstrip())
+    said = translate_paragraphs(summary.strip()), translate_paragraphs(details.strip())
+    return Page(*said, f"examples:\n{examples}".rstrip())
 
 
 def wrap(text: str) -> list[str]:
     """Paragraphs, each broken into lines that fit the terminal."""
-    return [line for paragraph in text.split("\n\n") for line in textwrap.wrap(paragraph, terminal_width())]
+    return [line for paragraph in text.split("\n\n") for line in wrap_text(paragraph, terminal_width())]
 
 
 LONGEST = 1000

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from foundation.language import translate
 from foundation.process import NARROWEST, WIDEST
 
 
@@ -31,8 +32,8 @@ def make_console() -> Console:
 
 
 def say(console: Console, line: str, style: str | None = None) -> None:
-    """Print one line as it is: no markup, and no break inside a path that somebody wants to copy."""
-    console.print(line, style=style, markup=False, soft_wrap=True)
+    """Print one line in the language of messages: no markup, and no break inside a path that somebody wants to copy."""
+    console.print(translate(line), style=style, markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

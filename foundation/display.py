@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 
 from foundation.console import say
+from foundation.language import translate
 from foundation.records import EpochRecord, Record
 from foundation.training import Parts, Training
 
@@ -77,15 +78,15 @@ def result_table(
     first: str, losses: Mapping[str, Parts], images: int, beta: float, speeds: Mapping[str, float] | None = None
 ) -> Table:
     """Losses on the test images, a row each, named in the column `first`; `speeds` in images a second stand beside."""
-    title = f"{images:,} test images after training, in nats per image"
+    title = translate(f"{images:,} test images after training, in nats per image")
     if any(is_weighed(parts, beta) for parts in losses.values()):
-        title += f"; loss = reconstruction + {beta:g} · KL"
+        title += "; " + translate(f"loss = reconstruction + {beta:g} · KL")
     table = Table(title=title, title_justify="left")
-    table.add_column(first)
+    table.add_column(translate(first))
     names = [NAMES.get(name, name) for name in next(iter(losses.values()))]
     ranked = speeds is not None and len(speeds) > 1
     for name in names + ["images/s"] * (speeds is not None) + ["to the fastest"] * ranked:
-        table.add_column(name, justify="right")
+        table.add_column(translate(name), justify="right")
     for row, parts in losses.items():
         cells = [f"{value:.2f}" for value in parts.values()]
         if speeds is not None:

@@ -12,6 +12,7 @@ from foundation import command_line
 from foundation.arguments import user_path
 from foundation.command_line import Page, read_page, wrap
 from foundation.errors import InputError
+from foundation.language import set_language, translate_lines
 from foundation.options import TrainOptions
 from ladder.configuration import read_configuration, training_of
 from ladder.options import COMMANDS as LADDER_COMMANDS
@@ -46,6 +47,7 @@ examples:
   vae-ladder start                         get the exercises; then vae-ladder watch
   vae-ladder climb --help                  the options of a command, with more examples
 
+--lang ko, or VAE_LADDER_LANG=ko in the environment, shows messages in Korean; --lang en in English.
 Losses are in nats per image. What a command writes lies in a new folder under runs/.
 Exit codes: 0 done, 1 a check failed or training diverged, 2 unusable input, 130 stopped by Ctrl-C.
 """
@@ -53,10 +55,28 @@ Exit codes: 0 done, 1 a check failed or training diverged, 2 unusable input, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (without the program's name; by default the process's own); the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments, language = take_language(list(sys.argv[1:] if argv is None else argv))
     number = os.environ.get("RANK", "0")  # as torchrun numbers processes: an error says whose it is
     program = PROGRAM if number == "0" else f"{PROGRAM}, process {number}"
-    return command_line.run(program, lambda: _run_command(arguments), ends_process=argv is None)
+
+    def command() -> int:
+        set_language(language)
+        return _run_command(arguments)
+
+    set_language()
+    return command_line.run(program, command, ends_process=argv is None)
+
+
+def take_language(arguments: list[str]) -> tuple[list[str], str | None]:
+    """The arguments without `--lang NAME`, which every command takes anywhere, and the name; None without one."""
+    for place, word in enumerate(arguments):
+        if word == "--":
+            break
+        name, equals, value = word.partition("=")
+        if name == "--lang":
+            end = place + (1 if equals else 2)
+            return arguments[:place] + arguments[end:], value or "".join(arguments[place + 1 : end])
+    return arguments, None
 
 
 def _run_command(argv: list[str]) -> int:
@@ -166,7 +186,7 @@ def training_manual(program: str) -> str:
     lines += [f"  {name:<18}{read_page(options).summary}" for name, options in MODELS.items()]
     lines += ["", "rungs, for vae and beta-vae (--rung):"]
     lines += [f"  {name:<18}{text}" for name, text in RUNG_SUMMARIES.items()]
-    return "\n".join([*lines, "", *wrap(page.details), "", page.ending])
+    return translate_lines("\n".join([*lines, "", *wrap(page.details), "", page.ending]))
 
 
 def _dispatch(choices: Any, typed: str) -> int:
@@ -224,7 +244,8 @@ def manual() -> str:
         return "\n".join(f"  {name:<14}{read_page(options).summary}" for name, options in commands.items())
 
     rungs = "\n".join(f"  rung {i}  {name:<18}{text}" for i, (name, text) in enumerate(RUNG_SUMMARIES.items(), 1))
-    return MANUAL.format(rungs=rungs, ladder=lines(LADDER_COMMANDS), exercises=lines(EXERCISE_COMMANDS)).rstrip()
+    page = MANUAL.format(rungs=rungs, ladder=lines(LADDER_COMMANDS), exercises=lines(EXERCISE_COMMANDS))
+    return translate_lines(page.rstrip())
 
 
 if __name__ == "__main__":

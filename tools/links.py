@@ -31,16 +31,22 @@ class Link(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Every page of the project: those at its root and those in its packages."""
+    """Every page of the project: those at its root, in its packages, and the site's own."""
     folders = sorted(
         path.parent for path in (*CHECKOUT.glob("*/__init__.py"), *CHECKOUT.glob("exercises/class/__init__.py"))
     )
+    folders.append(CHECKOUT / "website")
     return [page for folder in (CHECKOUT, *folders) for page in sorted(folder.glob("*.md"))]
 
 
 def links_of(page: Path) -> list[Link]:
     """All links and images of a page except those to the web."""
-    text = NO_LINKS.sub(lambda block: " " * len(block[0]), page.read_text(encoding="utf-8"))
+    return links_in(page.read_text(encoding="utf-8"), page)
+
+
+def links_in(text: str, page: Path) -> list[Link]:
+    """The same of a text that stands in `page`, such as a cell of a notebook."""
+    text = NO_LINKS.sub(lambda block: " " * len(block[0]), text)
     found = []
     for match in (*LINK.finditer(text), *TAG.finditer(text)):
         target = match["target"]
@@ -67,9 +73,15 @@ def problem_of(link: Link) -> str:
 
 def line_of(link: Link) -> int | None:
     """The line that defines the function, method, class or constant of the link's text, or None."""
-    lines, found = link.path.read_text(encoding="utf-8").splitlines(), 0
-    for name in map(re.escape, link.text.split(".")):
-        definition = re.compile(rf"\s*(?:def|class) {name}\b|{name}\b.*=")
+    return line_of_name(link.path, link.text)
+
+
+def line_of_name(path: Path, dotted_name: str) -> int | None:
+    """The line of a file that defines a function, class or constant, or, as in `Adam.step`, a part of a class."""
+    lines, found = path.read_text(encoding="utf-8").splitlines(), 0
+    for depth, name in enumerate(map(re.escape, dotted_name.split("."))):
+        indent = r"\s+" if depth else ""
+        definition = re.compile(rf"\s*(?:def|class) {name}\b|{indent}{name}\b.*=|{indent}{name}: ")
         later = enumerate(lines[found:], found + 1)
         found = next((number for number, line in later if definition.match(line)), 0)
         if not found:

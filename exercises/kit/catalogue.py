@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exercises.kit.exercise import Exercise
 from foundation.errors import InputError
+from foundation.language import page_in_language
 
 COURSE = Path(__file__).resolve().parents[1]
 """The folder `exercises`."""
@@ -32,8 +33,8 @@ class Entry:
 
     @property
     def page(self) -> Path:
-        """The page to read first."""
-        return COURSE / f"{self.name}.md"
+        """The page to read first, in the language of messages where there is one."""
+        return page_in_language(COURSE / f"{self.name}.md")
 
     @property
     def stub(self) -> Path:

@@ -2,11 +2,11 @@
 
 import inspect
 import itertools
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
@@ -16,6 +16,7 @@ from exercises.kit.catalogue import Entry
 from exercises.kit.diagnose import Verdict
 from exercises.kit.text import shown
 from foundation.console import say
+from foundation.language import pad, translate, wrap_text
 
 STYLES = {"PASS": "green", "WRONG": "red", "NOT MEASURED": "yellow", "NOT WRITTEN YET": "yellow", "MISSING": "yellow"}
 BAR, LABEL_WIDTH = 30, 12
@@ -25,31 +26,34 @@ PRINTED_LINES, PRINTED_COLUMNS = 20, 200
 
 def heading(console: Console, outcome: str, rest: str) -> None:
     """Print the outcome in its colour, and its subject."""
-    console.print(Text.assemble((outcome, f"bold {STYLES.get(outcome, 'default')}"), f"  {rest}"), soft_wrap=True)
+    word = pad(translate(outcome), len(outcome)) if outcome.endswith(" ") else translate(outcome)
+    style = f"bold {STYLES.get(outcome.strip(), 'default')}"
+    console.print(Text.assemble((word, style), f"  {translate(rest)}"), soft_wrap=True)
 
 
 def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = False) -> None:
     """Print the message, then the place, the traceback on request, and the learner's output last."""
-    rest = f"{verdict.exercise}, probe {verdict.probe} of {verdict.probes}: {verdict.about}"
+    rest = f"{verdict.exercise}, {translate(f'probe {verdict.probe} of {verdict.probes}')}: {translate(verdict.about)}"
     heading(console, verdict.outcome, rest if verdict.probe else verdict.exercise)
     for label, text in verdict.lines():
-        _labelled(console, label, short_place(text) if label == "where" else text)
+        _labelled(console, label, short_place(text) if label == "where" else translate(text))
     if with_traceback:
         say(console, f"\n{verdict.traceback.rstrip() or 'no traceback: nothing was raised'}", style="dim")
     if lines := verdict.prints.splitlines():
-        more = f"\n… and {len(lines) - PRINTED_LINES} lines more" if len(lines) > PRINTED_LINES else ""
+        more = "\n" + translate(f"… and {len(lines) - PRINTED_LINES} lines more") if len(lines) > PRINTED_LINES else ""
         say(console, "\nwhat your code printed:", style="dim")
-        say(console, "\n".join(line[:PRINTED_COLUMNS] for line in lines[:PRINTED_LINES]) + more)
+        output = "\n".join(line[:PRINTED_COLUMNS] for line in lines[:PRINTED_LINES])
+        console.print(f"{output}{more}", markup=False, soft_wrap=True)  # as it is, in whatever language it was written
 
 
 def _labelled(console: Console, label: str, text: str) -> None:
     """Print a label and its text, which stays in its own column where it takes more than one line."""
     room = max(console.width - LABEL_WIDTH, 20)
-    wrapped = (textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
+    wrapped = (wrap_text(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
     lines = itertools.chain.from_iterable(wrapped)
     style = {"mistake": "bold", "where": "cyan"}.get(label, "")
     for number, line in enumerate(lines):
-        shown_label = f"  {'' if number else label}".ljust(LABEL_WIDTH)
+        shown_label = pad(f"  {'' if number else translate(label)}", LABEL_WIDTH)
         console.print(Text.assemble((shown_label, "dim"), (line, style)), soft_wrap=True)
 
 
@@ -63,10 +67,11 @@ def show_progress(console: Console, progress: Progress, entries: list[Entry]) ->
     """Print the course with the state of every exercise."""
     following = progress.next(entries)
     states = [progress.state(entry) for entry in entries]
-    name_width, state_width = max(len(entry.name) for entry in entries), max(map(len, states))
-    for entry, state in zip(entries, states, strict=True):
+    styles, states = [STYLES.get(state, "dim") for state in states], list(map(translate, states))
+    name_width, state_width = max(len(entry.name) for entry in entries), max(map(cell_len, states))
+    for entry, state, style in zip(entries, states, styles, strict=True):
         start = f"{'→' if entry == following else ' '} {entry.name:<{name_width}}  "
-        state_text = (f"{state:<{state_width}}", STYLES.get(state, "dim"))
+        state_text = (pad(state, state_width), style)
         line = Text.assemble(start, state_text, f"  {entry.title}", (_help_taken(progress, entry), "dim"))
         console.print(line, soft_wrap=True)
     say(console, f"\n{bar(progress, entries)}")
@@ -74,8 +79,8 @@ def show_progress(console: Console, progress: Progress, entries: list[Entry]) ->
 
 def _help_taken(progress: Progress, entry: Entry) -> str:
     record = progress.record(entry.name)
-    hints = f"{record.hints} hint{'s' * (record.hints > 1)}" if record.hints else ""
-    taken = ", ".join(filter(None, [hints, "solution seen" if record.gave_up else ""]))
+    hints = translate(f"{record.hints} hints" if record.hints > 1 else f"{record.hints} hint") if record.hints else ""
+    taken = ", ".join(filter(None, [hints, translate("solution seen") if record.gave_up else ""]))
     return f"  ({taken})" if taken else ""
 
 
@@ -83,13 +88,13 @@ def bar(progress: Progress, entries: list[Entry]) -> str:
     """The share of the course that has passed, as one line."""
     passed = sum(progress.state(entry) == "PASS" for entry in entries)
     full = BAR * passed // max(len(entries), 1)
-    return f"[{'#' * full}{'-' * (BAR - full)}] {passed} of {len(entries)} passed"
+    return f"[{'#' * full}{'-' * (BAR - full)}] {translate(f'{passed} of {len(entries)} passed')}"
 
 
 def show_hint(console: Console, entry: Entry, number: int, text: str, last: bool) -> None:
     """Print one hint, and how to get another."""
     heading(console, f"hint {number} of 3", entry.name)
-    console.print(Text(text))
+    console.print(Text(translate(text)))
     if not last:
         say(console, "the next one: the same command again", style="dim")
 
