@@ -52,10 +52,10 @@ def show_notes(console: Console, notes: list[Note], litter: int) -> None:
 def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
     """Learners by exercises, one letter a cell, and no name broken over lines."""
     table = Table()
-    table.add_column("learner", no_wrap=True, min_width=max(len(graded.learner) for graded in grades))
+    table.add_column(translate("learner"), no_wrap=True, min_width=max(len(graded.learner) for graded in grades))
     for entry in entries:
         table.add_column(entry.number, justify="center")
-    table.add_column("passed", justify="right")
+    table.add_column(translate("passed"), justify="right")
     for learner, own in by_learner(grades):
         cells = [Text(LETTERS[graded.state], style=STYLES[graded.state]) for graded in own]
         table.add_row(Text(learner), *cells, f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}")
@@ -65,8 +65,8 @@ def _grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
 def _narrow_grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
     """The same in fewer columns of the terminal: the exercises as one column, their numbers read downwards."""
     table = Table(box=None, padding=(0, 1))
-    table.add_column("learner", overflow="fold")
-    table.add_column("passed", justify="right", no_wrap=True)
+    table.add_column(translate("learner"), overflow="fold")
+    table.add_column(translate("passed"), justify="right", no_wrap=True)
     table.add_column("\n".join("".join(digits) for digits in zip(*(entry.number for entry in entries), strict=True)))
     for learner, own in by_learner(grades):
         letters = Text.assemble(*((LETTERS[graded.state], STYLES[graded.state]) for graded in own))
