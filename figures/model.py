@@ -119,7 +119,7 @@ def where_to_look(rung: Rung) -> str:
     if not rung.traits.prior:
         return f"{dashed} that a VAE would have. Look for how far the codes lie from it, and for holes between them."
     if rung.traits.condition == "label":
-        return f"{dashed}. Look for classes that lie on one another: the class is given, so z need not tell it."
+        return f"{dashed}. Look for classes that overlap: the class is given, so z need not encode it."
     return f"{dashed}. Look for classes that overlap, and for room left empty."
 
 

@@ -57,7 +57,7 @@ def climb(choices: Climb, command: str = "") -> int:
     minutes, seconds = divmod(round(time.perf_counter() - begin), 60)
     say(console, f"\nDone in {minutes} min {seconds} s. Open this page in a browser:", "bold")
     say(console, f"   {run.path / 'report.html'}")
-    say(console, "Then read the rungs side by side, in step:", "bold")
+    say(console, "Then read the rungs side by side:", "bold")
     say(console, "   numpy_impl/vae_numpy.py   pytorch_lowlevel/vae_lowlevel.py   paper/vae_paper.py")
     return 0
 

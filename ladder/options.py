@@ -40,7 +40,7 @@ class Climb(TrainOptions[BetaVAEOptions]):
     model: Flat[BetaVAEOptions] = BetaVAEOptions(beta=1.0)  # noqa: RUF009  (frozen)
     """The VAE; with another --beta than 1 the beta-VAE."""
     data: DataOptions = DataOptions(validation=0.0)  # noqa: RUF009  (frozen)
-    """Images to climb on; the test images are measured unless some are kept aside."""
+    """Images to train on; the test images are measured unless some are kept aside."""
     rungs: Annotated[str | None, optional("R,R,..", "all that can run here")] = None
     """The rungs to climb, with commas: numpy_impl, pytorch_lowlevel, paper."""
     rung: Hidden[RungName] = "paper"

@@ -86,7 +86,7 @@ def resume_command(path: Path, record: Path | None = None) -> int:
             return follow(training)
         cut_log(run, training)
         epoch = training.epoch
-        say(console, f"Going on {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
+        say(console, f"Continuing {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
         return carry_out(console, run, training)
 
 

@@ -30,6 +30,8 @@ WORDS |= {"zeros": 0, "once": 1, "ones": 1, "first": 1, "twice": 2, "second": 2,
 WORDS |= {"tenth": 10, "twentieth": 20}
 """Numbers that English writes as words and Korean may write as digits."""
 NUMBER = r"(\d+(?:,\d{3})*(?:\.\d+)?)"
+QUOTED = re.compile(r"\[[^\]`]*\](?=\(https?://)")
+"""Texts of links to the web, such as titles of papers, which stay in English."""
 NAME = re.compile(r"\b[A-Za-z]+\d[A-Za-z0-9_]*")
 """Names with a digit in them, such as float32 and h1."""
 CODE = re.compile(r"`[^`]*`")
@@ -175,4 +177,5 @@ def _cells(text: str) -> list[str]:
 def _without_names(text: str) -> str:
     """A part without code, titles of papers, and names such as `et al.`, van den Oord, torch.autograd and dx."""
     names = r"\bet al\.|\bvan den\b|\bopenreview\b|\w+(?:\.\w+)+|\w+\([^()]*\)|\bd(?:x|weight)\b"
+    text = QUOTED.sub("[]", " ".join(text.split()))
     return re.sub(names, "", TITLE.sub("", _prose(text)).replace("``", ""))

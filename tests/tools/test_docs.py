@@ -47,6 +47,17 @@ def test_the_pages_are_found():
     assert not any(name.startswith(".") for name in found)
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_the_first_page_is_short_and_begins_with_a_picture_two_commands_and_one_number(name):
+    text = TEXTS[CHECKOUT / name]
+    assert len(text.splitlines()) < 200
+    screen = text.partition("\n## ")[0]
+    assert len(screen.splitlines()) < 40
+    assert len(re.findall(r"^!\[", screen, re.MULTILINE)) >= 1
+    assert [command.split()[0] for command in commands(screen)] == ["make", "vae-ladder"]
+    assert re.findall(r"\*\*(10\S+?)\*\*", screen) == ["10⁻¹⁴"]
+
+
 @every_page
 def test_links_lead_somewhere(page):
     problems = [problem for link in links_of(page) if (problem := problem_of(link))]

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from exercises.kit.catalogue import catalogue
 from paper.experiments.command import find_module
 from paper.experiments.options import EXPERIMENTS
 from paper.experiments.tables import SPREADS
@@ -12,7 +13,8 @@ from tools import CHECKOUT, tables, translations
 from tools.links import pages
 
 CHAPTERS = ("exercises", "numpy_impl", "paper", "pytorch_lowlevel")
-EXPECTED = ("README.md", "ladder/README.md", *(f"{folder}/README.md" for folder in CHAPTERS))
+EXERCISES = tuple(f"exercises/{entry.name}.md" for entry in catalogue())
+EXPECTED = ("README.md", "ladder/README.md", *(f"{folder}/README.md" for folder in CHAPTERS), *EXERCISES)
 """Pages that must have a Korean sibling. Any other page may have one, and is held to the same rules."""
 
 # The project's own pages
@@ -181,6 +183,7 @@ vae-ladder train vae --epochs 3
         ("![그림]", "![a picture]", "no Korean"),
         ("a.png", "b.png", "links: expected"),
         ("부분이 5개인 항목", "이것은 one item with several parts, 5개", "not translated"),
+        ("[코드](code.py#L3)", "[one piece of code](code.py#L3)", "not translated"),
         ("*첫* 만남", "첫 만남", "emphasis: expected"),
         ("*첫* 만남", "*첫(first)*인 만남", "emphasis: expected"),
         ("`loss`와", "`loss` 와", "a blank before a particle"),
