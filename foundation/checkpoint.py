@@ -18,6 +18,7 @@ from foundation.errors import InputError, shown
 from foundation.files import write_bytes
 from foundation.options import TrainOptions
 from foundation.records import Count, Number, Seconds, check_log
+from foundation.rung import Description
 from foundation.runs import Run
 from foundation.schema import from_json, read_object
 from foundation.settings import check_settings, settings_of
@@ -69,9 +70,7 @@ def restore_training(folder: Path, training: Training) -> None:
         return
     metadata, rung = read_metadata(path), training.rung
     counters = read_counters(path, metadata)
-    for key, value in (describe(rung.description) | {"rung": rung.name}).items():
-        if metadata.get(key) != value:
-            raise InputError(f"{path}: a checkpoint of another model: {key} is {metadata.get(key)}, expected {value}")
+    check_model(path, metadata, describe(rung.description) | {"rung": rung.name})
     if metadata.get("device") != rung.device:
         raise InputError(
             f"{path}: training continues exactly only where it began, on {metadata.get('device')}; got {rung.device}"
@@ -89,6 +88,13 @@ def restore_training(folder: Path, training: Training) -> None:
     training.rng.bit_generator.state = generator
     training.step, training.epoch, training.seconds = steps, epoch, counters.seconds
     training.best = math.inf if counters.best is None else counters.best
+
+
+def check_model(path: Path, metadata: dict[str, str], expected: dict[str, str]) -> None:
+    """Raise `InputError` naming the first entry of the metadata that shows another model or rung."""
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            raise InputError(f"{path}: a checkpoint of another model: {key} is {metadata.get(key)}, expected {value}")
 
 
 def exists(path: Path) -> bool:
@@ -140,7 +146,8 @@ def read_counters(path: Path, metadata: dict[str, str]) -> Counters:
 def saved_epoch(folder: Path, options: TrainOptions | None = None) -> int:
     """The epoch after which the last whole checkpoint was written; 0 where there is none.
 
-    With the options of the training that is to go on, raises `InputError` where they are not those of the checkpoint.
+    With the options of the training that is to go on, raises `InputError` where they are not those of the checkpoint,
+    before a model of any size is made.
     """
     path = folder / FILE
     if not exists(path):
@@ -148,6 +155,8 @@ def saved_epoch(folder: Path, options: TrainOptions | None = None) -> int:
     metadata = read_metadata(path)
     epoch = read_counters(path, metadata).epoch
     if options is not None:
+        model = describe(Description.of(options.model, (1, 1, 1), 0))
+        check_model(path, metadata, {"rung": options.rung} | {key: model[key] for key in ("model", "options")})
         check_settings(path, metadata, options)
     return epoch
 

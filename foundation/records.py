@@ -122,8 +122,10 @@ def check_line(record: dict[str, Any], before: dict[str, dict[str, Any]]) -> Non
     if kind not in ("step", "epoch"):
         raise ValueError("kind: expected step or epoch")
     msgspec.convert(record, LINES[kind])
-    rest = {name: value for name, value in record.items() if name not in FIELDS[kind]}
-    msgspec.convert(rest, dict[str, Number | None])
+    for name, value in record.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
+        if name not in FIELDS[kind] and not (value is None or is_number):
+            raise ValueError(f"{shown(name)}: expected a number, got {shown(repr(value))}")
     if (last := before.get(kind)) is None:
         return
     if record[kind] <= last[kind] or record["step"] < last["step"] or record["epoch"] < last["epoch"]:

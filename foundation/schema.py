@@ -47,11 +47,13 @@ def _decode(kind: type, value: Any) -> Any:
 def _refuse_unknown(kind: Any, value: Any, where: str) -> None:
     """Raise `ValueError` for a key that is no field; msgspec passes over them in dataclasses."""
     origin = getattr(kind, "__origin__", kind)
-    if isinstance(value, list):  # the dataclass stands inside Annotated[list[..], ..]
-        inner = next(iter(get_args(origin) or get_args(kind)), None)
-        for i, item in enumerate(value if dataclasses.is_dataclass(inner) else []):
-            _refuse_unknown(inner, item, f"{where}{i}.")
-    if not (dataclasses.is_dataclass(origin) and isinstance(value, dict)):
+    if not dataclasses.is_dataclass(origin):
+        # Perhaps one stands inside: Annotated[list[..], ..], or .. | None.
+        for inner in filter(dataclasses.is_dataclass, (*get_args(origin), *get_args(kind))):
+            for i, item in enumerate(value) if isinstance(value, list) else [("", value)]:
+                _refuse_unknown(inner, item, f"{where}{i}.".lstrip("."))
+        return
+    if not isinstance(value, dict):
         return
     fields = {field.name: field for field in dataclasses.fields(origin)}
     for key in value.keys() - fields.keys():

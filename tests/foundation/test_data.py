@@ -317,6 +317,15 @@ def test_missing_files_without_network(tmp_path, monkeypatch):
     assert "no route" in line
 
 
+def test_files_are_not_downloaded_where_that_is_not_wanted(tmp_path, monkeypatch):
+    """To where a configuration from elsewhere points, say."""
+    fetched = []
+    torchvision_that(monkeypatch, fetched.append)
+    with pytest.raises(InputError, match="mnist: files are missing"):
+        load("mnist", root=tmp_path, download=False)
+    assert not fetched
+
+
 def test_missing_files_without_torchvision(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)

@@ -302,6 +302,15 @@ def test_lines_that_are_no_longer_wanted_are_dropped(tmp_path: Path) -> None:
     assert [line["step"] for line in run.metrics()] == [0, 1, 2, 3]
 
 
+def test_lines_that_are_kept_stay_byte_for_byte(tmp_path: Path) -> None:
+    """What another program wrote is kept as it wrote it, not as it was understood."""
+    run = create_run(tmp_path, "train", {})
+    lines = [b'{ "step" : 1, "loss": 1.50 }\n', b'{"step": 2, "loss": 1e2, "note": "\\u00e9"}\n', b'{"step": 3}\n']
+    run.metrics_path.write_bytes(b"".join(lines))
+    run.keep_metrics(lambda line: line["step"] < 3)
+    assert run.metrics_path.read_bytes() == b"".join(lines[:2])
+
+
 def test_dropping_lines_of_no_log_leaves_an_empty_one(tmp_path: Path) -> None:
     run = create_run(tmp_path, "train", {})
     run.keep_metrics(lambda line: True)
@@ -368,3 +377,85 @@ def test_a_run_that_describes_no_model(tmp_path: Path, change: dict, expected: s
     with pytest.raises(InputError, match=expected) as caught:
         create_run(tmp_path, "train", CONFIG | change).description()
     assert str(next(tmp_path.iterdir())) in one_line(caught)
+
+
+# Strangers' runs
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (b"{", "expected a JSON object"),
+        (b"[]", "expected a JSON object"),
+        ('{"data": "glyphs"}'.encode("utf-16"), "expected a JSON object"),
+        (b'{"data": "\\ud800"}', "expected a JSON object"),
+        (b"[" * 100_000, "expected a JSON object"),
+        (b'{"class_count": NaN}', "expected a JSON object"),
+        (b'{"depth": 3}', "'depth': unknown, expected one of command"),
+        (b'{"class_count": "ten"}', "Expected `int | null`, got `str` - at `$.class_count`"),
+        (b'{"class_count": -1, "image_shape": [1, 4, 4]}', "class_count: expected an integer of at least 0, got -1"),
+        (b'{"image_shape": [1, 4]}', "length 3"),
+        (b'{"image_shape": [1, 4, 0]}', "image_shape: expected integers of at least 1, got 0"),
+        (b'{"versions": {"numpy": 2}}', "$.versions"),
+        (b'{"parameters": -5}', "parameters: expected a count, got -5"),
+        (b'{"data": "' + b"x" * 2**21 + b'"}', "expected at most 1,048,576 bytes"),
+    ],
+)
+def test_a_config_that_is_none(tmp_path: Path, config: bytes, expected: str) -> None:
+    run = create_run(tmp_path, "train", {})
+    (run.path / "config.json").write_bytes(config)
+    with pytest.raises(InputError) as caught:
+        open_run(run.path)
+    assert expected in one_line(caught)
+    assert one_line(caught).startswith(str(run.path / "config.json"))
+
+
+def test_a_line_of_megabytes_and_a_log_of_holes(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    run.metrics_path.write_bytes(b'{"step": 1}\n{"note": "' + b"x" * 3_000_000 + b'"}\n')
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2: damaged"):
+        run.metrics()
+    run.metrics_path.write_bytes(b'{"step": 1}\n')
+    os.truncate(run.metrics_path, 5 * 2**30)
+    with pytest.raises(InputError, match=r"metrics\.jsonl, line 2: damaged"):
+        run.metrics()
+
+
+needs_links = pytest.mark.skipif(os.name == "nt", reason="Windows makes links only for administrators")
+
+
+@needs_links
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """A run from elsewhere may hold links; they must not choose which of the reader's files are overwritten."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary").write_text("dear diary\n")
+    run = create_run(tmp_path / "runs", "climb", {})
+    run.metrics_path.symlink_to(tmp_path / "mine" / "diary")
+    with pytest.raises(InputError, match=r"cannot write .*metrics\.jsonl"):
+        run.log(step=1)
+    (run.path / ".lock").symlink_to(tmp_path / "mine" / "diary")
+    with pytest.raises(InputError), run.hold():
+        pass
+    assert (tmp_path / "mine" / "diary").read_text() == "dear diary\n"
+
+    other = create_run(tmp_path / "mine", "train", {})
+    (run.path / "paper").symlink_to(other.path)
+    with pytest.raises(InputError, match="a link, expected a folder of the run's own"):
+        run.subruns()
+    (run.path / "figures").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="figures: a link"):
+        open_run(run.path)
+
+
+@needs_links
+def test_a_log_that_is_a_pipe_or_a_device(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "train", {})
+    os.mkfifo(run.metrics_path)
+    with pytest.raises(InputError, match=r"metrics\.jsonl: cannot be read \(expected a regular file\)"):
+        run.metrics()
+    with pytest.raises(InputError, match=r"cannot write .*metrics\.jsonl"):
+        run.log(step=1)
+    run.metrics_path.unlink()
+    run.metrics_path.symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="cannot be read"):
+        run.metrics()

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import safetensors.numpy
 from foundation.architecture import Architecture, Parameters, initial_parameters
 from foundation.errors import InputError
 from foundation.rung import Description, describe_architecture
-from foundation.weights import load_weights, save_weights
+from foundation.weights import load_weights, not_verified, save_weights, to_bytes
 
 SMALL = Architecture(latent_dim=3, channels=(2, 5), hidden_dim=7, image_shape=(1, 8, 12))
 VAE = describe_architecture(SMALL)
@@ -312,3 +313,89 @@ def test_an_npz_is_a_zip(path: Path) -> None:
     np.savez(buffer, **draw())
     path.write_bytes(buffer.getvalue())
     assert "a zip archive" in refusal(path)
+
+
+# Strangers' files
+
+
+def test_equal_weights_are_equal_files_whatever_their_order(path: Path) -> None:
+    metadata = {"model": "vae", "a": "1", "z": "2"}
+    blob = to_bytes(draw(), metadata)
+    assert to_bytes(dict(reversed(draw().items())), dict(reversed(metadata.items()))) == blob
+    other = draw() | {"encoder.mu.bias": draw()["encoder.mu.bias"] + 1}
+    assert to_bytes(other, metadata) != blob
+
+
+def edit(path: Path, change_tensors=dict, **metadata: str) -> None:
+    """The same file with other tensors or metadata, under the digest that it had."""
+    with safetensors.safe_open(path, framework="numpy") as file:
+        tensors, old = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    safetensors.numpy.save_file(change_tensors(tensors), path, old | metadata)
+
+
+def exchanged(tensors: dict) -> dict:
+    mu, logvar = tensors["encoder.mu.weight"], tensors["encoder.logvar.weight"]
+    return tensors | {"encoder.mu.weight": logvar, "encoder.logvar.weight": mu}
+
+
+def a_bit_more(tensors: dict) -> dict:
+    return tensors | {"encoder.fc.bias": np.nextafter(tensors["encoder.fc.bias"], np.float32(np.inf))}
+
+
+def test_a_file_that_was_changed_after_it_was_written(path: Path) -> None:
+    for change in (exchanged, a_bit_more):
+        save_weights(path, draw(), VAE)
+        edit(path)  # written anew by another program, with the same content
+        assert_same(load_weights(path)[0], draw())
+        edit(path, change)
+        assert "have another digest" in refusal(path)
+    for key, value in {"options": json.dumps(VAE.options | {"likelihood": "gaussian"}), "model": "beta-vae"}.items():
+        save_weights(path, draw(), VAE)
+        edit(path, **{key: value})
+        assert "have another digest" in refusal(path)
+
+
+def test_what_cannot_be_verified_is_said(path: Path) -> None:
+    save_weights(path, draw(), VAE)
+    assert not_verified(path) == ""
+    store(path, draw())
+    line = not_verified(path)
+    assert str(path) in line
+    assert "not verified: that its tensors and options are those that were written" in line
+
+
+def sparse(path: Path, shapes: dict, metadata: dict) -> None:
+    """A file whose header promises these shapes, and whose values are holes."""
+    header, end = {"__metadata__": metadata}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * int(np.prod(shape))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(path, 8 + len(text) + end)
+
+
+def test_shapes_are_compared_before_a_tensor_is_read(path: Path) -> None:
+    huge = Architecture(**{**vars(SMALL), "latent_dim": 20_000_000})
+    metadata = {"model": "vae", "options": json.dumps(VAE.options), "image_shape": "[1, 8, 12]", "class_count": "0"}
+    tracemalloc.start()
+    try:
+        sparse(path, huge.parameter_shapes(), metadata)  # 1.8 GB of holes
+        assert "'decoder.fc1.weight' has shape (7, 20000000), expected (7, 3)" in refusal(path)
+        save_weights(path, draw(), VAE)
+        edit(path, options=json.dumps(VAE.options | {"latent_dim": 1_000_000_000}))
+        assert "has shape" in refusal(path)
+        sparse(path, {"a": (30_000, 30_000)}, metadata | {"model": "vq-vae"})
+        assert "expected tensors of at most 2,147,483,648 bytes, got 3,600,000,000" in refusal(path)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and devices")
+def test_what_is_no_file_at_all(path: Path) -> None:
+    os.mkfifo(path)
+    assert "no regular file" in refusal(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert "no regular file" in refusal(path)

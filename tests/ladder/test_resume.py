@@ -355,6 +355,62 @@ def test_a_checkpoint_that_cannot_be_used(case, rung, stop, whole, capsys):
     assert (run / "metrics.jsonl").read_bytes() == log
 
 
+EDITED = {
+    "the seed": (("seed",), 1, "trained with seed 0, but config.json says 1"),
+    "the epochs": (("epochs",), 9, "trained with epochs 4, but config.json says 9"),
+    "a billion epochs": (("epochs",), 10**9, "epochs: expected at most 1,000,000, got 1,000,000,000"),
+    "no epochs": (("epochs",), 0, "epochs: expected an integer of at least 1, got 0"),
+    "epochs that are a text": (("epochs",), "many", "Expected `int`, got `str` - at `$.epochs`"),
+    "the pixels": (("data", "binarise"), "static", "trained with data.binarise dynamic, but config.json says static"),
+    "pixels of no kind": (("data", "binarise"), "often", "Invalid enum value 'often'"),
+    "the precision": (("precision",), -1, "Expected `str`, got `int` - at `$.precision`"),
+    "the likelihood": (("model", "likelihood"), "gaussian", "a checkpoint of another model: options is"),
+    "a huge model": (("model", "latent_dim"), 10**9, "a checkpoint of another model: options is"),
+    "an unknown option": (("data", "depth"), 1, "data.'depth': unknown"),
+}
+
+
+@pytest.mark.parametrize("case", EDITED)
+def test_a_config_that_was_edited(case, stop, capsys):
+    run = stop("numpy_impl")
+    (*inside, name), value, words = EDITED[case]
+    config = json.loads((run / "config.json").read_text())
+    part = config["options"]
+    for key in inside:
+        part = part[key]
+    part[name] = value
+    (run / "config.json").write_text(json.dumps(config))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert resume(run) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert words in error
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"} == before
+
+
+def test_a_config_does_not_choose_a_place_to_write(stop, whole, tmp_path):
+    """A run from elsewhere may name a file of mine as its record, and a folder of mine for what it makes."""
+    run = stop("numpy_impl")
+    (tmp_path / "diary").write_text("dear diary\n")
+    config = json.loads((run / "config.json").read_text())
+    config["options"] |= {"record": str(tmp_path / "diary"), "out": str(tmp_path / "mine")}
+    (run / "config.json").write_text(json.dumps(config))
+    assert resume(run) == 0
+    assert_same_run(run, whole("numpy_impl"))
+    assert (tmp_path / "diary").read_text() == "dear diary\n"
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_log_that_is_not_understood_is_left_as_it_is(stop, capsys):
+    run = stop("numpy_impl")
+    log = (run / "metrics.jsonl").read_bytes()
+    (run / "metrics.jsonl").write_bytes(log + b'{"kind": "thought", "step": 99, "epoch": 9}\n')
+    before = (run / "metrics.jsonl").read_bytes()
+    assert resume(run) == 2
+    assert "metrics.jsonl, line" in capsys.readouterr().err
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
 @pytest.mark.parametrize(("rung", "other"), [("paper", "numpy_impl"), ("numpy_impl", "pytorch_lowlevel")])
 def test_a_checkpoint_of_another_rung(rung, other, stop, whole, capsys):
     """The weights of one rung serve the others, but rounding differs: the training would not go on exactly."""

@@ -242,6 +242,7 @@ def tensors_file(rng: np.random.Generator, blob: bytes) -> Mutation:
     if way == "place":
         new = array.copy()
         value = [np.nan, np.inf, -np.inf, 3e38, -1.0, 0.0, 1e-45][rng.integers(7)]
+        value = value if array.dtype.kind == "f" else int(rng.integers(2))
         new.reshape(-1)[rng.integers(new.size)] = value
         tensors[name], what, wrong = (dtype, shape, new.tobytes()), f"{name}: {value}", not np.isfinite(value)
     elif way == "dtype":
@@ -364,9 +365,7 @@ def idx_file(rng: np.random.Generator, blob: bytes) -> Mutation:
 def cache_file(rng: np.random.Generator, blob: bytes, key: str) -> Mutation:
     """A file of the cache whose checksum is right for other arrays than those that belong there."""
     change = (tensors_file, metadata_file, header_file)[rng.integers(3)]
-    holder = blob[32:]
-    if change is not header_file:
-        holder = close_tensors(open_tensors(holder)[0], {"note": '{"a": 1}'})
+    holder = close_tensors(open_tensors(blob[32:])[0], {"note": '{"a": 1}'})
     made: list[bytes] = []
     path = _Kept(made)
     mutation = change(rng, holder)

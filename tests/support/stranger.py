@@ -62,9 +62,15 @@ def stop(*signal_and_frame: Any) -> None:
 class Bench:
     """A training of each kind, whole and stopped after its first epoch, and what comes of it if nothing is hostile."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, with_runs: bool) -> None:
         self.folder = folder
         os.environ["VAE_LADDER_CACHE"] = str(folder / "cache")
+        if with_runs:
+            self.train()
+
+    def train(self) -> None:
+        """Make the runs, and read each of them as it is."""
+        folder = self.folder
         (folder / "data").mkdir()
         for name in ("apples", "pears"):
             write_pictures(folder / "data" / name, 12)
@@ -370,6 +376,10 @@ READINGS: dict[str, Callable[[Bench, int], tuple[str, Any]]] = {
 }
 
 
+OF_RUNS = ("weights", "checkpoint", "config", "metrics")
+"""Kinds of files that are read as those of a training."""
+
+
 def watched(go: Callable[[], str]) -> dict[str, Any]:
     """One reading under limits: its outcome, seconds of the processor, and the memory that it took in MB."""
     clear_peak()
@@ -407,7 +417,7 @@ def peak() -> int:
 def main(*shares: str) -> None:
     """Read some files of some kinds."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), any(share.partition(":")[0] in OF_RUNS for share in shares))
         limit = 4 * 10**9 + int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         for share in shares:
