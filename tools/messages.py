@@ -8,6 +8,7 @@ are {0}, {1}, ...; a translation may put them in another order.
 """
 
 import ast
+import datetime
 import io
 import re
 import sys
@@ -213,9 +214,10 @@ DATED = re.compile(r'"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Langua
 
 
 def as_mo(po: bytes, language: str) -> bytes:
-    """The compiled catalogue."""
-    stream = io.BytesIO()
-    write_mo(stream, read_po(io.BytesIO(po), language))
+    """The compiled catalogue, the same for the same messages at any time."""
+    stream, catalog = io.BytesIO(), read_po(io.BytesIO(po), language)
+    catalog.creation_date = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    write_mo(stream, catalog)
     return stream.getvalue()
 
 
