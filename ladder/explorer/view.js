@@ -405,7 +405,7 @@ export class View {
     map.point = plane.project(this.z);
     map.posterior = this.sigma ? { centre: plane.project(this.mu), ...plane.ellipse(this.sigma) } : null;
     this._show_way();
-    this.where.textContent = `z = (${Array.from(this.order.slice(0, 4), (j) => decimal(this.z[j])).join(", ")}${this.Z > 4 ? ", …" : ""})`;
+    this.where.textContent = `z = (${this._coordinates()})`;
   }
 
   _show_numbers() {
@@ -422,10 +422,16 @@ export class View {
     this.root.dataset.loss = this.parts.loss;
   }
 
+  // z in words: all of it, or what the latents with the largest KL are.
+  _coordinates() {
+    if (this.Z <= 4) return Array.from(this.z, (value) => decimal(value)).join(", ");
+    return `${this.order.slice(0, 3).map((j) => `z${subscript(j + 1)} = ${decimal(this.z[j])}`).join(", ")}, …`;
+  }
+
   summary() {
     const { parts } = this;
     const values = { loss: decimal(parts.loss, 1), reconstruction: decimal(parts.reconstruction, 1), kl: decimal(parts.kl, 1) };
-    const z = this.order.slice(0, 3).map((j) => decimal(this.z[j])).join(", ");
+    const z = this._coordinates();
     return [parts.kl === undefined ? "summary_ae" : "summary", { z, ...values }];
   }
 
