@@ -123,7 +123,10 @@ class Page {
     const { runs } = this;
     const text = (run) => JSON.stringify(run.description);
     const is_climb = runs.length > 1 && runs.every((run) => run.name === run.rung && text(run) === text(runs[0]));
-    tell(part("lede"), is_climb ? "lede_rungs" : runs.length > 1 ? "lede_runs" : "lede");
+    tell(
+      part("lede"),
+      is_climb ? "lede_rungs" : runs.length > 1 ? "lede_runs" : runs[0].model.traits.codes ? "lede_codes" : "lede",
+    );
     if (is_climb) return this._climb();
     const groups = new Map();
     for (const run of runs) {

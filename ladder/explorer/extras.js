@@ -2,6 +2,7 @@
 
 import { paint_image } from "./canvas.js";
 import { button, decimal, dial, element } from "./dom.js";
+import { notation } from "./formula.js";
 import { rng } from "./random.js";
 
 function repeated(row, count) {
@@ -121,6 +122,7 @@ export class BoundPanel {
       "details",
       { class: "card bound", open: view.run.description.model === "iwae" },
       element("summary", {}, element("h2", { say: "bound_title" })),
+      element("p", {}, notation("*L*_{*K*} = log 1/*K* Σ_{*k*} *p*(*x*, *z*_{*k*}) / *q*(*z*_{*k*}|*x*)")),
       element("p", { class: "hint", say: "bound_hint" }),
       knob,
       element("div", { class: "bounds" }, ...this.rows.map((row) => row.root)),
