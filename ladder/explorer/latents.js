@@ -82,8 +82,7 @@ export class LatentTable {
       ...cells,
     );
     label(made, used ? "latent_label" : "latent_label_unused", { name, kl: kl === undefined ? "–" : decimal(kl) });
-    if (kl !== undefined && kl !== null)
-      (hint(made.firstChild, "mean_kl"), (made.firstChild.title += ` ${decimal(kl)}`));
+    if (typeof kl === "number") hint(made.firstChild, "mean_kl", { kl: decimal(kl) });
     return made;
   }
 

@@ -103,7 +103,7 @@ export const STRINGS = {
     eps_label: "{name}, noise",
     latent_label: "{name}, mean KL {kl} nats",
     latent_label_unused: "{name}, not in use, mean KL {kl} nats",
-    mean_kl: "Mean KL over the test images, in nats:",
+    mean_kl: "Mean KL over the test images: {kl} nats",
 
     // Numbers
     numbers_title: "Loss",
@@ -310,7 +310,7 @@ export const STRINGS = {
     eps_label: "{name}, 잡음",
     latent_label: "{name}, 평균 KL {kl}내트",
     latent_label_unused: "{name}, 쓰이지 않음, 평균 KL {kl}내트",
-    mean_kl: "테스트 이미지에 대한 평균 KL(내트):",
+    mean_kl: "테스트 이미지에 대한 평균 KL: {kl}내트",
 
     // Numbers
     numbers_title: "손실",

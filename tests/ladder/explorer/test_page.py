@@ -227,6 +227,27 @@ def test_the_page_of_every_model_fits_a_phone(browser, made, name):
         assert problems_of_layout(page) == []
 
 
+def test_a_finger_drags_the_point_and_not_the_page(browser, made):
+    with opened(browser, made.page("vae"), **WIDTHS["phone"]) as page:
+        page.locator(".map").scroll_into_view_if_needed()
+        box, scrolled = page.locator(".map").bounding_box(), page.evaluate("scrollY")
+        fingers = page.context.new_cdp_session(page)
+
+        def touch(kind, *places):
+            points = [{"x": box["x"] + u * box["width"], "y": box["y"] + v * box["height"]} for u, v in places]
+            fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (0.3, 0.3))
+        for share in (0.4, 0.5, 0.6, 0.75):
+            touch("touchMove", (share, share))
+        touch("touchEnd")
+        settle(page)
+        reach = page.evaluate("page.views[0].map.reach")
+        assert floats(page, "page.views[0].z") == pytest.approx([reach / 2, -reach / 2], abs=0.1)
+        assert page.evaluate("scrollY") == scrolled
+        assert_shows_x_hat(page, made.rungs["vae"])
+
+
 @pytest.mark.parametrize("name", ["vae", "beta-vae", "capacity", "gaussian", "continuous", "autoencoder", "vq-vae"])
 def test_the_numbers_are_the_models_loss(browser, made, name):
     rung = make_rung(name)
