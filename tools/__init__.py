@@ -1,4 +1,4 @@
-"""For the authors of the project, never installed: links, tables, notebooks, translations, confusion of mistakes."""
+"""For the authors of the project, never installed: links, tables, notebooks, translations, recordings, mistakes."""
 
 import tomllib
 from pathlib import Path

@@ -88,8 +88,10 @@ def measure_browser(now: Callable[[str], None] = lambda what: None) -> BrowserRe
 def default_page(folder: Path) -> str:
     """The page of the default VAE from fresh weights, which are as fast as trained ones, with images of noise."""
     pixels = np.random.default_rng(0).integers(0, 256, (2000, 1, 28, 28)) / np.float32(255)
-    images = Dataset("noise", "test", pixels.astype(np.float32), np.arange(2000) % 10, tuple("0123456789"))
-    data = Data("noise", images, None, images)
+    images: Dataset[np.ndarray] = Dataset(
+        "noise", "test", pixels.astype(np.float32), np.arange(2000) % 10, tuple("0123456789")
+    )
+    data: Data[np.ndarray] = Data("noise", images, None, images)
     training = make_training(TrainOptions(model=VAEOptions(), rung="numpy_impl"), data)
     run: Run = create_run(folder, "train_vae", describe(training, "vae-ladder bench --browser"))
     run.save_weights(training.rung.parameters(), training.rung.description)

@@ -50,16 +50,33 @@ class Page {
   }
 
   _switches() {
-    const languages = choice("language", [["en", { text: "English", lang: "en" }], ["ko", { text: "한국어", lang: "ko" }]], current_language(), (name) => {
-      remember("language", name);
-      set_language(name);
-      translate();
-      this.training?.recolour();
-    });
-    const themes = choice("theme", [["auto", "theme_auto"], ["light", "theme_light"], ["dark", "theme_dark"]], remembered("theme") ?? "auto", (name) => {
-      remember("theme", name);
-      this._theme(name);
-    });
+    const languages = choice(
+      "language",
+      [
+        ["en", { text: "English", lang: "en" }],
+        ["ko", { text: "한국어", lang: "ko" }],
+      ],
+      current_language(),
+      (name) => {
+        remember("language", name);
+        set_language(name);
+        translate();
+        this.training?.recolour();
+      },
+    );
+    const themes = choice(
+      "theme",
+      [
+        ["auto", "theme_auto"],
+        ["light", "theme_light"],
+        ["dark", "theme_dark"],
+      ],
+      remembered("theme") ?? "auto",
+      (name) => {
+        remember("theme", name);
+        this._theme(name);
+      },
+    );
     part("switches").append(languages, themes);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this._theme(this.theme));
@@ -106,14 +123,21 @@ class Page {
     const { runs } = this;
     const text = (run) => JSON.stringify(run.description);
     const is_climb = runs.length > 1 && runs.every((run) => run.name === run.rung && text(run) === text(runs[0]));
-    tell(part("lede"), is_climb ? "lede_rungs" : runs.length > 1 ? "lede_runs" : "lede");
+    tell(
+      part("lede"),
+      is_climb ? "lede_rungs" : runs.length > 1 ? "lede_runs" : runs[0].model.traits.codes ? "lede_codes" : "lede",
+    );
     if (is_climb) return this._climb();
     const groups = new Map();
     for (const run of runs) {
       const shape = run.model.image_shape.join("×");
       groups.set(shape, [...(groups.get(shape) ?? []), run]);
     }
-    for (const group of groups.values()) this._bench(group, group.map((run) => this._view(run)));
+    for (const group of groups.values())
+      this._bench(
+        group,
+        group.map((run) => this._view(run)),
+      );
   }
 
   _view(run, on_point) {
@@ -125,18 +149,27 @@ class Page {
 
   _climb() {
     const rungs = new RungsCard(this.runs);
-    const views = this.runs.map((run) => this._view(run, (view) => rungs.update(view.z, view.c)));
+    const views = this.runs.map((run) => this._view(run, (view) => view.root.hidden || rungs.update(view.z, view.c)));
     const shown = views.length - 1; // the last one, which is rung 3 where it was trained
     const show = (k) => {
       views.forEach((view, m) => (view.root.hidden = m !== k));
       views[k].stage?.after(rungs.root);
     };
-    const knob = choice("rung_choice", this.runs.map((run, k) => [k, { text: run.rung }]), shown, (k) => {
-      show(k);
-      views[k].show();
-      views[k].recolour();
-    });
-    this._bench(this.runs.slice(-1), views, element("div", { class: "rung-choice" }, element("span", { say: "rung_choice" }), knob));
+    const knob = choice(
+      "rung_choice",
+      this.runs.map((run, k) => [k, { text: run.rung }]),
+      shown,
+      (k) => {
+        show(k);
+        views[k].show();
+        views[k].recolour();
+      },
+    );
+    this._bench(
+      this.runs.slice(-1),
+      views,
+      element("div", { class: "rung-choice" }, element("span", { say: "rung_choice" }), knob),
+    );
     show(shown);
     // The shown one has the last word about the point.
     views[shown].show();
@@ -147,7 +180,13 @@ class Page {
     const { model } = first;
     const masks = views.map((view) => view.model.mask).filter(Boolean);
     const input = new InputCard(
-      { image_shape: model.image_shape, images: first.images, labels: first.labels, classes: first.classes, mask: masks[0] ?? null },
+      {
+        image_shape: model.image_shape,
+        images: first.images,
+        labels: first.labels,
+        classes: first.classes,
+        mask: masks[0] ?? null,
+      },
       (x, number) => views.forEach((view) => view.set_input(x, number)),
     );
     const titled = views.length > 1 && !extra;
@@ -155,7 +194,12 @@ class Page {
     if (extra) columns.append(extra);
     views.forEach((view) => {
       const { name, caption } = view.run;
-      const head = element("header", { class: "view-head" }, element("h2", { text: caption || name }), element("p", { class: "caption", text: name }));
+      const head = element(
+        "header",
+        { class: "view-head" },
+        element("h2", { text: caption || name }),
+        element("p", { class: "caption", text: name }),
+      );
       if (titled) view.root.prepend(head);
       columns.append(view.root);
     });
@@ -169,10 +213,12 @@ class Page {
 
 function fail(key, values = {}) {
   const place = part("broken");
-  place.textContent = Object.values(STRINGS).map((words) => {
-    const fill = (name) => words[name].replace(/\{(\w+)\}/g, (all, value) => values[value] ?? all);
-    return key === "failed" ? fill("failed") : words.broken.replace("{reason}", () => fill(key));
-  }).join("\n");
+  place.textContent = Object.values(STRINGS)
+    .map((words) => {
+      const fill = (name) => words[name].replace(/\{(\w+)\}/g, (all, value) => values[value] ?? all);
+      return key === "failed" ? fill("failed") : words.broken.replace("{reason}", () => fill(key));
+    })
+    .join("\n");
   place.hidden = false;
   part("page").hidden = key !== "failed";
 }

@@ -9,41 +9,103 @@ export class CodesView {
     Object.assign(this, { run, announce, on_point, model: run.model });
     [this.D, this.h, this.w] = run.model.latent_shape;
     this.K = run.description.options.codes;
-    this.formula = new Formula({ name: "vq-vae", traits: run.model.traits, likelihood: run.likelihood, capacity: null });
+    this.formula = new Formula({
+      name: "vq-vae",
+      traits: run.model.traits,
+      likelihood: run.likelihood,
+      capacity: null,
+    });
     this.selected = Math.floor(this.h / 2) * this.w + Math.floor(this.w / 2);
     this._build();
   }
 
   _build() {
     this.cells = Array.from({ length: this.h * this.w }, (_, place) =>
-      element("button", { type: "button", on: { click: () => this._select(place) } },
-        element("canvas", { class: "pixels", "aria-hidden": "true" }), element("span")),
+      element(
+        "button",
+        { type: "button", on: { click: () => this._select(place) } },
+        element("canvas", { class: "pixels", "aria-hidden": "true" }),
+        element("span"),
+      ),
     );
     this.grid = element("div", { class: "codes", role: "group", label: "codes_label" }, ...this.cells);
     this.grid.style.setProperty("--columns", this.w);
     this.grid.addEventListener("keydown", (event) => this._key(event));
     this.palette = element("div", { class: "palette", role: "group", label: "palette_label" });
     this.chosen = element("p", { class: "caption" });
-    this.tiles = Object.fromEntries(["x_hat", "x"].map((name) => {
-      const canvas = element("canvas", { class: "pixels", role: "img", label: `${name}_caption`, data: { part: name } });
-      const words = element("figcaption", {}, element("i", { text: name === "x" ? "x" : "x̂" }), " ", element("span", { say: `${name}_caption` }));
-      return [name, { canvas, root: element("figure", { data: { term: name } }, canvas, words) }];
-    }));
-    this.root = element("div", { class: "view", data: { model: "vq-vae" } },
-      element("div", { class: "stage" },
-        element("section", { class: "card" },
-          element("div", { class: "card-head" }, element("h2", { say: "codes_title" }), button("codes_back", () => this._reset())),
-          element("p", { class: "hint", say: "codes_hint" }), this.grid, this.chosen),
-        element("div", { class: "beside" },
-          element("section", { class: "card side" }, this.tiles.x_hat.root, element("div", { class: "small-tiles" }, this.tiles.x.root)),
-          element("section", { class: "card numbers" },
-            element("div", { class: "card-head" }, element("h2", { say: "numbers_title" }), element("span", { class: "unit", say: "nats" })),
-            this.formula.terms, this.formula.definitions, this.formula.explanation))),
-      element("section", { class: "card" },
-        element("h2", { say: "palette_title" }), element("p", { class: "hint", say: "palette_hint" }), this.palette));
+    this.tiles = Object.fromEntries(
+      ["x_hat", "x"].map((name) => {
+        const canvas = element("canvas", {
+          class: "pixels",
+          role: "img",
+          label: `${name}_caption`,
+          data: { part: name },
+        });
+        const words = element(
+          "figcaption",
+          {},
+          element("i", { text: name === "x" ? "x" : "x̂" }),
+          " ",
+          element("span", { say: `${name}_caption` }),
+        );
+        return [name, { canvas, root: element("figure", { data: { term: name } }, canvas, words) }];
+      }),
+    );
+    this.root = element(
+      "div",
+      { class: "view", data: { model: "vq-vae" } },
+      element(
+        "div",
+        { class: "stage" },
+        element(
+          "section",
+          { class: "card" },
+          element(
+            "div",
+            { class: "card-head" },
+            element("h2", { say: "codes_title" }),
+            button("codes_back", () => this._reset()),
+          ),
+          element("p", { class: "hint", say: "codes_hint" }),
+          this.grid,
+          this.chosen,
+        ),
+        element(
+          "div",
+          { class: "beside" },
+          element(
+            "section",
+            { class: "card side" },
+            this.tiles.x_hat.root,
+            element("div", { class: "small-tiles" }, this.tiles.x.root),
+          ),
+          element(
+            "section",
+            { class: "card numbers" },
+            element(
+              "div",
+              { class: "card-head" },
+              element("h2", { say: "numbers_title" }),
+              element("span", { class: "unit", say: "nats" }),
+            ),
+            this.formula.terms,
+            this.formula.definitions,
+            this.formula.explanation,
+          ),
+        ),
+      ),
+      element(
+        "section",
+        { class: "card" },
+        element("h2", { say: "palette_title" }),
+        element("p", { class: "hint", say: "palette_hint" }),
+        this.palette,
+      ),
+    );
     const light = (event) => {
       const term = event.target.closest?.("[data-term]")?.dataset.term ?? null;
-      for (const one of this.root.querySelectorAll("[data-term]")) one.classList.toggle("lit", one.dataset.term === term);
+      for (const one of this.root.querySelectorAll("[data-term]"))
+        one.classList.toggle("lit", one.dataset.term === term);
       this.formula.explain(term);
     };
     this.root.addEventListener("pointerover", light);
@@ -70,8 +132,17 @@ export class CodesView {
     this.entries = this.swatches.map((pixels, code) => {
       const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
       paint_image(canvas, pixels, this.swatch_shape);
-      const entry = element("button", { type: "button", tabindex: code ? "-1" : "0", "aria-pressed": "false", on: { click: () => this._change(code) } },
-        canvas, element("span", { text: String(code) }));
+      const entry = element(
+        "button",
+        {
+          type: "button",
+          tabindex: code ? "-1" : "0",
+          "aria-pressed": "false",
+          on: { click: () => this._change(code) },
+        },
+        canvas,
+        element("span", { text: String(code) }),
+      );
       label(entry, "code", { code });
       return entry;
     });
@@ -139,11 +210,20 @@ export class CodesView {
       cell.classList.toggle("own", code === own[place]);
       cell.setAttribute("aria-pressed", String(place === this.selected));
       cell.tabIndex = place === this.selected ? 0 : -1;
-      label(cell, code === own[place] ? "cell" : "cell_changed", { row: Math.floor(place / this.w) + 1, column: (place % this.w) + 1, code });
+      label(cell, code === own[place] ? "cell" : "cell_changed", {
+        row: Math.floor(place / this.w) + 1,
+        column: (place % this.w) + 1,
+        code,
+      });
     });
     this.entries.forEach((entry, code) => entry.setAttribute("aria-pressed", String(code === codes[this.selected])));
     const changed = codes.reduce((sum, code, k) => sum + (code === own[k] ? 0 : 1), 0);
-    tell(this.chosen, changed ? "codes_changed" : "codes_own", { changed, row: Math.floor(this.selected / this.w) + 1, column: (this.selected % this.w) + 1, code: codes[this.selected] });
+    tell(this.chosen, changed ? "codes_changed" : "codes_own", {
+      changed,
+      row: Math.floor(this.selected / this.w) + 1,
+      column: (this.selected % this.w) + 1,
+      code: codes[this.selected],
+    });
     this._show_numbers();
     this.on_point(this);
   }

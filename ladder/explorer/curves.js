@@ -76,7 +76,10 @@ export class Curves {
     context.clip();
     context.beginPath();
     values.forEach((value, k) => {
-      const place = [left + ((right - left) * k) / (values.length - 1), bottom - 3 - ((bottom - top - 6) * (value - low)) / span];
+      const place = [
+        left + ((right - left) * k) / (values.length - 1),
+        bottom - 3 - ((bottom - top - 6) * (value - low)) / span,
+      ];
       context[k ? "lineTo" : "moveTo"](...place);
     });
     context.strokeStyle = colour;

@@ -35,9 +35,10 @@ export function label(target, key, values = {}) {
   target.setAttribute("aria-label", say(key, values));
 }
 
-export function hint(target, key) {
+export function hint(target, key, values = {}) {
   target.dataset.sayHint = key;
-  target.title = say(key);
+  target.dataset.hintValues = JSON.stringify(values);
+  target.title = say(key, values);
 }
 
 // Writes all words again, after a change of language.
@@ -48,7 +49,9 @@ export function translate(root = document) {
   for (const target of root.querySelectorAll("[data-say-label]")) {
     label(target, target.dataset.sayLabel, JSON.parse(target.dataset.labelValues ?? "{}"));
   }
-  for (const target of root.querySelectorAll("[data-say-hint]")) hint(target, target.dataset.sayHint);
+  for (const target of root.querySelectorAll("[data-say-hint]")) {
+    hint(target, target.dataset.sayHint, JSON.parse(target.dataset.hintValues ?? "{}"));
+  }
 }
 
 export function button(key, listen, options = {}) {

@@ -2,6 +2,7 @@
 
 import { paint_image } from "./canvas.js";
 import { button, decimal, dial, element } from "./dom.js";
+import { notation } from "./formula.js";
 import { rng } from "./random.js";
 
 function repeated(row, count) {
@@ -19,19 +20,35 @@ export class ClassPanel {
     const { classes } = view.run;
     this.tiles = classes.map((name, k) => {
       const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
-      const tile = element("button", { type: "button", "aria-pressed": "false", on: { click: () => view.set_class(k) } },
-        canvas, element("span", { text: name }));
+      const tile = element(
+        "button",
+        { type: "button", "aria-pressed": "false", on: { click: () => view.set_class(k) } },
+        canvas,
+        element("span", { text: name }),
+      );
       return { canvas, tile };
     });
-    const row = element("div", { class: "class-tiles", role: "group", label: "class_knob" }, ...this.tiles.map(({ tile }) => tile));
-    this.root = element("section", { class: "card" },
-      element("h2", { say: "class_title" }), element("p", { class: "hint", say: "class_hint" }), row);
+    const row = element(
+      "div",
+      { class: "class-tiles", role: "group", label: "class_knob" },
+      ...this.tiles.map(({ tile }) => tile),
+    );
+    this.root = element(
+      "section",
+      { class: "card" },
+      element("h2", { say: "class_title" }),
+      element("p", { class: "hint", say: "class_hint" }),
+      row,
+    );
   }
 
   update() {
     const { model, z, number, Z } = this.view;
     const count = this.tiles.length;
-    const c = model.condition(repeated(this.view.x, count), Array.from({ length: count }, (_, k) => k));
+    const c = model.condition(
+      repeated(this.view.x, count),
+      Array.from({ length: count }, (_, k) => k),
+    );
     const x_hat = model.mean(model.decode(repeated(z.subarray(0, Z), count), c), c);
     const size = x_hat.length / count;
     this.tiles.forEach(({ canvas, tile }, k) => {
@@ -48,11 +65,21 @@ export class CompletionPanel {
   constructor(view) {
     this.view = view;
     this.random = rng(7);
-    this.tiles = Array.from({ length: 8 }, () => element("canvas", { class: "pixels", role: "img", label: "completion" }));
-    this.root = element("section", { class: "card" },
-      element("div", { class: "card-head" }, element("h2", { say: "completion_title" }), button("again", () => this._draw(true))),
+    this.tiles = Array.from({ length: 8 }, () =>
+      element("canvas", { class: "pixels", role: "img", label: "completion" }),
+    );
+    this.root = element(
+      "section",
+      { class: "card" },
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", { say: "completion_title" }),
+        button("again", () => this._draw(true)),
+      ),
       element("p", { class: "hint", say: "completion_hint" }),
-      element("div", { class: "completions" }, ...this.tiles));
+      element("div", { class: "completions" }, ...this.tiles),
+    );
   }
 
   on_input() {
@@ -79,20 +106,28 @@ export class BoundPanel {
     this.random = rng(3);
     const { draws } = view.run.description.options;
     this.K = Math.min(100, draws ?? 5);
-    const knob = dial("draws_K", { min: 1, max: 100, step: 1, value: this.K, scale: { to: Math.log, from: (x) => Math.round(Math.exp(x)) } }, (K) => {
-      this.K = Math.round(K);
-      this._soon();
-    });
+    const knob = dial(
+      "draws_K",
+      { min: 1, max: 100, step: 1, value: this.K, scale: { to: Math.log, from: (x) => Math.round(Math.exp(x)) } },
+      (K) => {
+        this.K = Math.round(K);
+        this._soon();
+      },
+    );
     this.rows = ["elbo", "bound", "gap"].map((key) => {
       const value = element("strong");
       return { key, value, root: element("div", {}, element("span", { say: `bound_${key}` }), value) };
     });
-    this.root = element("details", { class: "card bound", open: view.run.description.model === "iwae" },
+    this.root = element(
+      "details",
+      { class: "card bound", open: view.run.description.model === "iwae" },
       element("summary", {}, element("h2", { say: "bound_title" })),
+      element("p", {}, notation("*L*_{*K*} = log 1/*K* Σ_{*k*} *p*(*x*, *z*_{*k*}) / *q*(*z*_{*k*}|*x*)")),
       element("p", { class: "hint", say: "bound_hint" }),
       knob,
       element("div", { class: "bounds" }, ...this.rows.map((row) => row.root)),
-      button("draw_again", () => this._compute()));
+      button("draw_again", () => this._compute()),
+    );
     this.root.addEventListener("toggle", () => this._soon());
   }
 

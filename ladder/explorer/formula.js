@@ -2,11 +2,15 @@
 
 import { decimal, element, tell } from "./dom.js";
 
-// Mathematics in a line of text: *x* is italic, _{j} below and ^{2} above the line.
-export function notation(text) {
+const SYMBOLS = { x: "x", x̂: "x_hat", μ: "mu", σ: "sigma", ε: "eps", z: "z", β: "beta" };
+
+// Mathematics in a line of text: *x* is italic, _{j} below and ^{2} above the line. With `linked`, a symbol lights up
+// with its values elsewhere.
+export function notation(text, linked = false) {
   const made = element("span", { class: "math" });
   for (const [, italic, below, above, plain] of text.matchAll(/\*([^*]+)\*|_\{([^}]*)\}|\^\{([^}]*)\}|([^*_^]+)/g)) {
-    if (italic !== undefined) made.append(element("i", { text: italic }));
+    if (italic !== undefined)
+      made.append(element("i", { text: italic, data: linked && SYMBOLS[italic] ? { term: SYMBOLS[italic] } : {} }));
     else if (below !== undefined) made.append(element("sub", {}, ...notation(below).childNodes));
     else if (above !== undefined) made.append(element("sup", {}, ...notation(above).childNodes));
     else made.append(plain);
@@ -20,16 +24,26 @@ function terms_of({ traits, name, capacity }) {
   const z = traits.codes ? "*z*_{q}" : "*z*";
   const reconstruction = ["=", `−log *p*(*x*|${z}${given})`, "reconstruction"];
   const loss = [["", name === "iwae" ? "−ELBO" : "*L*", "loss"], reconstruction];
-  const weighed = (term) => [["+", "*β*", "beta"], ["·", ...term]];
+  const weighed = (term) => [
+    ["+", "*β*", "beta"],
+    ["·", ...term],
+  ];
   if (traits.codes) return [loss, weighed(["‖*z*_{e} − *e*‖^{2}", "commitment"])];
   if (!traits.posterior) return [loss];
-  if (capacity !== null) return [loss, [["+", "*γ*", "gamma"], ["·", "|KL − *C*|", "excess"]]];
+  if (capacity !== null)
+    return [
+      loss,
+      [
+        ["+", "*γ*", "gamma"],
+        ["·", "|KL − *C*|", "excess"],
+      ],
+    ];
   return [loss, weighed([`KL(*q*(*z*|*x*${given}) ‖ *p*(*z*))`, "kl"])];
 }
 
 const LIKELIHOODS = {
   bernoulli: "−log *p*(*x*|*z*) = −Σ_{*i*} [*x*_{*i*} log *x̂*_{*i*} + (1 − *x*_{*i*}) log(1 − *x̂*_{*i*})]",
-  gaussian: "−log *p*(*x*|*z*) = Σ_{*i*} [(*x*_{*i*} − *x̂*_{*i*})^{2} / 2*σ*_{x}^{2} + log *σ*_{x} + ½ log 2π]",
+  gaussian: "−log *p*(*x*|*z*) = Σ_{*i*} [(*x*_{*i*} − *x̂*_{*i*})^{2} / 2σ_{x}^{2} + log σ_{x} + ½ log 2π]",
   "continuous-bernoulli":
     "−log *p*(*x*|*z*) = −Σ_{*i*} [log *C*(*λ*_{*i*}) + *x*_{*i*} log *λ*_{*i*} + (1 − *x*_{*i*}) log(1 − *λ*_{*i*})]",
 };
@@ -39,8 +53,15 @@ LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
 function lines_of({ traits, likelihood, capacity }) {
   const given = traits.condition !== "none";
   const part = traits.condition === "part";
-  const lines = [["reconstruction", LIKELIHOODS[likelihood].replaceAll("|*z*)", given ? "|*z*, *c*)" : "|*z*)"), part ? "part_pixels" : null]];
-  if (likelihood === "continuous-bernoulli") lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
+  const lines = [
+    [
+      "reconstruction",
+      LIKELIHOODS[likelihood].replaceAll("|*z*)", given ? "|*z*, *c*)" : "|*z*)"),
+      part ? "part_pixels" : likelihood === "bernoulli" ? "grey_pixels" : null,
+    ],
+  ];
+  if (likelihood === "continuous-bernoulli")
+    lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
   if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
   if (!traits.posterior) return lines;
   if (capacity !== null) lines.push(["excess", `*C* = ${capacity},  KL = KL(*q*(*z*|*x*) ‖ *p*(*z*))`]);
@@ -58,12 +79,19 @@ export class Formula {
     );
     this.explanation = element("p", { class: "explanation", say: "explain_start" });
     this.terms = element("div", { class: "terms", role: "group", label: "formula" }, ...terms);
-    this.definitions = element(
-      "ul",
-      { class: "definitions" },
-      ...lines_of(model).map(([term, text, words]) =>
-        element("li", { data: { term } }, notation(text), words ? element("small", { say: words }) : null),
-      ),
+    this.examples = {};
+    this.definitions = element("ul", { class: "definitions" }, ...lines_of(model).map((line) => this._line(...line)));
+  }
+
+  // A definition, and below it a place for its numbers.
+  _line(term, text, words) {
+    this.examples[term] ??= element("small", { class: "example" });
+    return element(
+      "li",
+      { data: { term } },
+      notation(text, true),
+      this.examples[term],
+      words ? element("small", { say: words }) : null,
     );
   }
 
@@ -86,6 +114,11 @@ export class Formula {
       clearTimeout(box.timer);
       box.timer = setTimeout(() => box.classList.remove("changed"), 500);
     }
+  }
+
+  // Writes the numbers of some definitions, as text by term.
+  show_examples(texts) {
+    for (const [term, text] of Object.entries(texts)) if (this.examples[term]) this.examples[term].textContent = text;
   }
 
   explain(term) {

@@ -13,7 +13,12 @@ export class InputCard {
     this.frame = element("div", { class: "frame" }, this.canvas, this.cursor);
     this.frame.style.aspectRatio = `${width} / ${height}`;
     this.caption = element("p", { class: "caption" });
-    this.pad = new DrawingPad(this.canvas, image_shape, (x) => this._drawn(x), () => this._show_cursor());
+    this.pad = new DrawingPad(
+      this.canvas,
+      image_shape,
+      (x) => this._drawn(x),
+      () => this._show_cursor(),
+    );
     this.root = element(
       "section",
       { class: "card input" },
@@ -29,7 +34,15 @@ export class InputCard {
 
   _tools() {
     const { pad } = this;
-    const tool = choice("tool", [[false, "pen"], [true, "eraser"]], false, (erasing) => (pad.erasing = erasing));
+    const tool = choice(
+      "tool",
+      [
+        [false, "pen"],
+        [true, "eraser"],
+      ],
+      false,
+      (erasing) => (pad.erasing = erasing),
+    );
     this.tool = tool;
     const clear = button("clear", () => pad.clear());
     const row = element("div", { class: "tools" }, tool, clear);
@@ -50,8 +63,17 @@ export class InputCard {
       event.preventDefault();
       if (event.dataTransfer.files[0]) this._open(event.dataTransfer.files[0]);
     });
-    return element("div", {}, row, element("div", { class: "tools" },
-      element("label", { class: "file" }, file, element("span", { say: "open_file" })), centred));
+    return element(
+      "div",
+      {},
+      row,
+      element(
+        "div",
+        { class: "tools" },
+        element("label", { class: "file" }, file, element("span", { say: "open_file" })),
+        centred,
+      ),
+    );
   }
 
   _gallery() {
@@ -59,8 +81,11 @@ export class InputCard {
       const canvas = element("canvas", { "aria-hidden": "true" });
       paint_image(canvas, x, this.image_shape);
       const name = this._class_name(this.labels?.[k]);
-      const thumb = element("button", { type: "button", tabindex: k ? "-1" : "0", "aria-pressed": "false",
-        on: { click: () => this.choose(k) } }, canvas);
+      const thumb = element(
+        "button",
+        { type: "button", tabindex: k ? "-1" : "0", "aria-pressed": "false", on: { click: () => this.choose(k) } },
+        canvas,
+      );
       if (name === null) label(thumb, "test_image", { number: k + 1 });
       else label(thumb, "test_image_class", { number: k + 1, name });
       return thumb;
@@ -85,7 +110,7 @@ export class InputCard {
   }
 
   _class_name(number) {
-    return number === undefined || number === null || number < 0 ? null : (this.classes[number] ?? String(number));
+    return this.classes[number] ?? null; // data of one's own may have no classes
   }
 
   // Takes a test image.
@@ -136,8 +161,7 @@ export class InputCard {
     if (!cursor) return;
     const [, height, width] = this.image_shape;
     this.cursor.classList.toggle("down", down);
-    this.cursor.style.cssText =
-      `left:${(100 * cursor[0]) / width}%;top:${(100 * cursor[1]) / height}%;width:${100 / width}%;height:${100 / height}%`;
+    this.cursor.style.cssText = `left:${(100 * cursor[0]) / width}%;top:${(100 * cursor[1]) / height}%;width:${100 / width}%;height:${100 / height}%`;
   }
 
   // Veils the part that a completion is not given.

@@ -14,7 +14,15 @@ export class LatentTable {
     if (unused.length) {
       const rows = unused.map((j) => this._row(j, false, kl?.[j]));
       const note = element("summary", {}, element("span", { say: "unused_latents" }), ` (${unused.length})`);
-      this.root.append(element("details", { open: used.length === 0 }, note, element("p", { class: "hint", say: "unused_hint" }), ...rows));
+      this.root.append(
+        element(
+          "details",
+          { open: used.length === 0 },
+          note,
+          element("p", { class: "hint", say: "unused_hint" }),
+          ...rows,
+        ),
+      );
     }
   }
 
@@ -40,8 +48,12 @@ export class LatentTable {
     };
     label(row.slider, used ? "slider_label" : "slider_label_unused", { name });
     row.slider.addEventListener("input", () => this.on_z(j, Number(row.slider.value)));
-    const track = element("span", { class: "track" },
-      element("span", { class: "rail" }, this.posterior ? row.wide : null, this.posterior ? row.interval : null), row.slider);
+    const track = element(
+      "span",
+      { class: "track" },
+      element("span", { class: "rail" }, this.posterior ? row.wide : null, this.posterior ? row.interval : null),
+      row.slider,
+    );
     const cells = [row.z];
     if (this.posterior) {
       row.mu = element("span", { class: "at-mu", data: { term: "mu" } });
@@ -54,13 +66,23 @@ export class LatentTable {
       });
       row.kl = element("span");
       row.bar = element("span", { class: "bar" });
-      cells.push(row.mu, row.sigma, row.eps, element("span", { class: "at-kl", data: { term: "kl" } }, row.bar, row.kl));
+      cells.push(
+        row.mu,
+        row.sigma,
+        row.eps,
+        element("span", { class: "at-kl", data: { term: "kl" } }, row.bar, row.kl),
+      );
     }
     this.rows.set(j, row);
-    const made = element("div", { class: used ? "latent" : "latent unused", role: "group" },
-      element("span", { class: "name" }, element("i", { text: name })), track, ...cells);
+    const made = element(
+      "div",
+      { class: used ? "latent" : "latent unused", role: "group" },
+      element("span", { class: "name" }, element("i", { text: name })),
+      track,
+      ...cells,
+    );
     label(made, used ? "latent_label" : "latent_label_unused", { name, kl: kl === undefined ? "–" : decimal(kl) });
-    if (kl !== undefined && kl !== null) hint(made.firstChild, "mean_kl"), (made.firstChild.title += ` ${decimal(kl)}`);
+    if (typeof kl === "number") hint(made.firstChild, "mean_kl", { kl: decimal(kl) });
     return made;
   }
 
@@ -73,7 +95,10 @@ export class LatentTable {
       write(row.z, decimal(z[j]));
       if (!this.posterior) continue;
       const share = (value) => (100 * (Math.min(high, Math.max(low, value)) - low)) / (high - low);
-      for (const [place, k] of [[row.interval, 1], [row.wide, 2]]) {
+      for (const [place, k] of [
+        [row.interval, 1],
+        [row.wide, 2],
+      ]) {
         const [from, to] = [share(mu[j] - k * sigma[j]), share(mu[j] + k * sigma[j])];
         place.style.left = `${from}%`;
         place.style.width = `${Math.max(0.8, to - from)}%`;

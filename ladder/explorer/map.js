@@ -53,7 +53,10 @@ function mark(context, x, y, size, label) {
   context.beginPath();
   if (kind === 0) context.arc(x, y, size, 0, 2 * Math.PI);
   else if (kind === 1) context.rect(x - size, y - size, 2 * size, 2 * size);
-  else context.moveTo(x, y - 1.4 * size), context.lineTo(x + 1.4 * size, y + size), context.lineTo(x - 1.4 * size, y + size);
+  else
+    (context.moveTo(x, y - 1.4 * size),
+      context.lineTo(x + 1.4 * size, y + size),
+      context.lineTo(x - 1.4 * size, y + size));
   context.fill();
 }
 
@@ -177,7 +180,16 @@ export class LatentMap {
     const [x0, y0] = this._pixel([0, 0]);
     context.strokeStyle = rule;
     context.lineWidth = 1;
-    for (const [from, to] of [[[x0, 0], [x0, this.size]], [[0, y0], [this.size, y0]]]) {
+    for (const [from, to] of [
+      [
+        [x0, 0],
+        [x0, this.size],
+      ],
+      [
+        [0, y0],
+        [this.size, y0],
+      ],
+    ]) {
       context.beginPath();
       context.moveTo(...from);
       context.lineTo(...to);
@@ -191,7 +203,10 @@ export class LatentMap {
     const step = nice_step(this.reach / 2);
     const ticks = (centre) => {
       const first = Math.ceil((centre - this.reach * 0.94) / step);
-      return Array.from({ length: Math.floor((centre + this.reach * 0.94) / step) - first + 1 }, (_, k) => (first + k) * step);
+      return Array.from(
+        { length: Math.floor((centre + this.reach * 0.94) / step) - first + 1 },
+        (_, k) => (first + k) * step,
+      );
     };
     context.textAlign = "center";
     for (const u of ticks(this.centre[0])) {
@@ -254,7 +269,10 @@ export class LatentMap {
     const { centre, across, along, angle } = this.posterior;
     const [x, y] = this._pixel(centre);
     const scale = this.size / (2 * this.reach);
-    for (const [k, alpha] of [[2, 0.1], [1, 0.2]]) {
+    for (const [k, alpha] of [
+      [2, 0.1],
+      [1, 0.2],
+    ]) {
       context.beginPath();
       context.ellipse(x, y, Math.max(1, k * across * scale), Math.max(1, k * along * scale), -angle, 0, 2 * Math.PI);
       context.globalAlpha = alpha;
@@ -266,7 +284,10 @@ export class LatentMap {
       context.stroke();
     }
     context.globalAlpha = 1;
-    for (const [colour, width] of [[card, 4], [ink, 1.6]]) {
+    for (const [colour, width] of [
+      [card, 4],
+      [ink, 1.6],
+    ]) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.beginPath();
@@ -281,7 +302,10 @@ export class LatentMap {
   _draw_path(context) {
     const [accent, card] = page_colours("accent", "card");
     if (this.path.length > 1) {
-      for (const [colour, width] of [[card, 5], [accent, 2]]) {
+      for (const [colour, width] of [
+        [card, 5],
+        [accent, 2],
+      ]) {
         context.strokeStyle = colour;
         context.lineWidth = width;
         context.beginPath();
@@ -357,7 +381,7 @@ export class LatentMap {
     }
     canvas.addEventListener("keydown", (event) => this._key(event));
     canvas.addEventListener("keyup", (event) => {
-      if (event.key.startsWith("Arrow")) this.on_move(this.point, true);
+      if (event.key.startsWith("Arrow") || event.key === "0" || event.key === "Home") this.on_move(this.point, true);
     });
   }
 
@@ -371,7 +395,7 @@ export class LatentMap {
       this.on_move([u + du * step, this.is_line ? v : v + dv * step], false);
     } else if (event.key === "+" || event.key === "=") this.zoom(0.8);
     else if (event.key === "-") this.zoom(1.25);
-    else if (event.key === "0" || event.key === "Home") this.on_move([0, 0], true);
+    else if (event.key === "0" || event.key === "Home") this.on_move([0, this.is_line ? v : 0], false);
     else if (event.key === "a" || event.key === "b") this.on_pin(event.key);
     else return;
     event.preventDefault();
@@ -426,7 +450,10 @@ export class Manifold {
       for (let from = 0; from < count; from += 5) {
         const columns = Array.from({ length: Math.min(5, count - from) }, (_, k) => from + k);
         const points = columns.map((column) => {
-          const place = [left + ((column + 0.5) * (right - left)) / count, top - ((row + 0.5) * (top - bottom)) / count];
+          const place = [
+            left + ((column + 0.5) * (right - left)) / count,
+            top - ((row + 0.5) * (top - bottom)) / count,
+          ];
           return plane.move(z, place);
         });
         const images = this.decode(points);

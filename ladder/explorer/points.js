@@ -6,7 +6,8 @@ const COUNT = 500;
 const SHAPES = {
   moons: (u, v) => {
     const angle = Math.PI * u;
-    const [x, y] = v < 0.5 ? [Math.cos(angle) - 0.5, Math.sin(angle) - 0.25] : [0.5 - Math.cos(angle), 0.25 - Math.sin(angle)];
+    const [x, y] =
+      v < 0.5 ? [Math.cos(angle) - 0.5, Math.sin(angle) - 0.25] : [0.5 - Math.cos(angle), 0.25 - Math.sin(angle)];
     return [0.5 + 0.26 * x, 0.5 + 0.3 * y];
   },
   ring: (u) => [0.5 + 0.32 * Math.cos(2 * Math.PI * u), 0.5 + 0.32 * Math.sin(2 * Math.PI * u)],
@@ -31,7 +32,9 @@ export function scattered([x, y], spread, random) {
 
 export function preset_points(name, random) {
   if (!SHAPES[name]) return [];
-  return Array.from({ length: COUNT }, () => scattered(SHAPES[name](random.uniform(), random.uniform()), SCATTER[name], random));
+  return Array.from({ length: COUNT }, () =>
+    scattered(SHAPES[name](random.uniform(), random.uniform()), SCATTER[name], random),
+  );
 }
 
 // The colour of a place in the plane: its direction from the middle as hue, so that neighbours have like colours.

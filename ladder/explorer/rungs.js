@@ -10,11 +10,18 @@ export class RungsCard {
     this.tiles = runs.map((run) => this._tile(run));
     this.largest = element("strong");
     this.pixel = element("p", { class: "caption", say: "rungs_hint" });
-    this.root = element("section", { class: "card rungs" },
-      element("div", { class: "card-head" }, element("h2", { say: "rungs_title" }),
-        element("p", { class: "headline" }, this.largest, " ", element("span", { say: "rungs_largest" }))),
+    this.root = element(
+      "section",
+      { class: "card rungs" },
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", { say: "rungs_title" }),
+        element("p", { class: "headline" }, this.largest, " ", element("span", { say: "rungs_largest" })),
+      ),
       element("div", { class: "rung-tiles" }, ...this.tiles.map(({ root }) => root)),
-      this.pixel);
+      this.pixel,
+    );
   }
 
   _tile(run) {
@@ -24,7 +31,12 @@ export class RungsCard {
     const frame = element("div", { class: "frame" }, canvas, difference);
     frame.addEventListener("pointermove", (event) => this._point(...place_of(event, frame)));
     frame.addEventListener("pointerleave", () => tell(this.pixel, "rungs_hint"));
-    const root = element("figure", {}, frame, element("figcaption", {}, element("b", { text: run.rung }), " ", element("span", { say: run.rung }), " ", number));
+    const root = element(
+      "figure",
+      {},
+      frame,
+      element("figcaption", {}, element("b", { text: run.rung }), " ", element("span", { say: run.rung }), " ", number),
+    );
     return { canvas, difference, number, root };
   }
 
@@ -32,7 +44,9 @@ export class RungsCard {
   update(z, c) {
     this.images = this.runs.map(({ model }) => model.mean(model.decode(z, c), c));
     const [first] = this.images;
-    const differences = this.images.map((image) => image.reduce((most, value, i) => Math.max(most, Math.abs(value - first[i])), 0));
+    const differences = this.images.map((image) =>
+      image.reduce((most, value, i) => Math.max(most, Math.abs(value - first[i])), 0),
+    );
     const largest = Math.max(...differences);
     this.images.forEach((image, k) => {
       const { canvas, difference, number } = this.tiles[k];
@@ -49,6 +63,11 @@ export class RungsCard {
     const column = Math.min(this.width - 1, Math.max(0, Math.floor(u * this.width)));
     const values = this.images.map((image) => image[row * this.width + column]);
     const difference = power(Math.max(...values) - Math.min(...values));
-    tell(this.pixel, "rungs_pixel", { row: row + 1, column: column + 1, values: values.map((value) => decimal(value, 4)).join(" · "), difference });
+    tell(this.pixel, "rungs_pixel", {
+      row: row + 1,
+      column: column + 1,
+      values: values.map((value) => decimal(value, 4)).join(" · "),
+      difference,
+    });
   }
 }

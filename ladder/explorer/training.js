@@ -19,13 +19,20 @@ const CLOUDS = 160; // of so many points q(z|x) is drawn
 
 // The z below which a share of the normal distribution lies (Acklam's approximation, to 1e-9).
 export function normal_quantile(share) {
-  const ratio = (top, bottom, x) => top.reduce((sum, a) => sum * x + a, 0) / (bottom.reduce((sum, b) => sum * x + b, 0) * x + 1);
+  const ratio = (top, bottom, x) =>
+    top.reduce((sum, a) => sum * x + a, 0) / (bottom.reduce((sum, b) => sum * x + b, 0) * x + 1);
   const [a, b] = [
-    [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239],
+    [
+      -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716,
+      2.506628277459239,
+    ],
     [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572],
   ];
   const [c, d] = [
-    [-0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783],
+    [
+      -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968,
+      2.938163982698783,
+    ],
     [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416],
   ];
   if (share > 0.5) return -normal_quantile(1 - share);
@@ -57,40 +64,90 @@ export class TrainingTab {
     this.status = element("p", { class: "status" });
     this.rate = element("span", { class: "unit" });
     const card = (key, drawing, hint, more = null) =>
-      element("section", { class: "card" }, element("div", { class: "card-head" }, element("h2", { say: key }), more), drawing, hint);
-    this.root = element("div", { class: "training" },
+      element(
+        "section",
+        { class: "card" },
+        element("div", { class: "card-head" }, element("h2", { say: key }), more),
+        drawing,
+        hint,
+      );
+    this.root = element(
+      "div",
+      { class: "training" },
       element("p", { class: "lede", say: "train_lede" }),
       this._controls(),
-      element("div", { class: "panels" },
+      element(
+        "div",
+        { class: "panels" },
         card("train_data", this.data_canvas, this.data_hint),
         card("train_latent", this.latent_canvas, this.latent_hint),
-        card("train_curves", this.curves_canvas, null, element("span", { class: "unit", say: "nats_value" }))));
+        card("train_curves", this.curves_canvas, null, element("span", { class: "unit", say: "nats_value" })),
+      ),
+    );
     this._listen();
   }
 
   _controls() {
     this.start_button = button("start", () => (this.running ? this.pause() : this.start()), { class: "primary" });
-    this.presets = choice("preset", [...PRESETS.map((name) => [name, `preset_${name}`]), ["own", "preset_own"]], this.preset, (name) => {
-      this.preset = name;
-      this._restart();
-    });
-    const kinds = choice("train_kind", [["points", "train_points"], ["glyphs", "train_glyphs"]], this.kind, (kind) => {
-      this.kind = kind;
-      this.learning_rate = 3e-3;
-      this._restart();
-    });
+    this.presets = choice(
+      "preset",
+      [...PRESETS.map((name) => [name, `preset_${name}`]), ["own", "preset_own"]],
+      this.preset,
+      (name) => {
+        this.preset = name;
+        this._restart();
+      },
+    );
+    const kinds = choice(
+      "train_kind",
+      [
+        ["points", "train_points"],
+        ["glyphs", "train_glyphs"],
+      ],
+      this.kind,
+      (kind) => {
+        this.kind = kind;
+        this._restart();
+      },
+    );
     const log = { to: Math.log10, from: (x) => 10 ** x };
-    return element("section", { class: "card controls" },
+    return element(
+      "section",
+      { class: "card controls" },
       element("div", { class: "tools" }, this.glyphs ? kinds : null, this.presets),
-      element("div", { class: "tools" }, this.start_button, button("one_step", () => this._once()), button("restart", () => this._restart()), this.status, this.rate),
-      element("div", { class: "dials" },
-        dial("beta", { min: 0, max: 20, step: 0.1, value: this.beta, scale: { to: Math.sqrt, from: (x) => x * x } }, (value) => (this.beta = value)),
-        dial("learning_rate", { min: 1e-4, max: 1, step: 1e-4, value: this.learning_rate, digits: 1, scale: log }, (value) => (this.learning_rate = value)),
-        dial("warmup", { min: 0, max: 3000, step: 50, value: this.warmup, digits: 3 }, (value) => (this.warmup = value)),
+      element(
+        "div",
+        { class: "tools" },
+        this.start_button,
+        button("one_step", () => this._once()),
+        button("restart", () => this._restart()),
+        this.status,
+        this.rate,
+      ),
+      element(
+        "div",
+        { class: "dials" },
+        dial(
+          "beta",
+          { min: 0, max: 20, step: 0.1, value: this.beta, scale: { to: Math.sqrt, from: (x) => x * x } },
+          (value) => (this.beta = value),
+        ),
+        dial(
+          "learning_rate",
+          { min: 1e-4, max: 1, step: 1e-4, value: this.learning_rate, digits: 1, scale: log },
+          (value) => (this.learning_rate = value),
+        ),
+        dial(
+          "warmup",
+          { min: 0, max: 3000, step: 50, value: this.warmup, digits: 3 },
+          (value) => (this.warmup = value),
+        ),
         dial("speed", { min: 1, max: 1000, step: 1, value: this.speed, digits: 1, scale: log }, (value) => {
           this.speed = value;
           this._count_anew();
-        })));
+        }),
+      ),
+    );
   }
 
   // The pointer adds points to the data.
@@ -98,7 +155,8 @@ export class TrainingTab {
     const { data_canvas } = this;
     const add = (event) => {
       const [u, v] = place_of(event, data_canvas);
-      for (let k = 0; k < 4 && this.points.length < MOST_POINTS; k++) this.points.push(scattered([u, 1 - v], 0.014, this.random));
+      for (let k = 0; k < 4 && this.points.length < MOST_POINTS; k++)
+        this.points.push(scattered([u, 1 - v], 0.014, this.random));
       this._collect();
       this.draw();
     };
@@ -304,7 +362,8 @@ export class TrainingTab {
   _draw_net(context, pixel, colour) {
     const z = new Float32Array(2 * NET * NET);
     for (let i = 0; i < NET; i++)
-      for (let j = 0; j < NET; j++) z.set([normal_quantile((j + 0.5) / NET), normal_quantile((i + 0.5) / NET)], 2 * (i * NET + j));
+      for (let j = 0; j < NET; j++)
+        z.set([normal_quantile((j + 0.5) / NET), normal_quantile((i + 0.5) / NET)], 2 * (i * NET + j));
     const x_hat = this._x_hat(z);
     context.strokeStyle = colour;
     context.globalAlpha = 0.45;
@@ -354,7 +413,8 @@ export class TrainingTab {
     if (this.count) {
       const { mu, logvar } = this.trainer.model.encode(this.data);
       const colours = CLASS_COLOURS[this.is_dark ? "dark" : "light"];
-      const colour = (k) => (this.is_points ? place_colour(this.points[k], this.is_dark) : colours[this.glyphs.labels[k] % 10]);
+      const colour = (k) =>
+        this.is_points ? place_colour(this.points[k], this.is_dark) : colours[this.glyphs.labels[k] % 10];
       for (let k = 0; k < this.count; k++) {
         const [x, y] = pixel(mu[2 * k], mu[2 * k + 1]);
         context.fillStyle = colour(k);

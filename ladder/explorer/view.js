@@ -29,7 +29,12 @@ export class View {
     if (run.kl_per_latent) this.order.sort((a, b) => run.kl_per_latent[b] - run.kl_per_latent[a]);
     else this.order.sort((a, b) => this._spread(b) - this._spread(a));
     this.capacity = run.objective.capacity ?? null;
-    this.formula = new Formula({ name: run.description.model, traits: this.traits, likelihood: run.likelihood, capacity: this.capacity });
+    this.formula = new Formula({
+      name: run.description.model,
+      traits: this.traits,
+      likelihood: run.likelihood,
+      capacity: this.capacity,
+    });
     this._build();
   }
 
@@ -44,7 +49,12 @@ export class View {
     const { run, traits } = this;
     this.root = element("div", { class: "view", data: { model: run.description.model } });
     this.panels = this._panels();
-    this.stage = element("div", { class: "stage" }, this._map_card(), element("div", { class: "beside" }, this._side_card(), this._numbers_card()));
+    this.stage = element(
+      "div",
+      { class: "stage" },
+      this._map_card(),
+      element("div", { class: "beside" }, this._side_card(), this._numbers_card()),
+    );
     const placed = (first) => this.panels.filter((panel) => panel.is_first === first).map((panel) => panel.root);
     const pair = element("div", { class: "pair" }, this._latents_card(), this._way_card());
     this.root.append(this.stage, ...placed(true), pair, ...placed(false));
@@ -71,10 +81,14 @@ export class View {
       on_pin: (name) => this._pin(name),
       on_hover: (i) => this._hover(i),
     });
-    this.manifold = new Manifold((points) => this._decode_points(points), this.model.image_shape, (manifold) => {
-      this.map.manifold = manifold;
-      this.map.redraw();
-    });
+    this.manifold = new Manifold(
+      (points) => this._decode_points(points),
+      this.model.image_shape,
+      (manifold) => {
+        this.map.manifold = manifold;
+        this.map.redraw();
+      },
+    );
     const background = tick("show_manifold", false, (on) => {
       this.with_manifold = on;
       this.map.manifold = null;
@@ -86,20 +100,26 @@ export class View {
       this.map.redraw();
     });
     this.read_out = element("p", { class: "caption", say: this.traits.prior ? "map_hint" : "map_hint_ae" });
-    const zoom = element("span", { class: "zoom" },
+    const zoom = element(
+      "span",
+      { class: "zoom" },
       element("button", { type: "button", text: "−", label: "zoom_out", on: { click: () => this.map.zoom(1.25) } }),
-      element("button", { type: "button", text: "+", label: "zoom_in", on: { click: () => this.map.zoom(0.8) } }));
-    return element("section", { class: "card map-card" },
+      element("button", { type: "button", text: "+", label: "zoom_in", on: { click: () => this.map.zoom(0.8) } }),
+    );
+    return element(
+      "section",
+      { class: "card map-card" },
       element("div", { class: "card-head" }, element("h2", { say: "map_title" }), this._plane_choice()),
       element("div", { class: "square" }, this.map_canvas, zoom),
       this._legend(),
       element("div", { class: "tools" }, codes, background),
-      this.read_out);
+      this.read_out,
+    );
   }
 
   _plane_choice() {
     const { run, Z } = this;
-    if (Z <= 2) return (this.plane_choice = () => ["latents", 0, Z === 2 ? 1 : null]), null;
+    if (Z <= 2) return ((this.plane_choice = () => ["latents", 0, Z === 2 ? 1 : null]), null);
     const options = () => this.order.map((j) => element("option", { value: j, text: `z${subscript(j + 1)}` }));
     const across = element("select", { label: "axis_across" }, ...options());
     const up = element("select", { label: "axis_up" }, ...options());
@@ -115,10 +135,20 @@ export class View {
     };
     across.addEventListener("change", change);
     up.addEventListener("change", change);
-    const kinds = run.components && choice("plane", [["latents", "two_latents"], ["components", "two_components"]], kind, (value) => {
-      kind = value;
-      change();
-    });
+    const kinds =
+      run.components &&
+      choice(
+        "plane",
+        [
+          ["latents", "two_latents"],
+          ["components", "two_components"],
+        ],
+        kind,
+        (value) => {
+          kind = value;
+          change();
+        },
+      );
     return element("div", { class: "tools" }, kinds, axes);
   }
 
@@ -199,13 +229,20 @@ export class View {
     this.x_tile = tile("x_caption", [element("i", { text: "x" })]);
     this.x_tile.root.dataset.term = "x";
     this.draw_tile = tile(`draw_${this.run.likelihood}`, []);
-    this.draw_tile.root.append(button("again", () => {
-      this.noise = [];
-      this._show_images();
-    }));
+    this.draw_tile.root.append(
+      button("again", () => {
+        this.noise = [];
+        this._show_images();
+      }),
+    );
     this.where = element("p", { class: "caption where", "aria-hidden": "true" });
-    return element("section", { class: "card side" },
-      this.x_hat_tile.root, element("div", { class: "small-tiles" }, this.x_tile.root, this.draw_tile.root), this.where);
+    return element(
+      "section",
+      { class: "card side" },
+      this.x_hat_tile.root,
+      element("div", { class: "small-tiles" }, this.x_tile.root, this.draw_tile.root),
+      this.where,
+    );
   }
 
   // Latents and numbers
@@ -214,7 +251,13 @@ export class View {
     const { run, traits, Z } = this;
     const ranges = Array.from({ length: Z }, (_, j) => this._range(j));
     this.table = new LatentTable(
-      { order: this.order, active: run.active ?? new Array(Z).fill(true), ranges, posterior: traits.posterior, kl: run.kl_per_latent },
+      {
+        order: this.order,
+        active: run.active ?? new Array(Z).fill(true),
+        ranges,
+        posterior: traits.posterior,
+        kl: run.kl_per_latent,
+      },
       {
         on_z: (j, value) => this._set_free(this.z.map((old, k) => (k === j ? value : old))),
         on_eps: (j, value) => this._set_eps(this.eps.map((old, k) => (k === j ? value : old))),
@@ -230,16 +273,20 @@ export class View {
       tools.append(button("back_to_x", () => this._set_eps(this.eps)));
     }
     if (traits.prior) tools.append(button("draw_prior", () => this._set_free(this.random.normals(Z))));
-    return element("section", { class: "card" },
+    return element(
+      "section",
+      { class: "card" },
       element("div", { class: "card-head" }, element("h2", { say: "latents_title" }), tools),
       element("p", { class: "hint", say: traits.posterior ? "latents_hint" : "latents_hint_ae" }),
-      this.table.root);
+      this.table.root,
+    );
   }
 
   _range(j) {
     const { mu, count } = this.run.codes;
     let [low, high] = [Infinity, -Infinity];
-    for (let i = 0; i < count; i++) [low, high] = [Math.min(low, mu[i * this.Z + j]), Math.max(high, mu[i * this.Z + j])];
+    for (let i = 0; i < count; i++)
+      [low, high] = [Math.min(low, mu[i * this.Z + j]), Math.max(high, mu[i * this.Z + j])];
     if (this.traits.prior) {
       const end = Math.max(4, Math.ceil(Math.max(-low, high)));
       return [-end, end];
@@ -250,18 +297,32 @@ export class View {
 
   _numbers_card() {
     const { traits, run } = this;
-    const card = element("section", { class: "card numbers" },
-      element("div", { class: "card-head" }, element("h2", { say: "numbers_title" }), element("span", { class: "unit", say: "nats" })),
-      this.formula.terms);
+    const card = element(
+      "section",
+      { class: "card numbers" },
+      element(
+        "div",
+        { class: "card-head" },
+        element("h2", { say: "numbers_title" }),
+        element("span", { class: "unit", say: "nats" }),
+      ),
+      this.formula.terms,
+    );
     if (traits.posterior && this.capacity === null) {
-      const control = dial("beta", { min: 0, max: 20, step: 0.1, value: this.beta, scale: { to: Math.sqrt, from: (s) => s * s } }, (beta) => {
-        this.beta = beta;
-        this._show_numbers();
-        this.announce(this.summary());
-      });
+      const control = dial(
+        "beta",
+        { min: 0, max: 20, step: 0.1, value: this.beta, scale: { to: Math.sqrt, from: (s) => s * s } },
+        (beta) => {
+          this.beta = beta;
+          this._show_numbers();
+          this.announce(this.summary());
+        },
+      );
       control.dataset.term = "beta";
       const trained = element("p", { class: "hint" });
-      tell(trained, run.description.model === "iwae" ? "beta_iwae" : "beta_trained", { beta: String(run.objective.beta) });
+      tell(trained, run.description.model === "iwae" ? "beta_iwae" : "beta_trained", {
+        beta: String(run.objective.beta),
+      });
       card.append(control, trained);
     }
     card.append(this.formula.definitions, this.formula.explanation);
@@ -276,7 +337,8 @@ export class View {
   // A symbol in the formula and its values elsewhere light up together.
   _light_up() {
     const light = (term) => {
-      for (const one of this.root.querySelectorAll("[data-term]")) one.classList.toggle("lit", one.dataset.term === term);
+      for (const one of this.root.querySelectorAll("[data-term]"))
+        one.classList.toggle("lit", one.dataset.term === term);
       this.formula.explain(term);
     };
     const term_of = (target) => target.closest?.("[data-term]")?.dataset.term ?? null;
@@ -315,6 +377,7 @@ export class View {
     this._encode();
     this._set_eps(this.eps);
     for (const panel of this.panels) panel.on_input?.();
+    if (this.c) this._renew_decoded();
   }
 
   // The class that a conditional model is given; z stays, as the style.
@@ -322,6 +385,12 @@ export class View {
     this.number = number;
     this._encode();
     this._set_free(this.z);
+    this._renew_decoded();
+  }
+
+  // Decodes way and manifold again, under another condition.
+  _renew_decoded() {
+    if (this.way.ready) this.way.refresh();
     if (this.with_manifold) this._renew_manifold();
   }
 
@@ -395,7 +464,7 @@ export class View {
     paint_image(this.x_hat_tile.canvas, this.x_hat, shape);
     paint_image(this.x_tile.canvas, this.x, shape);
     let at = 0;
-    const uniform = () => (this.noise[at] ??= this.random.uniform(), this.noise[at++]);
+    const uniform = () => ((this.noise[at] ??= this.random.uniform()), this.noise[at++]);
     paint_image(this.draw_tile.canvas, this.model.draw(this.logits, uniform, this.c), shape);
   }
 
@@ -405,7 +474,7 @@ export class View {
     map.point = plane.project(this.z);
     map.posterior = this.sigma ? { centre: plane.project(this.mu), ...plane.ellipse(this.sigma) } : null;
     this._show_way();
-    this.where.textContent = `z = (${Array.from(this.order.slice(0, 4), (j) => decimal(this.z[j])).join(", ")}${this.Z > 4 ? ", …" : ""})`;
+    this.where.textContent = `z = (${this._coordinates()})`;
   }
 
   _show_numbers() {
@@ -419,13 +488,43 @@ export class View {
       Object.assign(this.parts, { kl, excess, gamma, beta: this.beta, loss: reconstruction + weighed });
     }
     this.formula.update(this.parts);
+    this.formula.show_examples(this._examples());
     this.root.dataset.loss = this.parts.loss;
+  }
+
+  // The numbers of the definitions: every latent's KL, z of the latent with the largest KL, the sigma of a Gaussian.
+  _examples() {
+    const { order, kl, mu, sigma, eps, z } = this;
+    const noise = this.model.likelihood.sigma;
+    const texts = noise ? { reconstruction: `σₓ = ${decimal(noise, 3)}` } : {};
+    if (!kl) return texts;
+    const signed = (value) => (value < 0 ? `(${decimal(value)})` : decimal(value));
+    const [j] = order;
+    texts.kl = `${order
+      .slice(0, 5)
+      .map((k) => decimal(kl[k]))
+      .join(" + ")}${order.length > 5 ? " + …" : ""} = ${decimal(this.parts.kl)}`;
+    texts.z = `z${subscript(j + 1)}:  ${decimal(mu[j])} + ${decimal(sigma[j])} · ${signed(eps[j])} = ${decimal(z[j])}`;
+    return texts;
+  }
+
+  // z in words: all of it, or what the latents with the largest KL are.
+  _coordinates() {
+    if (this.Z <= 4) return Array.from(this.z, (value) => decimal(value)).join(", ");
+    return `${this.order
+      .slice(0, 3)
+      .map((j) => `z${subscript(j + 1)} = ${decimal(this.z[j])}`)
+      .join(", ")}, …`;
   }
 
   summary() {
     const { parts } = this;
-    const values = { loss: decimal(parts.loss, 1), reconstruction: decimal(parts.reconstruction, 1), kl: decimal(parts.kl, 1) };
-    const z = this.order.slice(0, 3).map((j) => decimal(this.z[j])).join(", ");
+    const values = {
+      loss: decimal(parts.loss, 1),
+      reconstruction: decimal(parts.reconstruction, 1),
+      kl: decimal(parts.kl, 1),
+    };
+    const z = this._coordinates();
     return [parts.kl === undefined ? "summary_ae" : "summary", { z, ...values }];
   }
 

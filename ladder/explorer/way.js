@@ -31,19 +31,42 @@ export class Way {
       tile.setAttribute("aria-label", `t = ${decimal(k / (STEPS - 1), 1)}`);
       return tile;
     });
-    this.strip = element("div", { class: "strip", hidden: true }, element("div", { class: "tiles" }, ...this.tiles), this.slider);
+    this.strip = element(
+      "div",
+      { class: "strip", hidden: true },
+      element("div", { class: "tiles" }, ...this.tiles),
+      this.slider,
+    );
     this.note = element("p", { class: "hint", say: "way_hint" });
     this.clear_button = button("unpin", () => this.clear(), { hidden: true });
-    const kinds = choice("way_kind", [["straight", "straight"], ["spherical", "spherical"]], "straight", (kind) => {
-      this.kind = kind;
-      this.refresh();
-    });
+    const kinds = choice(
+      "way_kind",
+      [
+        ["straight", "straight"],
+        ["spherical", "spherical"],
+      ],
+      "straight",
+      (kind) => {
+        this.kind = kind;
+        this.refresh();
+      },
+    );
     kinds.hidden = !prior; // without a prior there is no sphere where most of its mass is
-    this.root = element("section", { class: "way" },
+    this.root = element(
+      "section",
+      { class: "way" },
       element("h2", { say: "way_title" }),
-      element("div", { class: "tools" },
-        button("pin_a", () => pin("a")), button("pin_b", () => pin("b")), kinds, this.clear_button),
-      this.note, this.strip);
+      element(
+        "div",
+        { class: "tools" },
+        button("pin_a", () => pin("a")),
+        button("pin_b", () => pin("b")),
+        kinds,
+        this.clear_button,
+      ),
+      this.note,
+      this.strip,
+    );
   }
 
   get ready() {

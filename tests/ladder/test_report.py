@@ -277,3 +277,16 @@ def test_the_page_claims_no_more_than_was_measured(tmp_path):
     assert "proves" not in words
     assert "lie on one another" not in words
     assert "smooth latent space buys" not in words
+
+
+def test_the_explorer_is_a_page_of_its_own_in_the_report(tmp_path):
+    """Escaped whole into a frame that may run scripts but not reach the report; the pictures stay below it."""
+    inner = '<!DOCTYPE html><script>window.a = "1 < 2 && 3"</script>'
+    page = Page(write_report(climb(tmp_path), inner).read_text("utf-8"))
+    (frame,) = page.all("iframe")
+    assert frame["srcdoc"] == inner
+    assert frame["sandbox"] == "allow-scripts"
+    assert frame["title"]
+    assert not page.all("script")
+    assert page.words.index("Explore") < page.words.index("Results") < page.words.index("Pictures")
+    assert len(page.all("img")) == 3 * len(PICTURES) + 1

@@ -2,8 +2,6 @@
 
 import base64
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,33 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def executable() -> str | None:
-    """The system's Chromium or Chrome; CHROMIUM names another."""
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+from foundation.errors import InputError
+from ladder.bench.browser import ARGUMENTS, executable
 
 
 @contextmanager
 def start_browser() -> Iterator[object]:
     """A browser; skips the test where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    path = executable()
-    if path is None:
-        pytest.skip("needs Chromium or Chrome")
+    try:
+        path = executable()
+    except InputError as error:
+        pytest.skip(str(error))
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = started.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

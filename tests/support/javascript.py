@@ -39,6 +39,10 @@ class Modules:
         self.engine = MiniRacer()
         self.engine.eval(bundle("entry.js", read))
 
+    def close(self):
+        """End V8, which would keep the process from ending."""
+        self.engine.close()
+
     def __call__(self, code):
         """Run some code; the value of its last expression."""
         return self.engine.eval(code)

@@ -1,6 +1,7 @@
 """The payload of a page: its numbers are the run's, they come back exactly, and nothing in it can become a script."""
 
 import base64
+import contextlib
 import dataclasses
 import html.parser
 import json
@@ -20,7 +21,8 @@ from tests.support.javascript import Modules
 
 @pytest.fixture(scope="module")
 def modules():
-    return Modules()
+    with contextlib.closing(Modules()) as opened:
+        yield opened
 
 
 def payload_of(run, data=None, **choices):

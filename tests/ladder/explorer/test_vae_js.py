@@ -1,6 +1,7 @@
 """The VAE in JavaScript computes what the rungs compute: every model, every part of the loss, every gradient."""
 
 import base64
+import contextlib
 import functools
 import json
 
@@ -44,7 +45,8 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def modules():
-    return Modules()
+    with contextlib.closing(Modules()) as opened:
+        yield opened
 
 
 def float32_parameters(values):
