@@ -36,8 +36,8 @@ class Call:
         self.special = rng.random() < 1 / 3
         if kind in LAYERS:
             shapes = self.layer_shapes()
-            # As for 0 * inf, an infinite number need not meet the zeros of the padding, or it must.
-            self.special &= self.options.get("padding", 0) in (0, (0, 0))
+            # Where an infinite number meets zeros, of the padding or between pixels, is the choice of torch's backend.
+            self.special &= kind != "conv_transpose2d" and self.options.get("padding", 0) in (0, (0, 0))
             self.arrays = {name: self.draw(shape) for name, shape in shapes.items()}
             if rng.random() < 0.2:
                 self.arrays["bias"] = None
