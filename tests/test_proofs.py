@@ -59,10 +59,10 @@ from foundation.objective import Objective
 from ladder.bench.rungs import peak
 from ladder.rungs import make_rung
 
-architecture, rng = Architecture(channels=(8, 16), hidden_dim=64), np.random.default_rng(0)
+architecture, rng = Architecture(channels=(4, 8), hidden_dim=32), np.random.default_rng(0)
 rung = make_rung(sys.argv[1], architecture, initial_parameters(architecture, rng))
 for step in range(1, int(sys.argv[2]) + 1):
-    N = (64, 33, 1, 40)[step % 4]
+    N = (16, 33, 1, 40)[step % 4]
     x, eps = rng.random((N, 1, 28, 28), np.float32), rng.standard_normal((N, architecture.latent_dim), np.float32)
     rung.step(x, eps, Objective())
     if step in (400, 2000):
