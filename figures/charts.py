@@ -145,7 +145,7 @@ def main_plane(mu: np.ndarray, small: bool = False) -> tuple[np.ndarray, tuple[s
     """
     if mu.shape[1] == 2:
         return mu, ("$z_1$", "$z_2$")
-    _, singular, directions = np.linalg.svd(mu - mu.mean(axis=0), full_matrices=False)
+    _, singular, directions = np.linalg.svd(mu - mu.mean(axis=0, dtype=np.float64), full_matrices=False)
     directions = np.pad(directions, ((0, max(0, 2 - len(directions))), (0, 0)))[:2]
     largest = directions[[0, 1], np.abs(directions).argmax(axis=1)]
     share = np.pad(singular**2, (0, 2))[:2] / max((singular**2).sum(), np.finfo(mu.dtype).tiny)

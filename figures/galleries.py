@@ -283,7 +283,7 @@ def code_maps(
 def colours(codes: Int[np.ndarray, "N h w"], codebook: Float[np.ndarray, "K D"]) -> Float[np.ndarray, "N h w 3"]:
     """A colour for each code, from dark to light in the order of the used entries along their main direction."""
     used = np.unique(codes)
-    entries = codebook[used] - codebook[used].mean(axis=0)
+    entries = codebook[used] - codebook[used].mean(axis=0, dtype=np.float64)
     direction = np.linalg.svd(entries, full_matrices=False)[2][0]
     along = entries @ (direction * np.copysign(1, direction[np.abs(direction).argmax()]))
     shade = np.zeros(len(codebook))

@@ -1,5 +1,8 @@
 """The longer proofs, at full size: `make proofs` runs them, `make test` leaves them out."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,49 @@ def test_rung_1_learns_mnist():
     assert losses[0] > 450  # noise, before training
     assert losses[1] < 130
     assert losses[2] < 120
+
+
+STEPS = """
+import hashlib, sys
+import numpy as np
+from foundation.architecture import Architecture, initial_parameters
+from foundation.objective import Objective
+from ladder.bench.rungs import peak
+from ladder.rungs import make_rung
+
+architecture, rng = Architecture(channels=(4, 8), hidden_dim=32), np.random.default_rng(0)
+rung = make_rung(sys.argv[1], architecture, initial_parameters(architecture, rng))
+for step in range(1, int(sys.argv[2]) + 1):
+    N = (16, 33, 1, 40)[step % 4]
+    x, eps = rng.random((N, 1, 28, 28), np.float32), rng.standard_normal((N, architecture.latent_dim), np.float32)
+    rung.step(x, eps, Objective())
+    if step in (400, 2000):
+        print(peak())
+print(hashlib.sha256(b"".join(value.tobytes() for value in rung.parameters().values())).hexdigest())
+"""
+"""Steps of a rung on batches of several sizes: peak memory after 400 and 2000, then a digest of the parameters."""
+
+
+def steps(rung: str, count: int, threads: int) -> list[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-c", STEPS, rung, str(count)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
+every_rung = pytest.mark.parametrize("rung", ["numpy_impl", "pytorch_lowlevel", "paper"])
+
+
+@every_rung
+def test_memory_does_not_grow_over_two_thousand_steps(rung: str) -> None:
+    if rung != "numpy_impl":
+        pytest.importorskip("torch")
+    early, late, _ = steps(rung, 2000, threads=1)
+    assert int(late) - int(early) < 4 << 20, f"{early} bytes after 400 steps, {late} after 2000"
+
+
+@every_rung
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_number_of_threads_gives_the_same_numbers(rung: str, threads: int) -> None:
+    if rung != "numpy_impl":
+        pytest.importorskip("torch")
+    assert len({steps(rung, 40, threads)[-1] for _ in range(3)}) == 1

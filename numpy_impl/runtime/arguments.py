@@ -75,6 +75,6 @@ def number(name: str, value: object) -> float:
         raise ValueError(f"{name}: expected a number, got an array of shape {value.shape}")
     if isinstance(value, np.ndarray):
         value = value[()]
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     return float(value)

@@ -7,6 +7,7 @@ gradients are added up. Threads are enough for this: NumPy releases Python's loc
 """
 
 import contextlib
+import contextvars
 import functools
 import itertools
 import os
@@ -58,7 +59,9 @@ def on_every_core(f: Callable[[Task], Result], tasks: Iterable[Task], products: 
             results[number] = f(task)
 
     with blas.one_thread() if products else contextlib.nullcontext():
-        helpers = [thread_pool().submit(work) for _ in range(min(CORES, len(tasks)) - 1)]
+        # Each helper in a copy of this thread's context, where NumPy keeps what it does about overflow.
+        count = min(CORES, len(tasks)) - 1
+        helpers = [thread_pool().submit(contextvars.copy_context().run, work) for _ in range(count)]
         try:
             work()
         finally:

@@ -67,7 +67,8 @@ def active_latents(model: Model, data: Data) -> Bool[np.ndarray, " Z"]:
 
 def kl_by_latent(mu: LatentArray, logvar: LatentArray) -> Float[np.ndarray, " Z"]:
     """KL(q(z_j|x) || p(z_j)) in nats, mean over the images, for each latent in the model's order."""
-    return kl_per_latent(torch.as_tensor(mu), torch.as_tensor(logvar)).cpu().double().mean(0).numpy()
+    # In float64: near 0, where latents collapse, the terms of the KL cancel to less than float32 resolves.
+    return kl_per_latent(*(torch.as_tensor(values).cpu().double() for values in (mu, logvar))).mean(0).numpy()
 
 
 def collapse_warning(kl: Float[np.ndarray, " Z"]) -> str | None:
@@ -98,7 +99,7 @@ def linear_probe(
         raise InputError(
             "linear probe: expected scikit-learn, which is not installed; type: pip install scikit-learn"
         ) from None
-    middle = train.mean(axis=0)
+    middle = train.mean(axis=0, dtype=np.float64)  # the sum over many float32 codes far from 0 would lose digits
     x_train, x_test = (np.column_stack([np.ones(len(x)), x - middle]) for x in (train, test))
     classifier = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8, max_iter=1000)
     return float(classifier.fit(x_train, train_classes).score(x_test, test_classes))

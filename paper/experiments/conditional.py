@@ -98,9 +98,11 @@ def nearest_neighbours(
 ) -> Int64[Tensor, " N"]:
     """The most frequent class among the k nearest of the known points; of several, the smallest.
 
-    Computed on the points' device, in parts of 1024 points; scikit-learn's classifier needs them on the CPU.
+    Computed on the points' device, in parts of 1024 points; scikit-learn's classifier needs them on the CPU. By
+    differences, as not every mode of `torch.cdist` does: |a|^2 - 2ab + |b|^2 cancels where points are far from 0.
     """
-    nearest = torch.cat([torch.cdist(part, known).topk(k, largest=False).indices for part in points.split(1024)])
+    distances = (torch.cdist(part, known, compute_mode="donot_use_mm_for_euclid_dist") for part in points.split(1024))
+    nearest = torch.cat([part.topk(k, largest=False).indices for part in distances])
     return classes[nearest].mode(1).values
 
 

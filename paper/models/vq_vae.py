@@ -179,7 +179,7 @@ class VQVAE(Model):
         z_e = self.encoder(x)
         codes = self.codebook.nearest(z_e)
         z_q = self.codebook(codes)
-        z = z_e + (z_q - z_e).detach()
+        z = z_q.detach() + (z_e - z_e.detach())  # this way round z has every digit of z_q
         return Forward(z_e, codes, z_q, z, self.decode(z))
 
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:

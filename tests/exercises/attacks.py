@@ -80,22 +80,16 @@ ATTACKS = {
     "prints a verdict": Attack("print('PASS  04_kl')\nprint('evil,04_kl,PASS')\n" + ZERO),
     "writes results into every pipe": Attack(
         "import os, struct\n"
-        "text = b'{{\"result\": 0.0, \"changed\": {{}}}}'\n"
+        'text = b\'{{"result": 0.0, "changed": {{}}}}\'\n'
         "for fd in range(3, 60):\n"
         "    try: os.write(fd, struct.pack('>II', len(text), 0) + text)\n"
         "    except OSError: pass\n" + ZERO
     ),
     "writes garbage into every pipe": Attack(
-        "import os\n"
-        "for fd in range(3, 60):\n"
-        "    try: os.write(fd, os.urandom(2000))\n"
-        "    except OSError: pass\n" + ZERO
+        "import os\nfor fd in range(3, 60):\n    try: os.write(fd, os.urandom(2000))\n    except OSError: pass\n" + ZERO
     ),
     "claims a frame of gigabytes": Attack(
-        "import os\n"
-        "for fd in range(3, 60):\n"
-        "    try: os.write(fd, b'\\xff' * 8)\n"
-        "    except OSError: pass\n" + ZERO
+        "import os\nfor fd in range(3, 60):\n    try: os.write(fd, b'\\xff' * 8)\n    except OSError: pass\n" + ZERO
     ),
     "patches NumPy's comparisons": Attack(
         "import numpy as np\n"

@@ -103,3 +103,56 @@ def test_stopped_before_the_first_epoch_ends(folder, tmp_path):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert error.count("\n") == 1
+
+
+TRAINING = "train vae --rung numpy_impl --channels 2 3 --hidden-dims 8 --latent-dim 2 --batch-size 2"
+
+
+def finish(process):
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+
+
+@posix
+@pytest.mark.slow
+def test_a_training_that_is_suspended_goes_on_with_the_same_numbers(folder, tmp_path):
+    command = f"{TRAINING} --data {folder} --epochs 60 --seed 3"
+    finish(start(f"{command} --out {tmp_path / 'whole'}"))
+    process = start(f"{command} --out {tmp_path / 'suspended'}")
+    suspended = 0
+    for lines in (5, 60, 150):
+        wait_until(lambda lines=lines: lines_logged(tmp_path / "suspended") >= lines, process)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.2)
+        before = lines_logged(tmp_path / "suspended")
+        time.sleep(0.5)
+        suspended += lines_logged(tmp_path / "suspended") == before
+        process.send_signal(signal.SIGCONT)
+    finish(process)
+    assert suspended == 3
+    whole, again = (open_run(next((tmp_path / name).iterdir())) for name in ("whole", "suspended"))
+    assert_same_numbers(whole, again)
+
+
+def lines_logged(out):
+    return sum(path.read_text().count("\n") for path in out.glob("*/metrics.jsonl"))
+
+
+def assert_same_numbers(whole, again):
+    (tensors, _), (tensors_again, _) = whole.load_weights(), again.load_weights()
+    assert all(value.tobytes() == tensors_again[name].tobytes() for name, value in tensors.items())
+    losses, losses_again = ([line["loss"] for line in run.metrics() if "loss" in line] for run in (whole, again))
+    assert losses == losses_again
+
+
+@pytest.mark.slow
+def test_eight_runs_started_at_once_get_eight_folders(folder, tmp_path):
+    out = tmp_path / "runs"
+    processes = [start(f"{TRAINING} --data {folder} --epochs 2 --seed {seed} --out {out}") for seed in range(8)]
+    for process in processes:
+        finish(process)
+    runs = [open_run(path) for path in out.iterdir()]
+    assert sorted(run.config["options"]["seed"] for run in runs) == list(range(8))
+    for run in runs:
+        run.load_weights()
+        assert [line["epoch"] for line in run.metrics() if line["kind"] == "epoch"] == [0, 1, 2]

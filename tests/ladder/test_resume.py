@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import foundation.checkpoint
 import foundation.training
 from foundation.checkpoint import saved_epoch
 from foundation.errors import InputError
-from foundation.runs import Run, open_run
+from foundation.runs import Run, latest_run, open_run
 from foundation.weights import load_weights, read_tensors
 from ladder import cli
 from numpy_impl.optim import Adam as NumpyAdam
@@ -129,6 +130,26 @@ def without_times(fields):
     if "counters" in fields:
         fields = fields | {"counters": without_times(json.loads(fields["counters"]))}
     return {name: value for name, value in fields.items() if name not in ("seconds", "images_per_second")}
+
+
+def test_a_clock_that_jumps_changes_no_number(folder, tmp_path, whole, monkeypatch):
+    # Forwards and back by up to thirty years between any two readings, and once more before the training is resumed.
+    jumps, strftime, now = np.random.default_rng(0), time.strftime, time.time()
+
+    def jumping():
+        return now + jumps.uniform(-1e9, 1e9)
+
+    monkeypatch.setattr(time, "time", jumping)
+    monkeypatch.setattr(time, "strftime", lambda form, *moment: strftime(form, *(moment or [time.gmtime(jumping())])))
+    with monkeypatch.context() as patch:
+        stop_after(STEPS + 4, patch)
+        code, run = train("numpy_impl", folder, tmp_path)
+    assert code == 130
+    assert resume(run) == 0
+    assert_same_run(run, whole("numpy_impl"))
+    assert latest_run(tmp_path).path == run
+    seconds = [line["seconds"] for line in open_run(run).metrics() if line["kind"] == "step"]
+    assert seconds == sorted(seconds)
 
 
 def test_every_model_and_rung_is_tried():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from numpy_impl import optim
 from numpy_impl.optim import SGD, Adam
 
 SHAPES = {"scalar": (), "bias": (5,), "weight": (3, 7), "kernel": (5, 2, 3, 2), "one": (1,)}
@@ -129,6 +130,25 @@ def test_sgd_keeps_no_gradient_array():
     gradient[:] = 100
     sgd.step({"w": np.zeros(3)})
     np.testing.assert_allclose(parameters["w"], -1.5)
+
+
+def test_moments_do_not_stay_subnormal(monkeypatch):
+    # The gradients are 0 after the first step, and m falls below float32's smallest normal number, where it would stay.
+    start = {"w": np.linspace(-1, 1, 50, dtype=np.float32), "b": np.zeros(3, np.float32)}
+    moved = {}
+    for rounding in (optim.ROUND_EVERY, 1 << 30):
+        monkeypatch.setattr(optim, "ROUND_EVERY", rounding)
+        parameters = {name: value.copy() for name, value in start.items()}
+        optimizer = Adam(parameters)
+        optimizer.step({name: np.full_like(value, 0.7) for name, value in parameters.items()})
+        for _ in range(1152):
+            optimizer.step({name: np.zeros_like(value) for name, value in parameters.items()})
+        m = np.concatenate([*optimizer.m.values()])
+        moved[rounding] = parameters, ((m != 0) & (np.abs(m) < np.finfo(np.float32).smallest_normal)).any()
+    (rounded, subnormal), (plain, was_subnormal) = moved.values()
+    assert was_subnormal
+    assert not subnormal
+    assert all(rounded[name].tobytes() == plain[name].tobytes() for name in start)
 
 
 def test_two_optimisers_share_nothing():

@@ -159,6 +159,19 @@ def test_each_of_several_tasks_has_blas_on_one_thread(cores):
         assert parallel.on_every_core(task, range(1)) == [{2}]
 
 
+def test_every_thread_treats_overflow_as_the_caller_does(cores):
+    cores(3)
+    meeting = threading.Barrier(3, timeout=30)
+
+    def task(_):
+        meeting.wait()
+        return np.geterr()["over"]
+
+    for choice in ("raise", "ignore"):
+        with np.errstate(over=choice):
+            assert parallel.on_every_core(task, range(3)) == [choice] * 3
+
+
 @pytest.mark.parametrize("divisors", [[1, 0], [0, 1], [0, 0], [0]])
 def test_an_exception_reaches_the_caller_when_all_is_quiet(cores, divisors):
     cores(2)

@@ -299,6 +299,13 @@ def test_bernoulli_as_a_density_has_the_missing_constant():
     torch.testing.assert_close(model.log_prob(outputs, x), torch.full((3,), -64 * math.log(2)), rtol=1e-6, atol=0)
 
 
+def test_nearest_neighbours_far_from_zero():
+    generator = torch.Generator().manual_seed(0)
+    known, points = (10 + 0.001 * torch.randn(count, 8, generator=generator) for count in (300, 200))
+    expected = (points.double()[:, None] - known.double()).square().sum(2).argmin(1)
+    assert torch.equal(conditional.nearest_neighbours(known, torch.arange(300), points, 1), expected)
+
+
 def test_accuracy_and_nearest_neighbours_on_known_points():
     assert baseline.accuracy(torch.eye(3), torch.tensor([0, 1, 0])) == pytest.approx(2 / 3)
     known = torch.tensor([[0.0], [0.1], [0.2], [5.0], [5.1]])
