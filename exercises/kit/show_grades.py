@@ -11,6 +11,7 @@ from exercises.kit.handed_in import Note
 from exercises.kit.limits import printable
 from exercises.kit.show import STYLES as CHECK_STYLES
 from foundation.console import say
+from foundation.language import translate
 
 STYLES = CHECK_STYLES | {"IMPORTED": "red"}
 LETTERS = {"PASS": "✓", "WRONG": "x", "IMPORTED": "!", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "-"}
