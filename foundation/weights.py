@@ -36,7 +36,7 @@ PICKLE = b"\x80"
 """First byte of a pickle (from protocol 2 on), and so of torch.save's files until torch 1.6."""
 ZIP = b"PK\x03\x04"
 """First bytes of a zip archive: torch.save's files since torch 1.6, which hold a pickle; NumPy's .npz."""
-DTYPES = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
+DTYPES: dict[str, np.dtype] = {"F32": np.dtype(np.float32), "F64": np.dtype(np.float64)}
 """The types that are read, by their names in a file."""
 DIGEST = "digest"
 """Where the metadata hold the digest."""

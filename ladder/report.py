@@ -141,7 +141,7 @@ def results_of(rungs: Mapping[str, Run], facts: Facts) -> dict[str, Result]:
     for name, part in rungs.items():
         records = epochs(part)
         if records and records[-1]["epoch"] > 0:
-            last = {key: records[-1].get(key) for key in Result._fields if key != "speed"}
+            last: dict[str, Any] = {key: records[-1].get(key) for key in Result._fields if key != "speed"}
             if missing := [key for key, value in last.items() if value is None or (key == "seconds" and value == 0)]:
                 raise InputError(f"{part.metrics_path}: a report needs the last epoch's {missing[0]}")
             results[name] = Result(**last, speed=facts.train_images * last["epoch"] / last["seconds"])

@@ -154,12 +154,13 @@ def mutate_json(rng: np.random.Generator, value: Any) -> tuple[str, str, bool]:
     if way == "drop":
         del parent[key]
         return f"{name} dropped", json.dumps(value), False
+    is_open = at[0] == "versions"  # which any package may be in
     if way == "add" and isinstance(parent, dict):
         parent["one_more"] = old
-        return f"{name}: one_more beside", json.dumps(value), True
+        return f"{name}: one_more beside", json.dumps(value), not (is_open and len(at) > 1)
     if way == "rename" and isinstance(parent, dict):
         parent[f"{key}_"] = parent.pop(key)
-        return f"{name} renamed", json.dumps(value), True
+        return f"{name} renamed", json.dumps(value), not (is_open and len(at) > 1)
     new = HOSTILE[rng.integers(len(HOSTILE))]
     parent[key] = new
     wrong = kind_of(new) != kind_of(old) or (isinstance(new, float) and not np.isfinite(new))

@@ -189,7 +189,8 @@ def judge(command: str, kind: str, name: str, bench: Bench, mutation: Mutation, 
     diverged = code == 1 and "diverged" in error  # as a huge number makes a training
     if not (code == 2 or diverged) or error.count("\n") != 1 or len(error) > LONGEST + 100:
         return f"LOUD: exit code {code}, {error[:300]}"
-    if files(place) != before:
+    after = files(place)
+    if {path: after.get(path) for path in before} != before:
         return f"LOUD: files changed, {error[:200]}"
     return f"refused: {error.strip()}"
 
