@@ -47,11 +47,11 @@ class _Messages(gettext.GNUTranslations):
 
 
 class Template(NamedTuple):
-    """A message with placeholders, and what a line that was made of it looks like."""
+    """A message with placeholders, and the pattern of a line that was made of it."""
 
     fixed: str
     """Its longest fixed piece, by which most lines are told apart at once"""
-    line: re.Pattern[str]
+    line: str
     names: tuple[str, ...]
     translation: str
 
@@ -116,9 +116,7 @@ def templates_of(messages: Mapping[str, str]) -> tuple[Template, ...]:
         if len(pieces) > 1 and sum(map(str.isalpha, "".join(fixed))) >= FEWEST_LETTERS:
             # Of two values side by side, as in "unknown option {0}{1}", the second is a further clause or nothing.
             gaps = ["(.*?)", *("(.*?)" if piece else "((?:; .*)?)" for piece in fixed[1:-1])]
-            line = re.compile(
-                "".join(itertools.chain(*zip(map(re.escape, fixed), [*gaps, ""], strict=True))), re.DOTALL
-            )
+            line = "".join(itertools.chain(*zip(map(re.escape, fixed), [*gaps, ""], strict=True)))
             length = len("".join(fixed))
             # A value at the end takes whatever follows, so messages that end with words of their own come first.
             rank = bool(fixed[-1]) and length >= LONG, length
@@ -144,7 +142,7 @@ def _find(text: str) -> str | None:
 
 def _translate_filled(text: str) -> str | None:
     for template in _current.templates:
-        if template.fixed in text and (match := template.line.fullmatch(text)):
+        if template.fixed in text and (match := re.fullmatch(template.line, text, re.DOTALL)):
             return _filled(template, match.groups())
     return None
 

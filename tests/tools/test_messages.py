@@ -24,7 +24,8 @@ from tools.site.glossary import problems_of_terms, terms
 WHOLE = (
     *("foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py", "foundation/language.py"),
     *("ladder/cli.py", "exercises/options.py", "exercises/commands.py", "exercises/kit/show.py"),
-    *("exercises/kit/watch.py", "foundation/display.py"),
+    *("exercises/kit/watch.py", "foundation/display.py", "ladder/options.py", "foundation/options.py"),
+    *("paper/models/options.py", "paper/evaluation/options.py", "paper/experiments/options.py"),
 )
 """Files whose messages are all translated. To be extended, file by file."""
 

@@ -154,14 +154,14 @@ class Staging:
             if link.path == file and anchor:
                 return anchor
             ending = ".ipynb" if link.path.suffix == ".ipynb" and self.language == "en" else ".md"
-            target = os.path.relpath(self.folder / f"{page.name}{ending}", here.parent)
+            target = _relative(self.folder / f"{page.name}{ending}", here.parent)
             return target + (anchor if self.language in page.files else "")
         path = link.path.relative_to(CHECKOUT)
         if link.path.suffix in (".png", ".webp", ".gif", ".jpg", ".svg") and _is_shown(link):
             copy = self.folder / "pictures" / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(link.path.read_bytes())
-            return os.path.relpath(copy, here.parent)
+            return _relative(copy, here.parent)
         return f"{REPOSITORY}/{'tree' if link.path.is_dir() else 'blob'}/{BRANCH}/{path.as_posix()}{anchor}"
 
     def _stage_contents(self) -> None:
@@ -200,6 +200,10 @@ def title_of(file: Path) -> str:
     if heading is None:
         raise InputError(f"{file.relative_to(CHECKOUT)}: expected a heading, a line that begins with #, got none")
     return heading[1]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def _is_shown(link: Link) -> bool:
