@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from exercises.kit.archives import UNREAD_ENDINGS, Budget, copy_limited, is_archive, stem_of, unpack
 from exercises.kit.catalogue import Entry, catalogue
+from exercises.kit.limits import printable
 from exercises.kit.notebooks import exercises_in, is_notebook, script_of
 from foundation.errors import InputError
 from foundation.files import write_text
@@ -334,8 +335,9 @@ def reason_for(name: str) -> str:
 
 
 def as_text(name: str) -> str:
-    """A file's name as text that can be written: bytes that are no UTF-8 as backslash escapes."""
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    """A file's name as text that can be written and shown: bytes that are no UTF-8 as backslash escapes."""
+    text: str = printable(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
+    return text.replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", " ")
 
 
 def normalised(name: str) -> str:

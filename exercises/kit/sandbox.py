@@ -30,6 +30,8 @@ CHOICES = ("auto", "require", "none")
 PACKAGES = ("exercises", "figures", "foundation", "ladder", "numpy_impl", "paper", "pytorch_lowlevel", "tools")
 """The packages of the course. Where they lie beside others, as in an installation, they are hidden."""
 GIVEN_PACKAGES = ("foundation", "numpy_impl")
+GIVEN_MODEL = re.compile(r"exercises\.model(\.(pictures(\.\w+)?|load_\w+|Model|CLASSES))?")
+"""What the pages of the first exercises use; the linear model beside it is a part of solutions."""
 KIT = ("confine.py", "frames.py", "runner.py")
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/localtime")
 DISK_MEGABYTES, FILE_MEGABYTES, PROCESSES = 64, 32, 64
@@ -353,7 +355,8 @@ def _is_solution(module: str, name: str, hidden: Names, given: Names) -> bool:
     if top not in PACKAGES or (module, name) in given:
         return False
     if top in ("exercises", "tools"):
-        return (module, name) not in (("exercises", "check"), ("exercises", "")) and module != "exercises.model"
+        path = f"{module}.{name}".rstrip(".")
+        return path not in ("exercises", "exercises.check") and not GIVEN_MODEL.fullmatch(path)
     if top not in GIVEN_PACKAGES:
         return True  # the other rungs hold the same functions in other clothes
     return (module, name) in hidden or (name == "*" and any(where == module for where, _ in hidden))
