@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from exercises.kit.confine import FAILED
+from exercises.kit.confine import ANSWERS, FAILED
 from exercises.kit.exercise import Shared
 from exercises.kit.frames import LARGEST_ARRAYS, Encoder, Frame, FrameError, read_frame, update, write_frame
 from exercises.kit.limits import OUT_OF_MEMORY, PRINTED_BYTES, TIME_IS_UP, Limits, how_it_ended, printable
@@ -228,7 +228,7 @@ class RemoteAnswer:
     def _last_lines(self, prints: str) -> tuple[Line, ...]:
         """The answer's line in the traceback that Python wrote at the time limit."""
         found = re.findall(r'File "([^"\n]+)", line (\d+) in (\w+|<module>)', prints)
-        folder = self.place.files if self.place.sandbox.kind == "none" else Path("/answers")
+        folder = Path(ANSWERS) if self.place.is_apart else self.place.files
         for file, line, function in found:
             with contextlib.suppress(ValueError):
                 return (Line(*self._place(Path(file).relative_to(folder).as_posix(), int(line)), function),)
