@@ -6,6 +6,7 @@ import io
 import json
 import os
 import socket
+import subprocess
 import sys
 import textwrap
 import threading
@@ -607,6 +608,40 @@ def test_gradescope_gets_results_json(here):
     assert "read logvar as log σ" in test["output"]
     with pytest.raises(InputError, match="one learner's submission"):
         to_gradescope(GRADES, Credit())
+
+
+def test_a_learner_without_a_row_is_named_before_anything_is_graded(here, monkeypatch):
+    hand_in(here / "class" / "nadia", RIGHT)
+    Path("sheet.csv").write_text(WORKSHEET, encoding="utf-8")
+    monkeypatch.setattr("exercises.grading.grade", lambda *_: pytest.fail("it began"))
+    with pytest.raises(InputError, match="nadia"):
+        run(format="moodle", roster=Path("sheet.csv"))
+
+
+AUTOGRADER = COURSE / "class" / "autograder"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+def test_the_autograder_of_gradescope_writes_results_whatever_comes(here):
+    """As Gradescope does: the submission in one folder, and results.json asked for in another."""
+    (here / "source").mkdir()
+    (here / "source" / "exercises.txt").write_text("04\n", encoding="utf-8")
+    programs = here / "venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, code in (("vae-ladder", "-m ladder.cli"), ("python", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {code} "$@"\n', encoding="utf-8")
+        (programs / name).chmod(0o755)
+    environment = os.environ | {"AUTOGRADER": str(here), "PYTHONPATH": str(COURSE.parent)}
+    scores = []
+    for text in (RIGHT, WRONG, None):
+        hand_in(here / "submission", text or "", "04_kl.py" if text else "notes.txt")
+        if text is None:
+            (here / "submission" / "04_kl.py").unlink()
+        subprocess.run(["bash", AUTOGRADER / "run_autograder"], env=environment, check=True)
+        results = json.loads((here / "results" / "results.json").read_text(encoding="utf-8"))
+        scores.append((results["score"], results.get("output", "")))
+    assert [score for score, _ in scores] == [1, 0, 0]
+    assert "expected files such as 04_kl.py" in scores[2][1]
 
 
 def test_every_format_writes_a_file(here):
