@@ -423,7 +423,7 @@ def test_a_change_of_numpy_by_an_answer_does_not_reach_what_is_expected(here):
 def test_an_exception_without_a_text_gets_a_verdict(here):
     write("class Mute(Exception):\n    def __str__(self): raise RuntimeError\ndef kl(mu, logvar):\n    raise Mute\n")
     verdict = check_answer(KL, Path("my_answers/04_kl.py"))
-    assert (verdict.outcome, verdict.where) == ("WRONG", "my_answers/04_kl.py:4")
+    assert (verdict.outcome, verdict.where[-10:]) == ("WRONG", "04_kl.py:4")
     assert verdict.got == "Mute: an exception whose text cannot be shown (RuntimeError)"
 
 
