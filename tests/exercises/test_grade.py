@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,42 @@ def test_a_judge_that_ends_costs_one_verdict(here, tmp_path):
     process.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_answers_end_with_the_process_that_grades(here):
+    hand_in(
+        here / "class" / "anna",
+        f"import os\nopen({str(here / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n",
+    )
+    code = f"import sys; sys.path.insert(0, {str(COURSE.parent)!r}); from exercises.commands import run_command\n"
+    code += "from exercises.options import Grade; from pathlib import Path\n"
+    code += "run_command(Grade(folders=(Path('class'),), exercises='04', sandbox='none', time_limit=60.0))"
+    grading = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (here / "pid").exists() and (here / "pid").read_text())
+    finally:
+        grading.kill()
+        grading.wait()
+    wait_until(lambda: not is_running(int((here / "pid").read_text())))
+
+
+def wait_until(condition, seconds=60):
+    """Wait for something that happens in another process, at most so long."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] in "ZX")
+
+
 def test_control_characters_of_an_answer_do_not_reach_the_terminal(here, capsys):
     hand_in(here / "class" / "anna", "def kl(mu, logvar):\n    raise ValueError('\\x1b[9A\\x1b[32mPASS')\n")
     hand_in(here / "class" / "b\x1b[2Jen", RIGHT)
@@ -276,7 +313,7 @@ def differences_from_home(entry, which, folder):
     }
 
 
-@pytest.mark.parametrize("number", ["01", "07", "18"])
+@pytest.mark.parametrize("number", ["01", pytest.param("07", marks=pytest.mark.slow), "18"])
 def test_functions_as_arguments_are_asked_in_the_other_process(tmp_path, number):
     """Encoders, decoders, generators, views of an argument, and whole VAEs whose weights are changed in place."""
     entry = find(number)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exercises.kit import archives
-from exercises.kit.archives import Budget, unpack
+from exercises.kit.archives import Budget, copy_limited, unpack
 from exercises.kit.catalogue import find
 from exercises.kit.handed_in import gather
 from exercises.kit.notebooks import exercises_in, place_in_notebook, script_of
@@ -237,6 +237,13 @@ def test_damaged_archives_are_named(tmp_path, content):
     result, notes = found(tmp_path / "all", tmp_path / "t")
     assert list(result) == ["anna"]
     assert "damaged" in notes["ben.zip"]
+
+
+def test_what_cannot_be_copied_is_named(tmp_path):
+    large, target = put(tmp_path / "large.py", "x" * 2000), tmp_path / "copy"
+    files = [(path, target / path.name) for path in (tmp_path / "gone.py", large, put(tmp_path / "small.py", "x"))]
+    assert [path.name for path, _ in copy_limited(files, 1000, 10)] == ["gone.py", "large.py"]
+    assert [path.name for path in target.iterdir()] == ["small.py"]
 
 
 # Notebooks
