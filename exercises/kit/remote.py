@@ -38,6 +38,8 @@ CALLS = 3
 WATCH_INTERVAL = 0.1
 MOST_BYTES = 4 * LARGEST_ARRAYS
 """All results of one answer together, since they are kept until the verdict."""
+LARGEST_QUESTION = 2 << 20
+"""Bytes of the arguments of a function that was given: it runs in this process, and its memory is this process's."""
 FORMAT = "a result in another format than that of this course's processes"
 
 
@@ -273,6 +275,9 @@ class References:
 
     def answer(self, frame: Frame) -> bytes:
         """Call what the answer asks for; the frame with the result, or with the exception."""
+        if frame.size > LARGEST_QUESTION:
+            text = f"more than {LARGEST_QUESTION >> 20} MB of arguments at once for a function that was given"
+            return Encoder().frame({"raised": "ValueError", "text": text})
         asked = self.objects[frame.message["ask"]]
         arguments = [frame.value(node) for node in frame.message["arguments"]]
         named = {name: frame.value(node) for name, node in frame.message["named"].items()}

@@ -352,6 +352,13 @@ def test_a_result_that_a_later_call_overwrites_is_seen_in_another_process(tmp_pa
     assert verdict.problem == "the function returns the same array every time"
 
 
+def test_a_function_that_was_given_takes_no_gigabytes(tmp_path):
+    """It runs in the process that judges."""
+    text = "import numpy as np\ndef decode_grid(decode, z):\n    return decode(np.zeros((10**6, z.shape[1])))\n"
+    verdict = remote(text, tmp_path, "01").verdict
+    assert verdict.got == "ValueError: more than 2 MB of arguments at once for a function that was given"
+
+
 def test_an_argument_that_is_changed_in_place_is_seen_in_another_process(tmp_path):
     verdict = remote(RIGHT.replace("def kl(mu, logvar):", "def kl(mu, logvar):\n    mu *= 1.5"), tmp_path).verdict
     assert verdict.outcome == "WRONG"
@@ -637,11 +644,26 @@ def test_learners_without_a_row_are_named(here, kind):
         to_canvas(sheet, grades, Credit(), "x") if kind == "canvas" else to_moodle(sheet, grades, Credit())
 
 
+GRADESCOPE_RESULTS = {
+    *("score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"),
+    *("stdout_visibility", "extra_data", "tests", "leaderboard"),
+}
+GRADESCOPE_TEST = {
+    *("score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility"),
+    "extra_data",
+}
+"""The keys of Gradescope's "Autograder Specifications"."""
+
+
 def test_gradescope_gets_results_json(here):
     results = json.loads(to_gradescope(GRADES[1:], Credit()))
     assert results["score"] == 0.5
     (test,) = results["tests"]
     assert (test["name"], test["score"], test["max_score"], test["status"]) == ("04_kl", 0.5, 1.0, "failed")
+    assert set(results) <= GRADESCOPE_RESULTS
+    assert set(test) <= GRADESCOPE_TEST
+    assert test["visibility"] in ("hidden", "after_due_date", "after_published", "visible")
+    assert test["output_format"] in ("text", "html", "simple_format", "md", "ansi")
     assert "read logvar as log σ" in test["output"]
     with pytest.raises(InputError, match="one learner's submission"):
         to_gradescope(GRADES, Credit())
