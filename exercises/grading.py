@@ -9,7 +9,7 @@ from rich.progress import Progress as Bar
 from exercises import options
 from exercises.kit.catalogue import catalogue, find
 from exercises.kit.credit import Credit, read_credit
-from exercises.kit.formats import Roster, read_roster, write_grades
+from exercises.kit.formats import Roster, check_roster, read_roster, write_grades
 from exercises.kit.grade import Grade, grade
 from exercises.kit.grade_report import Page, write_report
 from exercises.kit.handed_in import gather
@@ -34,6 +34,8 @@ def grade_folders(choices: options.Grade) -> int:
         handed_in = gather(choices.folders, Path(folder))
         if choices.format == "gradescope" and len(handed_in.learners) != 1:
             raise InputError(f"--format gradescope: expected one learner, got {len(handed_in.learners)}")
+        if roster is not None:
+            check_roster(roster, choices.format, handed_in.learners)
         write = functools.partial(_write_grades, choices, credit, roster)
         sandbox = choose(choices.sandbox)
         say(console, sandbox.promise(), style="yellow" if sandbox.kind == "none" else "dim")

@@ -55,6 +55,9 @@ def enter(described: dict[str, Any]) -> Path:
         except OSError as error:
             print(f"confinement: {error}", file=sys.stderr, flush=True)
             os._exit(FAILED)
+    if described["kind"] == "user":
+        os.setgroups([])
+        _become(FIRST_USER + os.getpid())
     if sys.platform == "linux" and described["kind"] != "none":
         forbid_system_calls()
     limit_resources(described)
@@ -81,7 +84,7 @@ def limit_resources(described: dict[str, Any]) -> None:
             limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(kind, (limit, limit))
-    if described["kind"] == "namespaces":
+    if described["kind"] in ("namespaces", "user"):
         _limit_processes(described["processes"])
 
 

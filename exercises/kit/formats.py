@@ -16,9 +16,12 @@ from typing import Any
 
 from exercises.kit.credit import Credit
 from exercises.kit.grade import Grade, by_learner
+from exercises.kit.handed_in import Learner
 from foundation.errors import InputError
 from foundation.files import to_json, write_bytes, write_text
 
+Keys = Callable[[list[str]], list[str]]
+"""The names under which the learner of a row may be known."""
 FORMATS = ("csv", "canvas", "moodle", "gradescope")
 FIELDS = ("learner", "exercise", "state", "mistake", "probe", "got", "expected", "problem", "points", "of")
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -137,7 +140,7 @@ def read_roster(path: Path | None, kind: str) -> Roster:
     return roster
 
 
-def match(roster: Roster, grades: list[Grade], keys: Callable[[list[str]], list[str]]) -> dict[int, list[Grade]]:
+def match(roster: Roster, grades: list[Grade], keys: Keys) -> dict[int, list[Grade]]:
     """The grades of each row of a roster. `keys` gives the names under which a row's learner may be known.
 
     Raises InputError for learners of whom there is no row, or more than one.
@@ -159,6 +162,35 @@ def match(roster: Roster, grades: list[Grade], keys: Callable[[list[str]], list[
     return found
 
 
+def check_roster(roster: Roster, kind: str, learners: list[Learner]) -> None:
+    """Raise InputError for learners without a row, before anything is graded."""
+    keys = canvas_keys(roster) if kind == "canvas" else moodle_keys(roster)
+    match(roster, [Grade(learner.name, "", "MISSING", number=learner.number) for learner in learners], keys)
+
+
+def canvas_keys(roster: Roster) -> Keys:
+    """The names of a student: of `Lee, Anna`, Canvas makes `leeanna` in the names of files."""
+
+    def keys(row: list[str]) -> list[str]:
+        student = row[roster.column("Student")]
+        last, _, first = student.partition(", ")
+        logins = [row[roster.column(name)] for name in CANVAS_COLUMNS[1:4] if name in roster.columns]
+        return [student, f"{first}{last}", f"{last}{first}", *logins]
+
+    return keys
+
+
+def moodle_keys(roster: Roster) -> Keys:
+    """The names of a participant, and the number that Moodle puts into the names of folders."""
+    identifier, full_name = roster.column("Identifier"), roster.column("Full name")
+
+    def keys(row: list[str]) -> list[str]:
+        others = [row[roster.column(name)] for name in ("ID number", "Email address") if name in roster.columns]
+        return [row[identifier].rpartition(" ")[2], row[full_name], *others]
+
+    return keys
+
+
 def _key(name: str) -> str:
     """A name without case, accents, spaces and punctuation, as platforms write it into the names of files."""
     plain = unicodedata.normalize("NFKD", name).casefold()
@@ -170,14 +202,7 @@ def _key(name: str) -> str:
 
 def to_canvas(roster: Roster, grades: list[Grade], credit: Credit, column: str) -> str:
     """The gradebook with one column filled in; Canvas itself has the names of its students."""
-
-    def keys(row: list[str]) -> list[str]:
-        student = row[roster.column("Student")]
-        last, _, first = student.partition(", ")
-        logins = [row[roster.column(name)] for name in CANVAS_COLUMNS[1:4] if name in roster.columns]
-        return [student, f"{first}{last}", f"{last}{first}", *logins]
-
-    found = match(roster, grades, keys)
+    found = match(roster, grades, canvas_keys(roster))
     existing = next((name for name in roster.columns if name == column or name.startswith(f"{column} (")), None)
     kept = [name for name in CANVAS_COLUMNS if name in roster.columns]
     rows = [[*kept, existing or column]]
@@ -195,13 +220,7 @@ def to_canvas(roster: Roster, grades: list[Grade], credit: Credit, column: str) 
 
 def to_moodle(roster: Roster, grades: list[Grade], credit: Credit) -> str:
     """The worksheet with grade and feedback filled in; the grade in proportion to the sheet's maximum, if any."""
-    identifier, full_name = roster.column("Identifier"), roster.column("Full name")
-
-    def keys(row: list[str]) -> list[str]:
-        others = [row[roster.column(name)] for name in ("ID number", "Email address") if name in roster.columns]
-        return [row[identifier].rpartition(" ")[2], row[full_name], *others]
-
-    found = match(roster, grades, keys)
+    found = match(roster, grades, moodle_keys(roster))
     rows = [roster.columns]
     for place, row in enumerate(roster.rows):
         cells = list(row)

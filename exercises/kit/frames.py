@@ -26,8 +26,10 @@ LARGEST_COUNT = 200_000
 """The number of values in a frame."""
 DEEPEST = 40
 """Levels of nested tuples, lists and dicts."""
-LONGEST_INTEGER = 4000
-"""Bits of a whole number."""
+LONGEST_INTEGER = 63
+"""Bits of a whole number, as NumPy has them."""
+KNOWN = ("bool", "number", "str", "tuple", "list", "dict", "ndarray")
+"""Kinds of values that a comparison knows; a class that has one of these names is another one."""
 KINDS = "biufcUSmM"
 """NumPy's kinds of data that hold no references to objects."""
 
@@ -203,7 +205,7 @@ def opaque(name: Any) -> Opaque:
     if not isinstance(name, str):
         raise FrameError("a type without a name")
     plain = "".join(character if character.isprintable() else "?" for character in name[:60]) or "?"
-    return type(plain, (Opaque,), {})()
+    return type(f"{plain} of its own" if plain in KNOWN else plain, (Opaque,), {})()
 
 
 def read_frame(stream: BinaryIO, resolve: Callable[[dict[str, Any]], Any] | None = None) -> Frame:

@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 from exercises.kit.archives import UNREAD_ENDINGS, Budget, copy_limited, is_archive, stem_of, unpack
 from exercises.kit.catalogue import Entry, catalogue
+from exercises.kit.limits import printable
 from exercises.kit.notebooks import exercises_in, is_notebook, script_of
+from exercises.kit.text import shown
 from foundation.errors import InputError
 from foundation.files import write_text
 
@@ -32,6 +34,7 @@ COPIED_BYTES, COPIED_FILES = 32 << 20, 2000
 CANVAS = re.compile(r"(?P<name>[^_]+?)(?:_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.IGNORECASE)
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_file_(?P<file>.*)")
 MOODLE_OTHER = re.compile(r".+_\d+_assignsubmission_(?!file)\w+_.*")
+TYPED = "text typed into Moodle, not a file"
 CLASSROOM = re.compile(r"(?P<name>.+?) - (?P<file>\d\d[_-].+)")
 FLAT = {
     MOODLE: "{name}_{number}_assignsubmission_file_",
@@ -157,7 +160,7 @@ class _Search:
         self.names = {entry.name: entry for entry in catalogue()}
 
     def note(self, label: Path | str, reason: str) -> None:
-        self.handed_in.notes.append(Note(as_text(str(label)), reason))
+        self.handed_in.notes.append(Note(as_text(str(shown(Path(label)))), reason))
 
     # Files and folders
 
@@ -242,7 +245,8 @@ class _Search:
                 found.append((label, self._learner(child, moodle["id"] if moodle else "")))
         for child in children:
             if child not in inside and child.children is not None:
-                self.note(child.label, "a folder without any file such as 04_kl.py")
+                typed = MOODLE_OTHER.fullmatch(child.name)
+                self.note(child.label, TYPED if typed else "a folder without any file such as 04_kl.py")
                 self.recognised |= {inner.path for inner in child.all()}
         return found
 
@@ -278,14 +282,14 @@ class _Search:
             learner = Learner(name, number=number, prefix=prefix)
             self._choose(learner, found_files)
             own = [child for child in node.children or [] if prefix.fullmatch(child.name)]
-            self.recognised |= {child.path for child in own if child.path.suffix == ".py"}
+            self.recognised |= {child.path for child in own if is_helper(child.name)}
             learners.append((node.label / name, learner))
         return learners
 
     def _learner(self, node: Node, number: str = "") -> Learner:
         learner = Learner(node.name, number=number)
         self._choose(learner, self.answers_below(node))
-        self.recognised |= {inner.path for inner in node.all() if inner.path.suffix == ".py"}
+        self.recognised |= {inner.path for inner in node.all() if is_helper(inner.name)}
         return learner
 
     def _choose(self, learner: Learner, found: list[Found]) -> None:
@@ -318,6 +322,11 @@ class _Search:
                 self.note(inner.label, reason_for(inner.name))
 
 
+def is_helper(name: str) -> bool:
+    """Whether a file may be one that answers import; a number in front says that it should be an answer."""
+    return name.endswith(".py") and not re.match(r"\d\d[_-]", name)
+
+
 def reason_for(name: str) -> str:
     """Why a file of this name is not taken for an answer."""
     if re.fullmatch(r"\d\d[_-].+\.py", name):
@@ -325,7 +334,7 @@ def reason_for(name: str) -> str:
             return "an older answer, kept by vae-ladder reset"
         return "the course has no exercise of that name"
     if MOODLE_OTHER.fullmatch(name):
-        return "text typed into Moodle, not a file"
+        return TYPED
     if name.lower().endswith(".ipynb"):
         return "a notebook that defines the functions of no exercise"
     if name.lower().endswith(UNREAD_ENDINGS):
@@ -334,8 +343,9 @@ def reason_for(name: str) -> str:
 
 
 def as_text(name: str) -> str:
-    """A file's name as text that can be written: bytes that are no UTF-8 as backslash escapes."""
-    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+    """A file's name as text that can be written and shown: bytes that are no UTF-8 as backslash escapes."""
+    text: str = printable(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
+    return text.replace("\n", "\N{REPLACEMENT CHARACTER}").replace("\t", " ")
 
 
 def normalised(name: str) -> str:

@@ -55,8 +55,9 @@ def judge(task: Task, course: Path) -> Assessment:
     entry = Entry(task.exercise)
     exercise, limits = entry.load(), Limits(task.seconds, task.megabytes)
     with _temporary_folder() as folder:
+        _let_all_read(Path(task.files))
         where = Place(Sandbox(task.sandbox), folder, Path(task.files), course)
-        if task.sandbox == "none":  # where an answer could change the copy that the next one gets
+        if not where.is_apart:  # an answer could change the copy that the next one gets
             shutil.copytree(course, folder / "course")
             where = dataclasses.replace(where, course=folder / "course")
         origin = Path(task.origin)
@@ -66,6 +67,14 @@ def judge(task: Task, course: Path) -> Assessment:
         finally:
             answer.close()
     return found._replace(verdict=_shortened(found.verdict))
+
+
+def _let_all_read(folder: Path) -> None:
+    """The answer may run as another user."""
+    for parent, _, files in os.walk(folder):
+        os.chmod(parent, 0o755)
+        for name in files:
+            os.chmod(os.path.join(parent, name), 0o644)
 
 
 @contextlib.contextmanager

@@ -26,8 +26,11 @@ def adopt_orphans() -> None:
 
 
 def end_all(process: int) -> None:
-    """End a process that leads a group, its group, and those below it; after `adopt_orphans` all below this one."""
-    if sys.platform != "win32":
+    """End a process that leads a group, its group, and those below it; after `adopt_orphans` all below this one.
+
+    This process itself is left alone: with its own number, only those below it end.
+    """
+    if sys.platform != "win32" and process != os.getpid():
         with contextlib.suppress(OSError):
             os.killpg(process, signal.SIGKILL)
     for _ in range(20):  # one that forks while it is ended has its child left

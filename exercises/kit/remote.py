@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from exercises.kit.confine import FAILED
+from exercises.kit.confine import ANSWERS, FAILED
 from exercises.kit.exercise import Shared
 from exercises.kit.frames import LARGEST_ARRAYS, Encoder, Frame, FrameError, read_frame, update, write_frame
 from exercises.kit.limits import OUT_OF_MEMORY, PRINTED_BYTES, TIME_IS_UP, Limits, how_it_ended, printable
@@ -38,6 +38,8 @@ CALLS = 3
 WATCH_INTERVAL = 0.1
 MOST_BYTES = 4 * LARGEST_ARRAYS
 """All results of one answer together, since they are kept until the verdict."""
+LARGEST_QUESTION = 2 << 20
+"""Bytes of the arguments of a function that was given: it runs in this process, and its memory is this process's."""
 FORMAT = "a result in another format than that of this course's processes"
 
 
@@ -228,7 +230,7 @@ class RemoteAnswer:
     def _last_lines(self, prints: str) -> tuple[Line, ...]:
         """The answer's line in the traceback that Python wrote at the time limit."""
         found = re.findall(r'File "([^"\n]+)", line (\d+) in (\w+|<module>)', prints)
-        folder = self.place.files if self.place.sandbox.kind == "none" else Path("/answers")
+        folder = Path(ANSWERS) if self.place.is_apart else self.place.files
         for file, line, function in found:
             with contextlib.suppress(ValueError):
                 return (Line(*self._place(Path(file).relative_to(folder).as_posix(), int(line)), function),)
@@ -273,6 +275,9 @@ class References:
 
     def answer(self, frame: Frame) -> bytes:
         """Call what the answer asks for; the frame with the result, or with the exception."""
+        if frame.size > LARGEST_QUESTION:
+            text = f"more than {LARGEST_QUESTION >> 20} MB of arguments at once for a function that was given"
+            return Encoder().frame({"raised": "ValueError", "text": text})
         asked = self.objects[frame.message["ask"]]
         arguments = [frame.value(node) for node in frame.message["arguments"]]
         named = {name: frame.value(node) for name, node in frame.message["named"].items()}

@@ -30,7 +30,7 @@ RIGHT_AFTER = "\n" + RIGHT_KL
 ATTACKS = {
     # Reading the solution
     "reads the exercise": Attack(telling("open('{course}/04_kl/exercise.py').read()[:500]")),
-    "reads the rung": Attack(telling("open('{course}/../numpy_impl/vae_numpy.py').read()[:500]")),
+    "reads the rung": Attack(telling("open('{course}/../numpy_impl/vae_numpy.py').read()[:500]"), slow=True),
     "imports by a made-up name": Attack(
         "import importlib\nvae = importlib.import_module('numpy_impl.' + 'vae_' + 'numpy')\n"
         "def kl(mu, logvar):\n    return vae.kl_divergence(mu, logvar) / len(mu)\n"
@@ -40,7 +40,8 @@ ATTACKS = {
     ),
     "imports the exercise by a made-up name": Attack(
         "import importlib\nfound = importlib.import_module('exercises.' + '04_kl' + '.exercise')\n"
-        "kl = found.exercise.solution['kl']\n"
+        "kl = found.exercise.solution['kl']\n",
+        slow=True,
     ),
     "imports the solution": Attack(
         "from numpy_impl.vae_numpy import kl_divergence\n"
@@ -50,16 +51,18 @@ ATTACKS = {
     "imports the module of the solution": Attack(
         "import numpy_impl.vae_numpy as vae\ndef kl(mu, logvar):\n    return vae.kl_divergence(mu, logvar) / len(mu)\n",
         ("IMPORTED",),
+        slow=True,
     ),
     "names the module in a text": Attack(
-        "import importlib\nvae = importlib.import_module('exercises.04_kl.exercise')\n" + ZERO, ("IMPORTED",)
+        "import importlib\nvae = importlib.import_module('exercises.04_kl.exercise')\n" + ZERO, ("IMPORTED",), slow=True
     ),
     "looks for the exercise among all objects": Attack(
         telling(
             "[type(o).__name__ for o in gc.get_objects() if type(o).__name__ in ('Exercise', 'Verdict', 'Observation')]"
             " + ['nothing else']",
             "import gc",
-        )
+        ),
+        slow=True,
     ),
     "climbs the stack for expected values": Attack(
         "import sys\n"
@@ -75,9 +78,10 @@ ATTACKS = {
         "import glob, json\n"
         "for name in ['verdict.json', '../verdict.json', *glob.glob('/tmp/*/verdict.json')]:\n"
         "    try: open(name, 'w').write(json.dumps({{'exercise': '04_kl', 'outcome': 'PASS'}}))\n"
-        "    except OSError: pass\n" + ZERO
+        "    except OSError: pass\n" + ZERO,
+        slow=True,
     ),
-    "prints a verdict": Attack("print('PASS  04_kl')\nprint('evil,04_kl,PASS')\n" + ZERO),
+    "prints a verdict": Attack("print('PASS  04_kl')\nprint('evil,04_kl,PASS')\n" + ZERO, slow=True),
     "writes results into every pipe": Attack(
         "import os, struct\n"
         'text = b\'{{"result": 0.0, "changed": {{}}}}\'\n'
@@ -86,7 +90,9 @@ ATTACKS = {
         "    except OSError: pass\n" + ZERO
     ),
     "writes garbage into every pipe": Attack(
-        "import os\nfor fd in range(3, 60):\n    try: os.write(fd, os.urandom(2000))\n    except OSError: pass\n" + ZERO
+        "import os\nfor fd in range(3, 60):\n    try: os.write(fd, os.urandom(2000))\n    except OSError: pass\n"
+        + ZERO,
+        slow=True,
     ),
     "claims a frame of gigabytes": Attack(
         "import os\nfor fd in range(3, 60):\n    try: os.write(fd, b'\\xff' * 8)\n    except OSError: pass\n" + ZERO
@@ -104,7 +110,7 @@ ATTACKS = {
         "            if not attribute.startswith('__'): setattr(module, attribute, lambda *a, **k: True)\n" + ZERO
     ),
     "patches builtins": Attack(
-        "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.len = lambda x: 1\n" + ZERO
+        "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.len = lambda x: 1\n" + ZERO, slow=True
     ),
     "returns what equals everything": Attack(
         "class Same(float):\n"
@@ -119,10 +125,11 @@ ATTACKS = {
         "class Same(np.ndarray):\n"
         "    def __array_ufunc__(self, *a, **k): return np.zeros(self.shape, bool)\n"
         "def kl_per_image(mu, logvar):\n    return np.zeros(len(mu)).view(Same)\n",
+        slow=True,
     ),
     # Ending and stopping the grader
     "kills its parent": Attack("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n" + ZERO),
-    "stops its parent": Attack("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + ZERO),
+    "stops its parent": Attack("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\n" + ZERO, slow=True),
     "kills everything": Attack("import os, signal\nos.kill(-1, signal.SIGKILL)\n" + ZERO),
     "stops every process that it finds": Attack(
         "import os, signal\n"
@@ -157,15 +164,15 @@ ATTACKS = {
         "    while True: pass\n"
     ),
     "closes every pipe and waits": Attack(
-        "import os, time\ndef kl(mu, logvar):\n    os.closerange(0, 100)\n    time.sleep(60)\n"
+        "import os, time\ndef kl(mu, logvar):\n    os.closerange(0, 100)\n    time.sleep(60)\n", slow=True
     ),
     "forks without end": Attack("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass\n"),
-    "ends Python": Attack("import os\ndef kl(mu, logvar):\n    os._exit(0)\n"),
-    "exits": Attack("import sys\nsys.exit(0)\n"),
-    "exits in a function": Attack("import sys\ndef kl(mu, logvar):\n    sys.exit(0)\n"),
-    "crashes": Attack("import ctypes\ndef kl(mu, logvar):\n    ctypes.string_at(0)\n"),
+    "ends Python": Attack("import os\ndef kl(mu, logvar):\n    os._exit(0)\n", slow=True),
+    "exits": Attack("import sys\nsys.exit(0)\n", slow=True),
+    "exits in a function": Attack("import sys\ndef kl(mu, logvar):\n    sys.exit(0)\n", slow=True),
+    "crashes": Attack("import ctypes\ndef kl(mu, logvar):\n    ctypes.string_at(0)\n", slow=True),
     # Memory and disk
-    "takes memory": Attack("def kl(mu, logvar):\n    return len(bytearray(3 << 30))\n"),
+    "takes memory": Attack("def kl(mu, logvar):\n    return len(bytearray(3 << 30))\n", slow=True),
     "takes memory by children": Attack(
         "import os, time\n"
         "def kl(mu, logvar):\n"
@@ -205,22 +212,23 @@ ATTACKS = {
         "    return 0.0\n",
         slow=True,
     ),
-    "returns gigabytes": Attack("import numpy as np\ndef kl(mu, logvar):\n    return np.zeros(1 << 27)\n"),
+    "returns gigabytes": Attack("import numpy as np\ndef kl(mu, logvar):\n    return np.zeros(1 << 27)\n", slow=True),
     "returns a million values": Attack("def kl(mu, logvar):\n    return list(range(10**6))\n"),
-    "returns itself in itself": Attack("def kl(mu, logvar):\n    x = []\n    x.append(x)\n    return x\n"),
-    "raises a text of megabytes": Attack("def kl(mu, logvar):\n    raise ValueError('x' * (50 << 20))\n"),
+    "returns itself in itself": Attack("def kl(mu, logvar):\n    x = []\n    x.append(x)\n    return x\n", slow=True),
+    "raises a text of megabytes": Attack("def kl(mu, logvar):\n    raise ValueError('x' * (50 << 20))\n", slow=True),
     "raises what has no text": Attack(
         "class Mute(Exception):\n    def __str__(self): raise RuntimeError\n    __repr__ = __str__\n"
-        "def kl(mu, logvar):\n    raise Mute\n"
+        "def kl(mu, logvar):\n    raise Mute\n",
+        slow=True,
     ),
     "prints without end": Attack("def kl(mu, logvar):\n    while True: print('x' * 1000)\n", slow=True),
     # The teacher's files, environment and network
     "reads the environment": Attack(telling("str(dict(os.environ))[:1500]")),
     "reads the parent's environment": Attack(telling("open(f'/proc/{{os.getppid()}}/environ').read()[:1500]")),
     "reads the teacher's file": Attack(telling("open('{secret}').read()")),
-    "lists the teacher's home": Attack(telling("os.listdir(os.path.dirname('{secret}'))")),
+    "lists the teacher's home": Attack(telling("os.listdir(os.path.dirname('{secret}'))"), slow=True),
     "writes into the course": Attack("open('{course}/04_kl/exercise.py', 'a').write('# here')\n" + ZERO),
-    "writes a new file": Attack("open('{marker}', 'w').write('here')\n" + ZERO),
+    "writes a new file": Attack("open('{marker}', 'w').write('here')\n" + ZERO, slow=True),
     "writes into a neighbour's answer": Attack("open('{neighbour}/04_kl.py', 'w').write('')\n" + ZERO),
     "removes all that it may": Attack("import shutil\nshutil.rmtree('/', ignore_errors=True)\n" + ZERO, slow=True),
     "connects to the teacher's machine": Attack(
@@ -252,6 +260,6 @@ ATTACKS = {
     "is a formula in the table": Attack("def kl(mu, logvar):\n    return '=1+1'\n", slow=True),
     # Bystanders: neither of these is an attack
     "is right": Attack(RIGHT_KL, ("PASS",)),
-    "is wrong": Attack(WRONG_KL, ("WRONG",)),
+    "is wrong": Attack(WRONG_KL, ("WRONG",), slow=True),
     "is right and noisy": Attack("print('PASS' * 10**5)\n" + RIGHT_AFTER, ("PASS",), slow=True),
 }
