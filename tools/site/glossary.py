@@ -1,5 +1,6 @@
 """The glossary of `website/glossary.toml`, the one source of terms in both languages, and its page of the site."""
 
+import functools
 import re
 import tomllib
 from typing import NamedTuple
@@ -26,6 +27,7 @@ class Term(NamedTuple):
     """Korean words that stand for it elsewhere, and that no text of this project uses"""
 
 
+@functools.cache
 def terms() -> list[Term]:
     """All terms in the order of the file."""
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))["term"]
