@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from exercises.kit import confine
-from exercises.kit.catalogue import COURSE, Entry
+from exercises.kit.catalogue import COURSE, Entry, is_checkout
 from exercises.kit.exercise import Exercise
 from exercises.kit.runner import START
 from foundation.errors import InputError
@@ -29,6 +29,7 @@ Names = set[tuple[str, str]]
 CHOICES = ("auto", "require", "none")
 PACKAGES = ("exercises", "figures", "foundation", "ladder", "numpy_impl", "paper", "pytorch_lowlevel", "tools")
 """The packages of the course. Where they lie beside others, as in an installation, they are hidden."""
+REPOSITORY = (".git", "build", "notebooks", "tests")
 GIVEN_PACKAGES = ("foundation", "numpy_impl")
 GIVEN_MODEL = re.compile(r"exercises\.model(\.(pictures(\.\w+)?|load_\w+|Model|CLASSES))?")
 """What the pages of the first exercises use; the linear model beside it is a part of solutions."""
@@ -163,15 +164,15 @@ class Place:
         found = shutil.which("bwrap") or "bwrap"
         command = [found, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         command += ["--uid", "1000", "--gid", "1000"]
+        size = ["--size", str(DISK_MEGABYTES << 20)] if "--size" in _bubblewrap_help() else []
+        for path in (confine.SCRATCH, "/tmp"):
+            command += [*size, "--tmpfs", path]
         for link, target in links():
             command += ["--symlink", target, link]
         for path in binds():
             command += ["--ro-bind", path, path]
         for path in masks():
             command += ["--tmpfs", path, "--remount-ro", path]
-        size = ["--size", str(DISK_MEGABYTES << 20)] if "--size" in _bubblewrap_help() else []
-        for path in (confine.SCRATCH, "/tmp"):
-            command += [*size, "--tmpfs", path]
         command += ["--ro-bind", str(self.course), str(self.course), "--bind", str(self.files), confine.ANSWERS]
         return [*command, "--dev", "/dev", "--proc", "/proc", "--chdir", confine.SCRATCH, *python]
 
@@ -205,11 +206,10 @@ def clean_environment(home: str) -> dict[str, str]:
 
 @functools.cache
 def binds() -> list[str]:
-    """The folders and files that Python needs, none inside another, without a checkout of the course."""
+    """The folders and files that Python needs, none inside another."""
     wanted = [*SYSTEM, sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix]
     wanted += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     existing = sorted({path for path in wanted if os.path.exists(path) and not os.path.islink(path)})
-    existing = [path for path in existing if (path != "/" and not COURSE.parent.is_relative_to(path)) or path in SYSTEM]
     return [path for path in existing if not any(Path(path).is_relative_to(o) for o in existing if o != path)]
 
 
@@ -221,9 +221,10 @@ def links() -> list[tuple[str, str]]:
 
 @functools.cache
 def masks() -> list[str]:
-    """The course's packages, where they lie in a folder that an answer sees."""
+    """The course's packages, and its repository, where they lie in a folder that an answer sees."""
     places = [Path(path) for path in {*sys.path, str(COURSE.parent)} if path]
     packages = [place / name for place in places for name in PACKAGES if (place / name).is_dir()]
+    packages += [COURSE.parent / name for name in REPOSITORY if is_checkout() and (COURSE.parent / name).is_dir()]
     return sorted({str(path) for path in packages if any(path.is_relative_to(bound) for bound in binds())})
 
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -463,6 +464,36 @@ def test_all_attacks_in_every_sandbox(class_of_attackers, kind):
         pytest.skip(f"needs {kind}")
     class_of_attackers(ATTACKS)
     judge_attacks(list(ATTACKS), kind)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CONFINED, reason="needs a sandbox")
+def test_an_installed_course_is_hidden_where_it_lies_beside_other_packages(here):
+    site = here / "lib" / "site-packages"
+    for package in ("exercises", "foundation", "numpy_impl", "ladder", "figures", "paper", "pytorch_lowlevel"):
+        shutil.copytree(COURSE.parent / package, site / package, ignore=shutil.ignore_patterns("*.png", "*.ipynb"))
+    look = f"[(name, os.listdir({str(site)!r} + '/' + name)) for name in sorted(os.listdir({str(site)!r}))]"
+    hand_in(here / "class" / "anna", f"import os\ndef kl(mu, logvar):\n    raise ValueError({look})\n")
+    hand_in(here / "class" / "ben", "from numpy_impl.functional import relu\n" + RIGHT)
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from ladder.cli import main; sys.exit(main())"
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        code,
+        str(site),
+        "grade",
+        "class",
+        "--exercises",
+        "04",
+        "--sandbox",
+        "require",
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with open("grades.csv", encoding="utf-8-sig", newline="") as file:
+        rows = {row["learner"]: row for row in csv.DictReader(file)}
+    assert rows["anna"]["got"].count("[]") == 7
+    assert rows["ben"]["state"] == "PASS"
 
 
 WITHOUT_SANDBOX = [
