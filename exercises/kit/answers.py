@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from exercises.kit.catalogue import COURSE, Entry, catalogue, content_hash
 from exercises.kit.text import shown
 from foundation.errors import InputError
-from foundation.files import cannot_write, write_json
+from foundation.files import cannot_write, remove_leftover, write_json
 
 FOLDER = "my_answers"
 ANSWER_NAME = re.compile(r"\d\d_[a-z0-9_]+\.py")
@@ -245,6 +245,8 @@ class Progress:
             self.records = _read_records(self.folder / PROGRESS_FILE)
             yield
             write_json(self.folder / PROGRESS_FILE, self.records)
+            for path in self.folder.glob(".*.tmp*"):
+                remove_leftover(path)
 
     def record(self, name: str) -> Record:
         """The record of an exercise, new where there was none."""
