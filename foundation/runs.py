@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 
 from foundation.architecture import Parameters
 from foundation.errors import InputError
-from foundation.files import cannot_write, to_json, write_json, write_text
+from foundation.files import cannot_write, remove_leftovers, to_json, write_json, write_text
 from foundation.rung import Description
 from foundation.schema import read_object
 from foundation.weights import load_weights, save_weights
@@ -100,6 +100,11 @@ class Run:
         lines = [to_json(record) + "\n" for record in self.metrics() if wanted(record)]
         write_text(self.metrics_path, "".join(lines))
 
+    def check_there(self) -> None:
+        """Raise `InputError` where the folder is gone, before a part of it is made anew under its old name."""
+        if not _is_run(self.path):
+            raise InputError(f"{self.path}: the run folder is gone; was it renamed or deleted?")
+
     def save_weights(self, parameters: Parameters, description: Description) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
         save_weights(self.weights_path, parameters, description)
@@ -113,7 +118,8 @@ class Run:
         """Keep other trainings out of the folder. The lock ends with the process, whatever ends it.
 
         The lock's file stays: where it is deleted, a process that waits at the old file and one that makes a new file
-        would both get in. Raises `InputError` where another process is training there.
+        would both get in. Temporary files of killed processes are removed. Raises `InputError` where another process is
+        training there.
         """
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -123,8 +129,10 @@ class Run:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         try:
+            remove_leftovers(self.path)
             yield
         finally:
+            remove_leftovers(self.path)
             lock.release()
 
     def subrun(self, name: str, config: dict[str, Any]) -> "Run":
