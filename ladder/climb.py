@@ -1,6 +1,7 @@
 """The main job, `vae-ladder climb`: compare the rungs, train each one, draw and compare what they learned."""
 
 import dataclasses
+import shlex
 import time
 from typing import Any
 
@@ -98,6 +99,7 @@ def train_all(console: Console, options: dict[str, Any], data: Data[np.ndarray],
             with part.hold():
                 train_into(part, training, start(name, training))
                 tested = measure_test(training)
+                part.check_there()
                 write_json(part.path / "test.json", tested)
             losses[name], speeds[name] = tested["sampled"], len(data.train) * training.epoch / training.seconds
     beta = objective_at(one, 1.0).beta
@@ -108,9 +110,10 @@ def progress_kept(run: Run) -> str:
     """One line after a climb was stopped: what was finished, and how to look at it."""
     epochs = {name: saved_epoch(part.path) for name, part in run.subruns().items()}
     kept = ", ".join(f"{name} as after epoch {epoch}" for name, epoch in epochs.items() if epoch > 0)
+    look = f"vae-ladder figures {shlex.quote(str(run.path))}"
     if not kept:
         return f"stopped before the first epoch ended; {run.path} holds no weights yet"
-    return f"stopped; kept: {kept} of {run.config['options']['epochs']}; look at it: vae-ladder figures {run.path}"
+    return f"stopped; kept: {kept} of {run.config['options']['epochs']}; look at it: {look}"
 
 
 def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool = False) -> None:
@@ -120,6 +123,7 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
     report.
     """
     # Here, since matplotlib takes a second to import.
+    from figures.fonts import about_names
     from ladder.figures import draw_run
     from ladder.report import write_report
 
@@ -127,6 +131,8 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
         paths = [] if data is None else draw_run(run, data, pixels)
         if run.config["command"] == "climb":
             paths.append(write_report(run))
+    if data is not None and (note := about_names(data.classes)):
+        say(console, f"   {note}")
     say(console, f"   {len(paths)} files under {run.path}")
 
 

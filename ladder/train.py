@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import datetime
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,7 @@ def scalar_writer(folder: Path, training: Training) -> Iterator[Show]:
 def save(run: Run, training: Training, record: EpochRecord) -> None:
     """Write what an epoch leaves behind; the checkpoint last, so that it vouches for the rest."""
     rung = training.rung
+    run.check_there()
     run.save_weights(rung.parameters(), rung.description)
     if record.best:
         save_weights(run.path / "best.safetensors", rung.parameters(), rung.description)
@@ -239,9 +241,13 @@ def finish(console: Console, run: Run, training: Training) -> None:
     if (run.path / "best.safetensors").is_file():
         say(console, f"best.safetensors: the epoch with the smallest validation loss, {training.best:.2f} nats")
     with step_display(console, "drawing"):
-        from ladder.figures import draw_run  # here, since matplotlib takes a second to import
+        from figures.fonts import about_names  # here, since matplotlib takes a second to import
+        from ladder.figures import draw_run
 
         draw_run(run, training.data)
+    if note := about_names(training.data.classes):
+        say(console, note)
+    run.check_there()
     if options.record is not None:
         write_json(options.record, results(training, str(run.config["command_line"]), losses))
     write_json(run.path / "test.json", {z: losses[z] for z in order})
@@ -270,7 +276,7 @@ def results(training: Training, command: str, losses: dict[str, Parts]) -> dict[
 
 def progress_kept(run: Run) -> str:
     """One line after a run was stopped: what was finished, and how to continue."""
-    epoch, resume = saved_epoch(run.path), f"vae-ladder train --resume {run.path}"
+    epoch, resume = saved_epoch(run.path), f"vae-ladder train --resume {shlex.quote(str(run.path))}"
     if epoch == 0:
         return f"stopped before the first epoch ended; to begin again: {resume}"
     epochs = run.config["options"]["epochs"]

@@ -436,9 +436,13 @@ def test_mistakes_of_the_program_keep_their_traceback():
 
 @pytest.fixture(autouse=True)
 def _handlers_are_given_back():
+    # A shell script's background jobs ignore Ctrl-C, and tests may run in one.
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in STOPS]
     yield
-    assert [signal.getsignal(number) for number in STOPS] == before
+    after = [signal.getsignal(number) for number in STOPS]
+    signal.signal(signal.SIGINT, found)
+    assert after == before
 
 
 @posix
@@ -607,13 +611,11 @@ def test_many_signals_from_outside_end_in_one_line(count):
 
 
 def start_python(code):
-    # A shell script's background jobs ignore Ctrl-C, and tests may run in one.
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
