@@ -1,5 +1,6 @@
 """The console command `vae-ladder`: reads a command's options and runs it; see `foundation.command_line` for errors."""
 
+import signal
 import sys
 
 try:  # imports take some tenths of a second, in which Ctrl-C is answered as it is later
@@ -19,6 +20,8 @@ try:  # imports take some tenths of a second, in which Ctrl-C is answered as it 
     from paper.experiments.options import EXPERIMENTS, ExperimentOptions
     from paper.models.options import MODELS, training_options
 except KeyboardInterrupt:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     print("vae-ladder: stopped before anything was written", file=sys.stderr)
     sys.exit(130)
 

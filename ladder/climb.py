@@ -10,7 +10,7 @@ from rich.console import Console
 
 from foundation.architecture import Architecture
 from foundation.checkpoint import saved_epoch
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.data.splits import Data, load_data
 from foundation.display import result_table, training_display
 from foundation.errors import InputError
@@ -83,7 +83,7 @@ def prove(console: Console, choices: Climb, data: Data[np.ndarray], rungs: tuple
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
     write_json(run.path / "parity.json", report.to_json())
-    console.print(report.table())
+    print_table(console, report.table())
     return verdict(report)
 
 
@@ -103,7 +103,7 @@ def train_all(console: Console, options: dict[str, Any], data: Data[np.ndarray],
                 write_json(part.path / "test.json", tested)
             losses[name], speeds[name] = tested["sampled"], len(data.train) * training.epoch / training.seconds
     beta = objective_at(one, 1.0).beta
-    console.print(result_table("rung", losses, len(data.test), beta, speeds))
+    print_table(console, result_table("rung", losses, len(data.test), beta, speeds))
 
 
 def progress_kept(run: Run) -> str:

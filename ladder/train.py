@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from foundation.checkpoint import cut_log, restore_training, save_training, saved_epoch
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.data import DATASETS
 from foundation.data.splits import Data, load_data
 from foundation.display import HOW_Z, Show, result_table, training_display
@@ -237,7 +237,7 @@ def finish(console: Console, run: Run, training: Training) -> None:
     losses = measure_test(training)
     order = sorted(losses, key=lambda z: z != options.z)
     rows = {HOW_Z[z]: losses[z] for z in order} if traits.posterior else {"as encoded": losses[options.z]}
-    console.print(result_table("z", rows, len(test), objective_at(options, 1.0).beta))
+    print_table(console, result_table("z", rows, len(test), objective_at(options, 1.0).beta))
     if (run.path / "best.safetensors").is_file():
         say(console, f"best.safetensors: the epoch with the smallest validation loss, {training.best:.2f} nats")
     with step_display(console, "drawing"):

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
 from foundation.arguments import Flat, Hidden, Option, Positional, optional, user_path
 from foundation.command_line import Page, parse, read_page, run, wrap
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.errors import Diverged, InputError, shown, suggest
 from foundation.process import STOPS, hold_signals, stop_on_signals, terminal_width
 
@@ -387,6 +389,22 @@ def test_console_of_a_terminal(columns, monkeypatch):
 def test_console_of_a_file_has_a_hundred_columns(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     assert make_console().width == 100
+
+
+@pytest.mark.parametrize("width", [1, 17, 40, 47, 56, 57, 100])
+def test_no_number_of_a_table_is_cut_at_any_width(width, capsys):
+    table = Table(title="Losses")
+    for head in ("rung", "reconstruction", "KL", "images/s"):
+        table.add_column(head)
+    for row in [("pytorch_lowlevel", "104.21", "25.31", "12,345"), ("[bold]paper[/]", Text("78.90"), "", "33,333")]:
+        table.add_row(*row)
+    console = make_console()
+    console.width = max(width, 40)
+    print_table(console, table)
+    words = capsys.readouterr().out.replace(":", " ").split()
+    for part in ("Losses", "pytorch_lowlevel", "104.21", "25.31", "12,345", "paper", "78.90", "33,333"):
+        assert part in words
+    assert "reconstruction" in words
 
 
 def test_lines_are_said_as_they_are(capsys):
