@@ -3,6 +3,8 @@
 import json
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,16 @@ def test_a_run_whose_configuration_lacks_a_key(folder, tmp_path, no_pictures, ca
         capsys.readouterr()
         code = cli.main(["figures", str(run)])
         assert (code, capsys.readouterr().err.count("\n")) in ((2, 1), (0, 0))  # 0 where the key is not needed
+
+
+def test_ctrl_c_during_the_imports_is_one_line():
+    code = (
+        "import sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'paper.models.options': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "import ladder.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "vae-ladder: stopped before anything was written\n")
