@@ -62,9 +62,9 @@ def check(choices: options.Check) -> int:
         return _check_probe(entry, path, limits, choices.probe, choices.traceback)
     console, content = make_console(), answers.content(entry)
     verdict = check_answer(entry, path, limits)
-    show_verdict(console, verdict, choices.traceback)
     progress = answers.progress()
-    progress.remember(entry, content, verdict.outcome)
+    progress.remember(entry, content, verdict.outcome)  # first: no pass is lost where nothing reads the output any more
+    show_verdict(console, verdict, choices.traceback)
     if note := kit.change_of(answers, progress, entry):
         say(console, f"note: {note}", style="yellow")
     say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")

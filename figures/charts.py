@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
+from figures.fonts import drawn_names
 from figures.style import (
     CLASS_COLOURS,
     CLASS_MARKERS,
@@ -26,6 +27,7 @@ from figures.style import (
     pixel_axes,
     plot_page,
     rule,
+    text_width,
 )
 
 MOST_NAMED = 30
@@ -78,7 +80,7 @@ def _draw_latents(
     axes: Axes, mu: np.ndarray, labels: np.ndarray | None, classes: Sequence[str], small: bool = False
 ) -> None:
     """One latent space; a small one has shorter labels, smaller points and fewer ticks."""
-    Z = mu.shape[1]
+    Z, classes = mu.shape[1], drawn_names(classes)
     if labels is None or len(classes) < 2:
         labels, classes = np.zeros(len(mu), dtype=int), ("",)
     points, (xlabel, ylabel) = (_strip(mu, labels), ("$z_1$", "")) if Z == 1 else main_plane(mu, small)
@@ -171,7 +173,8 @@ def _name_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, classes: S
     names = [_short(classes[c], 16) for c in present]
     inches = axes.get_window_extent().width / axes.figure.dpi
     unit = (axes.get_xlim()[1] - axes.get_xlim()[0]) / inches
-    sizes = np.array([(0.085 * len(name) + 0.09, 0.19) for name in names]) * unit
+    widths = [max(0.085 * len(name), 1.1 * text_width(name, fontsize)) for name in names]  # Hangul is wider than Latin
+    sizes = np.array([(width + 0.09, 0.19) for width in widths]) * unit
     for c, name, centre, place in zip(present, names, at, apart(at, sizes), strict=True):
         colour = CLASS_COLOURS[c % len(CLASS_COLOURS)]
         axes.annotate(

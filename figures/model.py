@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from figures.charts import code_usage, kl_per_latent, latent_space
 from figures.choices import between, one_of_each, prior_draws, quantile_grid, slerp
+from figures.fonts import drawn_names
 from figures.galleries import (
     classes_and_styles,
     code_maps,
@@ -230,7 +231,8 @@ def class_figure(
     present = classes_of(test)
     z = prior_draws(latent_dim(rung), STYLES, seed)[:, None].repeat(len(present), axis=1)
     x_hat = decode_all(rung, z, rung.condition(None, np.tile(present, STYLES)), pixels)
-    return classes_and_styles(x_hat, [test.classes[i] for i in present], shown)
+    names = drawn_names(test.classes)
+    return classes_and_styles(x_hat, [names[i] for i in present], shown)
 
 
 def style_figure(rung: Rung, test: Dataset[np.ndarray]) -> Figure:
@@ -240,8 +242,8 @@ def style_figure(rung: Rung, test: Dataset[np.ndarray]) -> Figure:
     mu = rung.encode(chosen.images, rung.condition(chosen.images, chosen.labels))[0]
     z = mu[:, None].repeat(len(present), axis=1)
     x_hat = decode_all(rung, z, rung.condition(None, np.tile(present, len(chosen))))
-    own = np.searchsorted(present, chosen.labels)
-    return style_transfer(chosen.images, x_hat, own, [test.classes[i] for i in present])
+    own, names = np.searchsorted(present, chosen.labels), drawn_names(test.classes)
+    return style_transfer(chosen.images, x_hat, own, [names[i] for i in present])
 
 
 def code_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Figure]:

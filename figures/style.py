@@ -20,6 +20,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
+from figures.fonts import families, quiet_fonts, replace_missing, without_missing
 from foundation.files import write_bytes
 
 WIDTH = 4.5
@@ -59,7 +60,6 @@ DASHED = (0, (4, 3))
 """Line style of references: the prior's standard deviations, chance, equal use."""
 
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
     "mathtext.fontset": "dejavusans",
     "font.size": 8,
     "axes.labelsize": 8,
@@ -91,9 +91,9 @@ STYLE: dict[Any, Any] = {
 @contextmanager
 def book_style() -> Iterator[None]:
     """Set matplotlib's defaults and STYLE within a `with` block or function; the user's settings return after it."""
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), quiet_fonts():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams.update(STYLE | {"font.family": list(families())})
         yield
 
 
@@ -190,7 +190,7 @@ def literal(name: str) -> str:
 def text_width(text: str, fontsize: float) -> float:
     """Width in inches of one line as matplotlib draws it: as a formula where it holds $...$, else letter by letter."""
     math = is_math_text(text)
-    drawn = text if math else text.replace(r"\$", "$")
+    drawn = text if math else without_missing(text.replace(r"\$", "$"))
     return text_to_path.get_text_width_height_descent(drawn, FontProperties(size=fontsize), math)[0] / 72
 
 
@@ -251,6 +251,7 @@ def apart(
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG: whole or not at all, and the same bytes for the same figure."""
+    replace_missing(figure)
     with book_style():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()

@@ -6,10 +6,16 @@ import shutil
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
 
 from foundation.language import translate
 from foundation.process import NARROWEST, WIDEST
+
+WIDEST_TABLE = 10_000
+"""Columns that are enough for any table, to measure how many it needs."""
 
 
 class _Console(Console):
@@ -34,6 +40,26 @@ def make_console() -> Console:
 def say(console: Console, line: str, style: str | None = None) -> None:
     """Print one line in the language of messages: no markup, and no break inside a path that somebody wants to copy."""
     console.print(translate(line), style=style, markup=False, soft_wrap=True)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where a word or number in it would be cut, the cells of each row one under the other."""
+    measured = Measurement.get(console, console.options.update(max_width=WIDEST_TABLE), table)
+    if measured.minimum <= console.width:
+        console.print(table)
+        return
+    for text in filter(None, (table.title, table.caption)):
+        console.print(text)
+    columns = [(str(column.header), list(column.cells)) for column in table.columns]
+    for row in range(table.row_count):
+        console.print()
+        for head, cells in columns:
+            cell = cells[row]
+            shown = Text.from_markup(cell) if isinstance(cell, str) else cell
+            if not isinstance(shown, Text):
+                console.print(head, shown)
+            elif shown.plain.strip():
+                console.print(Text.assemble(f"{head}: " if head else "", shown))
 
 
 @contextlib.contextmanager

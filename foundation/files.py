@@ -7,8 +7,10 @@ import io
 import json
 import math
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,10 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import InputError
+
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.\w+)?")
+"""Names of the temporary files of `write_atomically`."""
+LEFTOVER_SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -40,6 +46,22 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()  # it exists only if something above failed
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder, and in the folders inside it.
+
+    Those of the last minute stay: another process may be writing them.
+    """
+    for path in folder.rglob(".*.tmp*"):
+        remove_leftover(path)
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a file that is old enough and has the name of a temporary one; see `remove_leftovers`."""
+    with contextlib.suppress(OSError):
+        if LEFTOVER.fullmatch(path.name) and time.time() - path.lstat().st_mtime > LEFTOVER_SECONDS:
+            path.unlink()
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -6,6 +6,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from foundation.errors import InputError
 
+SMALLEST_SIGMA, LARGEST_SIGMA = 1e-6, 1e6
+"""Beyond them squares of gradients leave float32, whatever the learning rate."""
 Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
 
 
@@ -18,6 +20,15 @@ class Loss(NamedTuple):
     """-E_q[log p(x|z)], estimated with one z per image"""
     kl: Any
     """KL(q(z|x) || p(z)), without beta"""
+
+
+def check_sigma(sigma: float) -> None:
+    """Raise `InputError` for a standard deviation of pixels that no training can use."""
+    if not SMALLEST_SIGMA <= sigma <= LARGEST_SIGMA:  # NaN is not, either
+        raise InputError(
+            f"sigma: expected {SMALLEST_SIGMA:g} to {LARGEST_SIGMA:g}, a pixel's standard deviation where white is 1, "
+            f"got {sigma!r}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,5 +55,4 @@ class Objective:
             raise InputError(f"likelihood: expected {', '.join(known[:-1])} or {known[-1]}, got {self.likelihood!r}")
         if not (math.isfinite(self.beta) and self.beta >= 0):
             raise InputError(f"beta: expected a finite number >= 0, got {self.beta!r}")
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise InputError(f"sigma: expected a finite number > 0, got {self.sigma!r}")
+        check_sigma(self.sigma)

@@ -26,6 +26,12 @@ def check_sizes(least: int = 1, **sizes: int | tuple[int, ...]) -> None:
                 raise InputError(f"{name}: expected {expected} of at least {least}, got {size!r}")
 
 
+def check_torch_seed(seed: int) -> None:
+    """Raise `InputError` for a seed that torch's generators do not take; NumPy's take any that is not negative."""
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed: expected an integer from 0 to {2**63 - 1}, got {seed}")
+
+
 def check_positive(**numbers: float) -> None:
     """Raise `InputError` for a number that is not finite and above 0."""
     for name, value in numbers.items():

@@ -27,7 +27,16 @@ from filelock import FileLock, Timeout
 
 from foundation.architecture import Parameters
 from foundation.errors import InputError
-from foundation.files import append, cannot_write, open_regular, read_file, to_json, write_bytes, write_json
+from foundation.files import (
+    append,
+    cannot_write,
+    open_regular,
+    read_file,
+    remove_leftovers,
+    to_json,
+    write_bytes,
+    write_json,
+)
 from foundation.records import MOST_STEPS, check_log
 from foundation.rung import Description, ImageShape, check_described
 from foundation.schema import from_json, read_object
@@ -63,6 +72,7 @@ class Config:
     train_images: int | None = None
     test_images: int | None = None
     parameters: int | None = None
+    threads: int | None = None
     versions: dict[str, str | None] | None = None
     started: str | None = None
     format: str | None = None
@@ -76,7 +86,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.image_shape is not None:
             check_described(self.image_shape, self.class_count or 0)
-        for name in ("train_images", "test_images", "parameters"):
+        for name in ("train_images", "test_images", "parameters", "threads"):
             if not 0 <= (getattr(self, name) or 0) <= MOST_STEPS:
                 raise InputError(f"{name}: expected a count, got {getattr(self, name)}")
 
@@ -155,6 +165,11 @@ class Run:
         with contextlib.suppress(InputError):  # no line end: torn, or complete to the last brace
             yield line, read_object(line, str(self.metrics_path))
 
+    def check_there(self) -> None:
+        """Raise `InputError` where the folder is gone, before a part of it is made anew under its old name."""
+        if not _is_run(self.path):
+            raise InputError(f"{self.path}: the run folder is gone; was it renamed or deleted?")
+
     def save_weights(self, parameters: Parameters, description: Description, settings: Mapping[str, str] = {}) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
         save_weights(self.weights_path, parameters, description, settings)
@@ -168,7 +183,8 @@ class Run:
         """Keep other trainings out of the folder. The lock ends with the process, whatever ends it.
 
         The lock's file stays: where it is deleted, a process that waits at the old file and one that makes a new file
-        would both get in. Raises `InputError` where another process is training there.
+        would both get in. Temporary files of killed processes are removed. Raises `InputError` where another process is
+        training there.
         """
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
@@ -178,8 +194,10 @@ class Run:
         except OSError as error:
             raise cannot_write(self.path, error) from error
         try:
+            remove_leftovers(self.path)
             yield
         finally:
+            remove_leftovers(self.path)
             lock.release()
 
     def in_use(self) -> bool:

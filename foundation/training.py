@@ -136,7 +136,7 @@ def run_epoch(training: Training) -> Iterator[tuple[StepRecord, int]]:
                 if not math.isfinite(parts["loss"]):
                     # Where the loss was read at once no step was taken on it: the batch still shows the cause.
                     batch = (x, eps, labels) if rung.read_every == 1 else None
-                    raise diverged(parts, rung, f"step {step} (epoch {epoch})", batch)
+                    raise diverged(parts, rung, f"step {step} (epoch {epoch})", batch, has_learned=step > 1)
                 yield StepRecord(step, epoch, parts, objective.beta, rate, training.seconds), count
             unread, begin = [], time.perf_counter()
 
@@ -152,7 +152,8 @@ def end_epoch(training: Training, means: Parts | None, speed: float | None) -> E
     if not (math.isfinite(now["loss"]) and math.isfinite(final_loss)):
         first = slice(0, BATCH)
         batch = data.held_out.images[first], eps[first], data.held_out.labels[first]
-        raise diverged(now, rung, f"the {data.held_out.split} images after step {training.step}", batch)
+        where = f"the {data.held_out.split} images after step {training.step}"
+        raise diverged(now, rung, where, batch, has_learned=training.step > 0)
     best = data.validation is not None and training.epoch > 0 and final_loss < training.best
     if best:
         training.best = final_loss
@@ -228,15 +229,19 @@ def draw_eps(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeL
     return rng.standard_normal(shape).astype(dtype)
 
 
-def diverged(parts: Parts, rung: Rung, where: str, batch: Batch | None = None) -> Diverged:
-    """The error for a loss that is not finite: its parts, and the tensor of rung or batch that shows it."""
+def diverged(parts: Parts, rung: Rung, where: str, batch: Batch | None = None, has_learned: bool = True) -> Diverged:
+    """The error for a loss that is not finite: its parts, the tensor of rung or batch that shows it, and a remedy.
+
+    `has_learned` says whether a step was taken before, without which the learning rate is not the cause.
+    """
     with np.errstate(all="ignore"):
         tensors = rung.parameters() | (rung.activations(*batch) if batch is not None else {})
     # In the order of computation: the first broken tensor is nearest to the cause.
     amounts = ", ".join(f"{name} {value:g}" for name, value in parts.items() if name != "loss")
-    return Diverged(
-        f"training diverged at {where}: {amounts}; worst tensor: {worst_tensor(tensors)}; try a smaller learning rate"
-    )
+    remedy = "try a smaller learning rate" if has_learned else (
+        "nothing has been learned yet: try less extreme options of the loss, or other first weights"
+    )  # fmt: skip
+    return Diverged(f"training diverged at {where}: {amounts}; worst tensor: {worst_tensor(tensors)}; {remedy}")
 
 
 def worst_tensor(tensors: Parameters) -> str:

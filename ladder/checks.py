@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foundation.architecture import Architecture
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
 from foundation.objective import Objective
@@ -37,7 +37,7 @@ def parity(choices: Parity) -> int:
             objective=Objective(choices.likelihood),
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
-    console.print(report.table())
+    print_table(console, report.table())
     if choices.out is not None:
         write_json(choices.out, report.to_json())
         say(console, f"written to {choices.out}")
@@ -60,7 +60,7 @@ def gradcheck(choices: Gradcheck) -> int:
         results = check_operations()
         now("every parameter of the VAE")
         results += check_vae()
-    console.print(gradcheck_table(results))
+    print_table(console, gradcheck_table(results))
     wrong = [result for result in results if not result.ok]
     for result in wrong:
         print(f"vae-ladder: {result.name}: the gradient of {result.tensor} is wrong", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The main job, `vae-ladder climb`: compare the rungs, train each one, draw and compare what they learned."""
 
 import dataclasses
+import shlex
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from foundation.architecture import Architecture
 from foundation.checkpoint import saved_epoch
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.data.splits import Data, load_data
 from foundation.display import result_table, training_display
 from foundation.errors import InputError
@@ -82,7 +83,7 @@ def prove(console: Console, choices: Climb, data: Data[np.ndarray], rungs: tuple
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
     write_json(run.path / "parity.json", report.to_json())
-    console.print(report.table())
+    print_table(console, report.table())
     return verdict(report)
 
 
@@ -98,19 +99,21 @@ def train_all(console: Console, options: dict[str, Any], data: Data[np.ndarray],
             with part.hold():
                 train_into(part, training, start(name, training))
                 tested = measure_test(training)
+                part.check_there()
                 write_json(part.path / "test.json", tested)
             losses[name], speeds[name] = tested["sampled"], len(data.train) * training.epoch / training.seconds
     beta = objective_at(one, 1.0).beta
-    console.print(result_table("rung", losses, len(data.test), beta, speeds))
+    print_table(console, result_table("rung", losses, len(data.test), beta, speeds))
 
 
 def progress_kept(run: Run) -> str:
     """One line after a climb was stopped: what was finished, and how to look at it."""
     epochs = {name: saved_epoch(part.path) for name, part in run.subruns().items()}
     kept = ", ".join(f"{name} as after epoch {epoch}" for name, epoch in epochs.items() if epoch > 0)
+    look = f"vae-ladder figures {shlex.quote(str(run.path))}"
     if not kept:
         return f"stopped before the first epoch ended; {run.path} holds no weights yet"
-    return f"stopped; kept: {kept} of {run.config['options']['epochs']}; look at it: vae-ladder figures {run.path}"
+    return f"stopped; kept: {kept} of {run.config['options']['epochs']}; look at it: {look}"
 
 
 def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool = False) -> None:
@@ -120,6 +123,7 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
     report.
     """
     # Here, since matplotlib takes a second to import.
+    from figures.fonts import about_names
     from ladder.explorer.command import report_page
     from ladder.figures import draw_run
     from ladder.report import write_report
@@ -128,6 +132,8 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
         paths = [] if data is None else draw_run(run, data, pixels)
         if run.config["command"] == "climb":
             paths.append(write_report(run, None if data is None else report_page(run, data)))
+    if data is not None and (note := about_names(data.classes)):
+        say(console, f"   {note}")
     say(console, f"   {len(paths)} files under {run.path}")
 
 

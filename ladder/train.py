@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import datetime
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from foundation.checkpoint import cut_log, restore_training, save_training, saved_epoch
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.data import DATASETS
 from foundation.data.splits import Data, load_data
 from foundation.display import HOW_Z, Show, result_table, training_display
@@ -238,6 +239,7 @@ def scalar_writer(folder: Path, training: Training) -> Iterator[Show]:
 def save(run: Run, training: Training, record: EpochRecord) -> None:
     """Write what an epoch leaves behind; the checkpoint last, so that it vouches for the rest."""
     rung, settings = training.rung, settings_of(training.options)
+    run.check_there()
     run.save_weights(rung.parameters(), rung.description, settings)
     if record.best:
         save_weights(run.path / "best.safetensors", rung.parameters(), rung.description, settings)
@@ -250,13 +252,17 @@ def finish(console: Console, run: Run, training: Training) -> None:
     losses = measure_test(training)
     order = sorted(losses, key=lambda z: z != options.z)
     rows = {HOW_Z[z]: losses[z] for z in order} if traits.posterior else {"as encoded": losses[options.z]}
-    console.print(result_table("z", rows, len(test), objective_at(options, 1.0).beta))
+    print_table(console, result_table("z", rows, len(test), objective_at(options, 1.0).beta))
     if (run.path / "best.safetensors").is_file():
         say(console, f"best.safetensors: the epoch with the smallest validation loss, {training.best:.2f} nats")
     with step_display(console, "drawing"):
-        from ladder.figures import draw_run  # here, since matplotlib takes a second to import
+        from figures.fonts import about_names  # here, since matplotlib takes a second to import
+        from ladder.figures import draw_run
 
         draw_run(run, training.data)
+    if note := about_names(training.data.classes):
+        say(console, note)
+    run.check_there()
     if options.record is not None:
         write_json(options.record, results(training, str(run.config.get("command_line")), losses))
     write_json(run.path / "test.json", {z: losses[z] for z in order})
@@ -286,7 +292,7 @@ def results(training: Training, command: str, losses: dict[str, Parts]) -> dict[
 
 def progress_kept(run: Run) -> str:
     """One line after a run was stopped: what was finished, and how to continue."""
-    epoch, resume = saved_epoch(run.path), f"vae-ladder train --resume {run.path}"
+    epoch, resume = saved_epoch(run.path), f"vae-ladder train --resume {shlex.quote(str(run.path))}"
     if epoch == 0:
         return f"stopped before the first epoch ended; to begin again: {resume}"
     epochs = run.config["options"]["epochs"]

@@ -85,7 +85,7 @@ class Tensor:
             tensor.grad = gradients[id(tensor)]
             for parent, gradient in zip(tensor.parents, tensor.adjoint(tensor.grad), strict=True):
                 known = gradients.get(id(parent))
-                gradients[id(parent)] = gradient if known is None else known + gradient
+                gradients[id(parent)] = gradient if known is None else np.add(known, gradient)
 
 
 Operand = Tensor | Array | float | int
@@ -205,5 +205,5 @@ def differentiate(
     parts = loss(logits, x, mu, logvar, objective)
     parts[0].backward()
     run = Forward(mu.value, logvar.value, z.value, logits.value)
-    gradients = {name: tensor.grad for name, tensor in tensors.items() if tensor.grad is not None}
+    gradients = {name: np.asarray(tensor.grad) for name, tensor in tensors.items()}
     return run, (parts[0].value, parts[1].value, parts[2].value), gradients

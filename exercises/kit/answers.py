@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from exercises.kit.catalogue import COURSE, Entry, catalogue, content_hash
 from exercises.kit.text import shown
 from foundation.errors import InputError
-from foundation.files import cannot_write, read_file, write_json
+from foundation.files import cannot_write, read_file, remove_leftover, write_json
 from foundation.schema import from_json, read_object
 
 FOLDER = "my_answers"
@@ -246,6 +246,8 @@ class Progress:
             self.records = _read_records(self.folder / PROGRESS_FILE)
             yield
             write_json(self.folder / PROGRESS_FILE, self.records)
+            for path in self.folder.glob(".*.tmp*"):
+                remove_leftover(path)
 
     def record(self, name: str) -> Record:
         """The record of an exercise, new where there was none."""

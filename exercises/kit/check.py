@@ -8,12 +8,14 @@ The first half runs in the process that asks for the verdict, the second half, f
 import contextlib
 import dataclasses
 import faulthandler
+import functools
 import importlib
 import importlib.util
 import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,18 +25,28 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FrameType, ModuleType
+from typing import IO, Any, NoReturn
 
 from exercises.kit.catalogue import COURSE, Entry
 from exercises.kit.diagnose import SEED, Verdict, diagnose, diagnose_probe, fresh_seed
 from exercises.kit.exercise import Exercise, Functions, Probe
-from exercises.kit.limits import OUT_OF_MEMORY, PRINTED_BYTES, TIME_IS_UP, Limits, how_it_ended, printable
-from exercises.kit.observe import measurable, stored_observation
+from exercises.kit.limits import (
+    LONGEST_LIMIT,
+    OUT_OF_MEMORY,
+    PRINTED_BYTES,
+    TIME_IS_UP,
+    Limits,
+    how_it_ended,
+    printable,
+)
+from exercises.kit.observe import Limited, TimeUp, measurable, stored_observation
 from exercises.kit.raised import in_one_line, lines_of, traceback_of
 from exercises.kit.text import place
 from foundation.files import write_json
 
+LAST_RESORT = 0.5
+"""Seconds after its time limit at which a process that did not react ends itself."""
 GRACE = 1.0
 """Seconds that a process gets to end itself at its time limit, before it is ended."""
 START_LIMIT = 60.0
@@ -72,8 +84,18 @@ def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
+    _remove_old_folders()
     with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
         yield Path(name).resolve()
+
+
+@functools.cache
+def _remove_old_folders() -> None:
+    """Remove the folders of checks that were killed longer ago than any check takes; once in a process."""
+    for path in Path(tempfile.gettempdir()).glob("vae-ladder-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > 2 * LONGEST_LIMIT and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _run_process(task: dict[str, Any], folder: Path, stdout: int | None) -> tuple[int | None, str]:
@@ -169,13 +191,9 @@ def main() -> None:
         exercise = entry.load()
         # Open until the process ends: at the time limit, faulthandler writes the line of an endless loop into it.
         with open(task["stack"], "w", encoding="utf-8") as stack:
-
-            def start_clock() -> None:
-                Path(task["clock"]).write_text(str(time.monotonic()), encoding="utf-8")
-                faulthandler.dump_traceback_later(task["time_limit"], file=stack, exit=True)
-
-            start_clock()
-            verdict = check_file(entry, exercise, Path(task["answer"]), task["probe"], start_clock)
+            clock = Clock(task["time_limit"], Path(task["clock"]), stack)
+            clock.start()
+            verdict = check_file(entry, exercise, Path(task["answer"]), task["probe"], clock)
             faulthandler.cancel_dump_traceback_later()
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)
@@ -185,9 +203,61 @@ def main() -> None:
     write_json(task["verdict"], verdict.to_json())
 
 
-def check_file(
-    entry: Entry, exercise: Exercise, answer: Path, probe: int | None, start_clock: Callable[[], None]
-) -> Verdict:
+class Clock:
+    """The time of an answer in the process that checks it.
+
+    In one call of a function TimeUp is raised, and the others can be checked still. A process that ignores that, or
+    is busy outside of Python's own code, ends a little later, and so does one that never ends while it is imported.
+    """
+
+    def __init__(self, seconds: float, file: Path, stack: IO[str]) -> None:
+        self.seconds, self.file, self.stack = seconds, file, stack
+        self.left = seconds
+        self.is_calling = False
+        self.can_interrupt = hasattr(signal, "setitimer")
+        if self.can_interrupt:
+            signal.signal(signal.SIGALRM, self._interrupt)
+
+    def start(self) -> None:
+        """Give the answer all of its time again."""
+        self.left = self.seconds
+        self.file.write_text(str(time.monotonic()), encoding="utf-8")
+        seconds = self.seconds + LAST_RESORT * self.can_interrupt
+        faulthandler.dump_traceback_later(seconds, file=self.stack, exit=True)
+
+    @contextlib.contextmanager
+    def limit(self) -> Iterator[None]:
+        """Raise TimeUp inside the block when the time is over."""
+        if not self.can_interrupt:
+            yield
+            return
+        begin, self.is_calling = time.monotonic(), True
+        signal.setitimer(signal.ITIMER_REAL, max(self.left, 0.001))
+        try:
+            yield
+        except TimeUp:
+            self.start()  # what never ends is not called again: the other functions have their own time
+            begin = time.monotonic()
+            raise
+        finally:
+            self.is_calling = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.left -= time.monotonic() - begin
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.is_calling:
+            raise TimeUp(f"nothing in {self.seconds:g} s")
+
+
+class LimitedFunctions(Limited):
+    """The functions of an answer, under its clock."""
+
+    def __init__(self, functions: Functions, clock: Clock) -> None:
+        super().__init__(functions)
+        self.limit = clock.limit  # type: ignore[method-assign]
+
+
+def check_file(entry: Entry, exercise: Exercise, answer: Path, probe: int | None, clock: Clock) -> Verdict:
     """The verdict on a file; on one probe alone where `probe` is given (from 1)."""
     seeds = SEED, fresh_seed()
     free = tuple(probe for probe in exercise.probes if not probe.requires)
@@ -202,24 +272,24 @@ def check_file(
     for name, function in found.items():
         if not callable(function):
             return no_function(entry, exercise, answer, name, type(function).__name__)
-    functions: Functions = found
+    functions = LimitedFunctions(found, clock)
     if probe is not None:
-        _import_requirements(exercise.probes[probe - 1 : probe], start_clock)
+        _import_requirements(exercise.probes[probe - 1 : probe], clock)
         return diagnose_probe(entry.name, exercise, functions, probe)
     if free:  # torch takes seconds to import: only for an answer that is right so far
         verdict = diagnose(entry.name, first, functions, seeds)
         if verdict.outcome != "PASS" or free == exercise.probes:
             return dataclasses.replace(verdict, probes=len(exercise.probes))
-        _import_requirements(exercise.probes, start_clock)
+        _import_requirements(exercise.probes, clock)
     return diagnose(entry.name, exercise, functions, seeds)
 
 
-def _import_requirements(probes: tuple[Probe, ...], start_clock: Callable[[], None]) -> None:
+def _import_requirements(probes: tuple[Probe, ...], clock: Clock) -> None:
     """Import the modules that the probes require; the time for it does not count as the answer's."""
-    start_clock()
+    clock.start()
     for module in {probe.requires for probe in probes if probe.requires and measurable(probe)}:
         importlib.import_module(module)
-    start_clock()
+    clock.start()
 
 
 def load_answer(path: Path) -> ModuleType:
@@ -271,13 +341,34 @@ def _end_with_parent() -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
 
-    def wait() -> None:
-        os.read(lifeline, 1)
-        if os.name == "posix" and os.getpgid(0) == os.getpid():
-            os.killpg(0, signal.SIGKILL)
-        os._exit(TIME_IS_UP)
+    if os.name != "posix":
 
-    threading.Thread(target=wait, daemon=True).start()
+        def wait() -> None:
+            os.read(lifeline, 1)
+            os._exit(TIME_IS_UP)
+
+        threading.Thread(target=wait, daemon=True).start()
+        return
+    checking, leads = os.getpid(), os.getpgid(0) == os.getpid()
+    # A process, since a thread could not end this one while code outside of Python holds the interpreter.
+    if os.fork() == 0:
+        _end_at_the_end_of(lifeline, checking, leads)
+    os.close(lifeline)
+
+
+def _end_at_the_end_of(lifeline: int, checking: int, leads: bool) -> NoReturn:
+    """Wait for the end of a pipe, then end the process that checks, with its group where it leads one."""
+    try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(nothing, stream)  # or the answer's output would not end with it
+        os.read(lifeline, 1)
+        if leads:
+            os.killpg(checking, signal.SIGKILL)
+        elif os.getppid() == checking:
+            os.kill(checking, signal.SIGKILL)
+    finally:
+        os._exit(0)
 
 
 def _limit_memory(megabytes: int) -> None:

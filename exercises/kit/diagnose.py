@@ -15,6 +15,7 @@ from exercises.kit.observe import (
     Call,
     Observation,
     ProbeResult,
+    TimeUp,
     is_unstable,
     measurable,
     run_probe,
@@ -38,6 +39,7 @@ SEED = 0
 """The seed of the first round, whose numbers the messages show: the same in every check."""
 NEW_ARRAY = "make new ones: no `+=`, no `out=`, no `x[...] =` on an argument"
 HARD_CODED = "right with the numbers and sizes of the first run, wrong with fresh ones: is one written into the code?"
+NEVER_ENDS = "does a loop never end?"
 UNKNOWN = "this mistake is not one that the exercise knows by name"
 Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
 
@@ -226,10 +228,21 @@ def _wrong(name: str, exercise: Exercise, functions: Functions, results: list[Pr
         problem=problem,
         mistake=mistake.name if mistake else "",
         explanation=_explanation(mistake, first, got, expected) if mistake else "",
-        note=UNKNOWN if mistake is None and _by_value(first) else "",
+        note="; ".join(filter(None, [UNKNOWN * (mistake is None and _by_value(first)), _stuck(first, results)])),
         where=_place(first, call, functions, Entry(name).given()),
         traceback=format_traceback(observed.error, functions) if observed.error else "",
     )
+
+
+def _stuck(first: ProbeResult, results: list[ProbeResult]) -> str:
+    """The functions that did not return in time, and how many probes pass without them."""
+    stuck = {result.observed.raised_in: str(result.observed.error) for result in results if result.took_too_long()}
+    if not stuck:
+        return ""
+    right = f"{sum(not result.fails() for result in results)} of {len(results)} probes pass"
+    if first.took_too_long():
+        stuck.pop(first.observed.raised_in)
+    return "; ".join([right, *(f"{name}: {text}, {NEVER_ENDS}" for name, text in stuck.items())])
 
 
 def _explanation(mistake: Mistake, result: ProbeResult, got: str, expected: str) -> str:
@@ -262,6 +275,8 @@ def _what_is_wrong(result: ProbeResult) -> tuple[Call | None, str, str, str]:
     """The call to show, the result, the expected result, and the problem in words."""
     observed, found = result.observed, result.difference
     call = observed.calls[-1] if observed.calls else None
+    if isinstance(observed.error, TimeUp):
+        return call, str(observed.error), "a result", NEVER_ENDS
     if observed.error is not None:
         # Where the probe itself raised the exception, an unfit result is the cause to show.
         if not observed.raised_in and (unfit := result.unfit_result()):
@@ -348,7 +363,8 @@ def recognise(exercise: Exercise, results: list[ProbeResult]) -> tuple[ProbeResu
     the mistake, and no other mistake fits. Where arguments were changed in place and no mistake explains that, the
     values alone are compared.
     """
-    wrong = [result for result in results if result.wrong()]
+    # Of a function that never ends there is less to learn than of one that gives a wrong result.
+    wrong = sorted((result for result in results if result.wrong()), key=ProbeResult.took_too_long)
     mistake = _best_match(exercise, results, wrong)
     if mistake is None and any(result.observed.mutated for result in wrong):
         values = [result.without_mutation() for result in results]

@@ -14,7 +14,7 @@ import numpy as np
 
 from exercises.kit.compare import Difference, first_difference, identical
 from exercises.kit.exercise import Draws, Exercise, Functions, Mistake, Probe
-from exercises.kit.raised import Stopped
+from exercises.kit.plain import plain
 from exercises.kit.text import describe
 
 KEPT_CALLS = 8
@@ -70,6 +70,21 @@ class Refreshing(dict[str, Callable[..., Any]]):
         raise NotImplementedError
 
 
+class TimeUp(BaseException):
+    """A function of the answer did not return in time.
+
+    No Exception, so that neither a probe that awaits exceptions nor `except Exception` in an answer catches it.
+    """
+
+
+class Limited(dict[str, Callable[..., Any]]):
+    """Functions whose calls are limited in time."""
+
+    def limit(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which one function is called. Raises TimeUp inside it."""
+        raise NotImplementedError
+
+
 class Answer:
     """The functions of an exercise as attributes; each call is recorded in the observation."""
 
@@ -97,7 +112,9 @@ class Answer:
         try:
             if name not in self._functions:
                 raise NotImplementedError(f"{ABSENT} {name}")
-            result = self._functions[name](*bound.args, **bound.kwargs)
+            functions = self._functions
+            with functions.limit() if isinstance(functions, Limited) else contextlib.nullcontext():
+                result = plain(functions[name](*bound.args, **bound.kwargs))
         except BaseException:
             observation.raised_in = name
             raise
@@ -118,7 +135,9 @@ def observe(probe: Probe, functions: Functions, signatures: Signatures, seed: tu
         warnings.simplefilter("ignore")
         try:
             observation.value = snapshot(probe.observe(answer, Draws(*seed)))
-        except (Exception, SystemExit, Stopped) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever the answer raises is part of what it does
             observation.error = error
     return observation
 
@@ -191,6 +210,10 @@ class ProbeResult:
         following = self.expected.results[len(self.observed.results) :][:1]
         return next((result for call, _, result in following if call.function == self.observed.raised_in), None)
 
+    def took_too_long(self) -> bool:
+        """Whether it stopped at a function that did not return in time."""
+        return isinstance(self.observed.error, TimeUp)
+
     def without_mutation(self) -> "ProbeResult":
         """The same by values alone, as if no argument had been changed."""
         return dataclasses.replace(self, observed=dataclasses.replace(self.observed, mutated=set()))
@@ -206,9 +229,15 @@ class ProbeResult:
 
 
 def run_probes(exercise: Exercise, functions: Functions, seed: int) -> list[ProbeResult]:
-    """Run every probe that can be measured here, in order."""
-    indices = [index for index, probe in enumerate(exercise.probes) if measurable(probe)]
-    results = [run_probe(exercise, functions, index, seed) for index in indices]
+    """Run every probe that can be measured here, in order; a function that took too long is not called again."""
+    results, stuck = list[ProbeResult](), dict[str, TimeUp]()
+    for index, probe in enumerate(exercise.probes):
+        if not measurable(probe):
+            continue
+        result = run_probe(exercise, functions, index, seed, stuck)
+        results.append(result)
+        if isinstance(error := result.observed.error, TimeUp):
+            stuck.setdefault(result.observed.raised_in, error)
     if isinstance(functions, Refreshing):
         functions.refresh()
     for result in results:  # after all calls, since any of them may overwrite an earlier result
@@ -216,8 +245,10 @@ def run_probes(exercise: Exercise, functions: Functions, seed: int) -> list[Prob
     return results
 
 
-def run_probe(exercise: Exercise, functions: Functions, index: int, seed: int) -> ProbeResult:
-    """Run one probe; its random numbers depend on its place and the seed alone.
+def run_probe(
+    exercise: Exercise, functions: Functions, index: int, seed: int, stuck: dict[str, TimeUp] | None = None
+) -> ProbeResult:
+    """Run one probe; its random numbers depend on its place and the seed alone. One of stuck functions is not run.
 
     Raises RuntimeError where the solution itself fails: the author's error, not the learner's.
     """
@@ -225,6 +256,9 @@ def run_probe(exercise: Exercise, functions: Functions, index: int, seed: int) -
     expected = stored_observation(exercise, index, seed)
     if expected.error is not None:
         raise RuntimeError(f"probe {index + 1} ({probe.name}) fails on the solution") from expected.error
+    known = next((name for name in stuck or {} if name in expected.functions), None)
+    if stuck and known:
+        return ProbeResult(index, probe, numbers, expected, Observation(error=stuck[known], raised_in=known))
     result = ProbeResult(index, probe, numbers, expected, observe(probe, functions, signatures, numbers))
     if result.observed.error is None:
         result.difference = first_difference(result.observed.value, expected.value, probe.tolerance)

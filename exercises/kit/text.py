@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from exercises.kit.plain import Foreign
+
 SMALL = 6
 """The largest number of entries of an array that is written out."""
 FEW = 3
@@ -58,7 +60,11 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         text = value[:LONGEST]
         return (text if "\n" in text else repr(text)) + " …" * (len(value) > LONGEST)  # several lines are a report
-    return f"an object of type {type(value).__name__}"
+    return f"an object of type {_type_name(value)}"
+
+
+def _type_name(value: Any) -> str:
+    return value.name if isinstance(value, Foreign) else type(value).__name__
 
 
 def _is_number(value: Any) -> bool:
@@ -89,7 +95,7 @@ def kind_of(value: Any) -> str:
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
     if isinstance(value, dict):
         return f"a dict {f'of {len(value)} ' * (len(value) > FEW)}with {_names(value)}"
-    return "None" if value is None else f"an object of type {type(value).__name__}"
+    return "None" if value is None else f"an object of type {_type_name(value)}"
 
 
 def compare_keys(got: dict[Any, Any], expected: dict[Any, Any]) -> str:

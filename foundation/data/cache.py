@@ -13,7 +13,7 @@ import platformdirs
 import safetensors.numpy
 
 from foundation.errors import InputError
-from foundation.files import expand_home, open_regular, write_bytes
+from foundation.files import expand_home, open_regular, remove_leftovers, write_bytes
 
 Arrays = dict[str, np.ndarray]
 DIGEST_SIZE = hashlib.sha256().digest_size
@@ -68,6 +68,7 @@ def cached(name: str, key: str, expected: Mapping[str, Expected], make: Callable
         payload = safetensors.numpy.save(arrays)
         with contextlib.suppress(InputError):  # a read-only or full disk
             write_bytes(path, _digest(key, payload) + payload)
+            remove_leftovers(path.parent)
     return arrays
 
 

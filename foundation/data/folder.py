@@ -1,11 +1,13 @@
 """A folder of the user's own images: any size and format, made grey and square.
 
 Sub-folders, where there are any, are the classes. Sub-folders `train` and `test` (or `training` and `testing`, in any
-case) are the splits, and their sub-folders the classes; otherwise a tenth of the images, drawn by the seed, is the test
-split. Symbolic links are followed. What cannot be read is an error, never left out.
+case, also as `train_set`, `test-images` and so on) are the splits, and their sub-folders the classes; otherwise a tenth
+of the images, drawn by the seed, is the test split. Symbolic links are followed. What cannot be read is an error, never
+left out.
 """
 
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -18,9 +20,9 @@ from foundation.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Files of other suffixes, and hidden files and folders, are left out."""
-SPLIT_NAMES = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-"""Names of the splits' folders, in lower case."""
-OTHER_SPLITS = ("val", "valid", "validation", "dev")
+SPLIT_NAME = re.compile(r"(train|test)(ing)?([ _-]?(set|split|data|images))?", re.IGNORECASE)
+"""Names of the splits' folders."""
+OTHER_SPLIT = re.compile(r"(val|valid|validation|dev)([ _-]?(set|split|data|images))?", re.IGNORECASE)
 """Names of splits that are made from the training images here, and are no classes."""
 TEST_FRACTION = 0.1
 MOST_PIXELS = 50_000_000
@@ -52,11 +54,13 @@ def load_folder(folder: Path, split: str, *, seed: int, size: int) -> Dataset:
 def find_splits(folder: Path) -> dict[str, Path]:
     """The folders of both splits, or none where there are no such folders.
 
-    Raises `InputError` where one of them is missing or there twice, and for a folder of validation images.
+    Raises `InputError` where one of them is missing or there twice, for a folder of validation images, and for other
+    images beside the splits.
     """
-    inside = [name for name, is_folder in _visible(folder) if is_folder]
-    named = {name: SPLIT_NAMES[name.lower()] for name in inside if name.lower() in SPLIT_NAMES}
-    others = [name for name in inside if name.lower() in OTHER_SPLITS]
+    visible = _visible(folder)
+    inside = [name for name, is_folder in visible if is_folder]
+    named = {name: split[1].lower() for name in inside if (split := SPLIT_NAME.fullmatch(name))}
+    others = [name for name in inside if OTHER_SPLIT.fullmatch(name)]
     if others:
         raise InputError(
             f"{folder}: expected classes or the splits train and test, got {others[0]}; rename it to test, or move its "
@@ -64,6 +68,10 @@ def find_splits(folder: Path) -> dict[str, Path]:
         )
     if named and sorted(named.values()) != ["test", "train"]:
         raise InputError(f"{folder}: expected both sub-folders train and test, or neither, got only {', '.join(named)}")
+    beside = [name for name, is_folder in visible if name not in named and (is_folder or _is_image(name))]
+    splits = " and ".join(named)
+    if named and beside:
+        raise InputError(f"{folder}: expected the splits {splits} alone, got {_shown(beside[0])} beside them")
     return {split: folder / name for name, split in named.items()}
 
 
@@ -90,11 +98,15 @@ def _image_files(folder: Path, around: tuple[str, ...] = ()) -> list[Path]:
         path = folder / name
         if is_folder:
             found += _image_files(path, (*around, real))
-        elif path.suffix.lower() in SUFFIXES:
+        elif _is_image(name):
             found.append(path)
         elif path.is_symlink() and not os.path.exists(path):
             raise InputError(f"{_shown(path)}: expected a file or folder, got a link to none")
     return found
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _visible(folder: Path) -> list[tuple[str, bool]]:

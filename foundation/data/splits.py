@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 import numpy as np
 
-from foundation.data import load
+from foundation.data import DATASETS, load
 from foundation.data.dataset import Array, Dataset, check_images
 from foundation.errors import InputError
 from foundation.options import DataOptions
@@ -22,6 +22,8 @@ class Data(Generic[Array]):
     validation: Dataset[Array] | None
     """Taken from the training images; None where none were kept aside"""
     test: Dataset[Array]
+    source: str = ""
+    """Where the splits of a folder come from, in a line for a person; empty for data sets that bring them"""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -54,7 +56,8 @@ class Data(Generic[Array]):
         classes = f"{total} classes" if total > 1 else "1 class"
         if len(labels) < total:
             classes = f"of {total} classes {', '.join(self.classes[label] for label in labels)}"
-        return [f"{self.name}: {counts} images of {height}×{width}, {classes}"]
+        lines = [f"{self.name}: {counts} images of {height}×{width}, {classes}", self.source]
+        return list(filter(None, lines))
 
     def convert(self, array: Callable[[Array], Any]) -> "Data[Any]":
         """The same data with other arrays: images and labels of every part through `array`."""
@@ -71,7 +74,7 @@ class Data(Generic[Array]):
             )
 
         validation = None if self.validation is None else converted(self.validation)
-        return Data(self.name, converted(self.train), validation, converted(self.test))
+        return Data(self.name, converted(self.train), validation, converted(self.test), self.source)
 
 
 def load_data(
@@ -107,7 +110,14 @@ def load_data(
         train=part(train, learned if len(kept) else None, "train", static),
         validation=part(train, kept, "validation", drawn) if len(kept) else None,
         test=part(test, None, "test", drawn),
+        source="" if options.name in DATASETS else describe_splits(train, test),
     )
+
+
+def describe_splits(train: Dataset, test: Dataset) -> str:
+    """How the images of a folder came to be training and test images, before validation images are taken."""
+    how = "its own folders" if train.seed is None else "test images drawn, as it has no folders train and test"
+    return f"Folder {train.name}: train: {len(train):,} images, test: {len(test):,} images ({how})"
 
 
 def keep_classes(dataset: Dataset, labels: tuple[int, ...]) -> Dataset:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from figures.style import save
 from foundation.architecture import Architecture
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
 from ladder.bench.browser import browser_table, measure_browser
@@ -39,7 +39,7 @@ def bench(choices: Bench) -> int:
     with step_display(console, "measuring") as now:
         results = measure(choices.quick, now)
     for table in tables(results):
-        console.print(table)
+        print_table(console, table)
     if choices.json is not None:
         write_json(choices.json, results.to_json())
         say(console, f"written to {choices.json}")

@@ -15,14 +15,14 @@ import numpy as np
 from jaxtyping import Float
 
 from figures.choices import one_of_each
-from figures.model import ACTIVE, encode_all, kl_by_latent
+from figures.model import ACTIVE, kl_by_latent
 from foundation.architecture import Parameters
 from foundation.data import load
 from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.options import TrainOptions
-from foundation.rung import Description, Rung
+from foundation.rung import Description, Rung, encode_all
 from foundation.runs import Run
 from ladder.rungs import open_rung
 from paper.runs import read_options
@@ -143,7 +143,7 @@ def code_facts(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
         return {"codes": None, "kl_per_latent": None, "active": None, "components": None}
     latent_dim = int(rung.description.options["latent_dim"])
     part = test.subset(slice(0, min(POINTS, max(1, NUMBERS // latent_dim))))
-    mu, logvar = encode_all(rung, part)
+    mu, logvar = encode_all(rung, part.images, part.labels)
     return {
         "codes": {
             "count": len(mu),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from foundation.arguments import Option, Positional, optional
-from foundation.options import check_sizes
+from foundation.options import check_sizes, check_torch_seed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,4 +40,5 @@ class EvaluateOptions:
     """Where run folders lie."""
 
     def __post_init__(self) -> None:
-        check_sizes(draws=self.draws, images=self.images, seed=self.seed, least=0)
+        check_sizes(draws=self.draws, images=self.images, least=0)
+        check_torch_seed(self.seed)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from foundation.console import say
+from foundation.console import print_table, say
 from foundation.data.splits import Data
 from foundation.rung import encode_all
 from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
@@ -78,7 +78,7 @@ class Evaluation:
         say(self.console, f"\n{heading}", "bold")
         for part in parts:
             if isinstance(part, Table):
-                self.console.print(part)
+                print_table(self.console, part)
                 self.console.print()
                 continue
             for line in textwrap.wrap(part, min(self.console.width, 100) - 2):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.data.splits import load_data
 from foundation.files import check_writable, write_json, write_text
 from foundation.options import DataOptions
@@ -40,7 +40,7 @@ def run_experiment(options: ExperimentOptions) -> int:
     tables = [(title, columns, experiment.rows) for title, columns in module.TABLES.items()]
     write_text(experiment.run.path / "table.md", "\n".join(markdown(*table) for table in tables))
     for table in tables:
-        experiment.console.print(terminal(*table))
+        print_table(experiment.console, terminal(*table))
     for sentence in experiment.answers:
         experiment.console.print(sentence, markup=False)
     say(experiment.console, f"Tables, numbers and {len(experiment.figures)} figures: {experiment.run.path}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from foundation.arguments import Option, Positional, optional
 from foundation.errors import InputError
-from foundation.options import check_sizes
+from foundation.options import check_torch_seed
 
 EXPERIMENTS = {
     "latent-dim": "How many latents does the data need?",
@@ -53,4 +53,4 @@ class ExperimentOptions:
             raise InputError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {self.name!r}")
         if self.quick and self.data is not None:
             raise InputError(f"data: --quick runs on the experiment's own, got {self.data!r} beside it")
-        check_sizes(seed=self.seed, least=0)
+        check_torch_seed(self.seed)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from foundation.arguments import optional
 from foundation.errors import InputError
-from foundation.objective import Likelihood, Objective
+from foundation.objective import Likelihood, Objective, check_sigma
 from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
 from foundation.schedules import linear
 from foundation.sizes import Architecture
@@ -56,7 +56,7 @@ class VAEOptions(ModelOptions):
             tuple(self.hidden_dims) or ((Architecture.hidden_dim,) if self.network == "conv" else (400,)),
         )
         check_sizes(latent_dim=self.latent_dim, channels=self.channels, hidden_dims=self.hidden_dims)
-        check_positive(sigma=self.sigma)
+        check_sigma(self.sigma)
         if len(self.channels) != 2:
             raise InputError(f"channels: expected two sizes, got {self.channels}")
         if self.network == "conv" and self.activation != "relu":
@@ -201,7 +201,8 @@ class VQVAEOptions(ModelOptions):
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
         check_sizes(codes=self.codes, code_dim=self.code_dim, channels=self.channels)
-        check_positive(sigma=self.sigma, commitment=self.commitment)
+        check_sigma(self.sigma)
+        check_positive(commitment=self.commitment)
         if len(self.channels) != 2:
             raise InputError(f"channels: expected two sizes, got {self.channels}")
         if not 0 <= self.decay < 1:

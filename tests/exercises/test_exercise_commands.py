@@ -258,6 +258,18 @@ def test_check_passes_and_remembers_by_content(here, capsys):
     assert progress.state(KL) == "exercise changed since PASS"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+def test_a_pass_is_remembered_where_nothing_reads_the_output(here):
+    write(RIGHT)
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from ladder.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code, "check", "04"], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert Answers(here / "my_answers").progress().state(KL) == "PASS"
+
+
 def test_untouched_stub_is_not_written_yet(here, capsys):
     assert check(exercise="04") == 1
     out = capsys.readouterr().out
@@ -404,8 +416,8 @@ def test_memory_is_limited(here):
     assert "MemoryError" in verdict.got
 
 
-def test_a_result_that_breaks_the_check_is_not_measured(here, capsys):
-    write("class Odd(tuple):\n    def __len__(self): return 1 / 0\ndef kl(mu, logvar):\n    return Odd()\n")
+def test_an_answer_that_breaks_the_check_is_not_measured(here, capsys):
+    write("import numpy\nclass Odd:\n    def __call__(self, value): return 1 / 0\nnumpy.shape = Odd()\n" + RIGHT)
     assert check(exercise="04", traceback=True) == 1
     out = capsys.readouterr().out
     assert out.startswith("NOT MEASURED  04_kl")
@@ -460,9 +472,16 @@ def test_helpers_beside_an_answer_can_be_imported_but_hide_nothing(here):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
-def test_a_check_ends_with_the_process_that_asked_for_it(here, how):
-    write("import os\nopen('../../pid', 'w').write(str(os.getpid()))\nwhile True: pass\n".replace("../..", str(here)))
+@pytest.mark.parametrize(
+    ("how", "loop"),
+    [
+        (signal.SIGKILL, "while True: pass"),
+        (signal.SIGHUP, "while True: pass"),
+        (signal.SIGKILL, "import re; re.match('(a*)*b', 'a' * 60)"),  # Python itself runs nothing else meanwhile
+    ],
+)
+def test_a_check_ends_with_the_process_that_asked_for_it(here, how, loop):
+    write(f"import os\nopen({str(here / 'pid')!r}, 'w').write(str(os.getpid()))\n{loop}\n")
     code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.commands import run_command"
     code += "; from exercises.options import Check; run_command(Check(exercise='04', time_limit=60.0))"
     asking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
@@ -495,7 +514,19 @@ def is_running(pid):
 
 def test_an_endless_loop_ends_itself_at_its_limit(here):
     """The process that checks needs no other one to end it."""
-    write("def kl(mu, logvar):\n    while True: pass\n")
+    write(
+        """
+        def spin():
+            while True: pass
+
+        def kl(mu, logvar):
+            while True:
+                try:
+                    spin()
+                except BaseException:
+                    pass
+        """
+    )
     files = {name: here / name for name in ("verdict", "stack", "clock")}
     task = {"exercise": "04_kl", "answer": str(here / "my_answers" / "04_kl.py"), "probe": None}
     task |= {"time_limit": 1, "memory_limit": 2048} | {name: str(path) for name, path in files.items()}
@@ -503,8 +534,42 @@ def test_an_endless_loop_ends_itself_at_its_limit(here):
     process = subprocess.Popen([sys.executable, "-c", code, json.dumps(task)], stdin=subprocess.PIPE)
     assert process.wait(60) == TIME_IS_UP
     process.stdin.close()
-    assert '04_kl.py", line 2' in files["stack"].read_text()
+    assert '04_kl.py", line ' in files["stack"].read_text()
     assert not files["verdict"].exists()
+
+
+LOOP = "    while True: pass\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a signal at the time limit")
+@pytest.mark.parametrize(
+    ("change", "mistake", "note"),
+    [
+        ({"kl": LOOP}, "", "probes pass"),
+        ({"kl_per_image": LOOP, "kl_per_latent": LOOP}, "", "probes pass; kl_per_latent: nothing in 1 s"),
+        (
+            {"kl_per_image": LOOP, "kl": "    return _entries(mu, logvar).mean()\n"},
+            "kl",
+            "kl_per_image: nothing in 1 s",
+        ),
+    ],
+)
+def test_an_endless_loop_hides_no_other_function(here, change, mistake, note):
+    head, *functions = RIGHT.split("def ")
+    bodies = {text.partition("(")[0]: text for text in functions}
+    for name, body in change.items():
+        bodies[name] = f"{name}(mu, logvar):\n{body}\n\n"
+    write("def ".join([head, *bodies.values()]))
+    verdict = check_answer(KL, Path("my_answers/04_kl.py"), Limits(seconds=1))
+    assert verdict.outcome == "WRONG"
+    assert note in verdict.note
+    if mistake:
+        assert verdict.mistake
+    else:
+        assert verdict.got == "nothing in 1 s"
+        assert verdict.called.startswith(next(iter(change)))
+        assert ": " not in verdict.note.partition("; ")[0]
+        assert verdict.where.rpartition(":")[2].isdigit()
 
 
 # hint, solution, progress

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
 import pytest
+from rich.table import Table
+from rich.text import Text
 
 from foundation.arguments import Flat, Hidden, Option, Positional, optional, user_path
 from foundation.command_line import Page, parse, read_page, run, wrap
-from foundation.console import make_console, say, step_display
+from foundation.console import make_console, print_table, say, step_display
 from foundation.errors import Diverged, InputError, shown, suggest
 from foundation.process import STOPS, hold_signals, stop_on_signals, terminal_width
 
@@ -389,6 +391,22 @@ def test_console_of_a_file_has_a_hundred_columns(monkeypatch):
     assert make_console().width == 100
 
 
+@pytest.mark.parametrize("width", [1, 17, 40, 47, 56, 57, 100])
+def test_no_number_of_a_table_is_cut_at_any_width(width, capsys):
+    table = Table(title="Losses")
+    for head in ("rung", "reconstruction", "KL", "images/s"):
+        table.add_column(head)
+    for row in [("pytorch_lowlevel", "104.21", "25.31", "12,345"), ("[bold]paper[/]", Text("78.90"), "", "33,333")]:
+        table.add_row(*row)
+    console = make_console()
+    console.width = max(width, 40)
+    print_table(console, table)
+    words = capsys.readouterr().out.replace(":", " ").split()
+    for part in ("Losses", "pytorch_lowlevel", "104.21", "25.31", "12,345", "paper", "78.90", "33,333"):
+        assert part in words
+    assert "reconstruction" in words
+
+
 def test_lines_are_said_as_they_are(capsys):
     say(make_console(), f"[red]runs[/] [/x] {'long ' * 40}")
     assert capsys.readouterr().out == f"[red]runs[/] [/x] {'long ' * 40}\n"
@@ -436,9 +454,13 @@ def test_mistakes_of_the_program_keep_their_traceback():
 
 @pytest.fixture(autouse=True)
 def _handlers_are_given_back():
+    # A shell script's background jobs ignore Ctrl-C, and tests may run in one.
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in STOPS]
     yield
-    assert [signal.getsignal(number) for number in STOPS] == before
+    after = [signal.getsignal(number) for number in STOPS]
+    signal.signal(signal.SIGINT, found)
+    assert after == before
 
 
 @posix
@@ -607,13 +629,11 @@ def test_many_signals_from_outside_end_in_one_line(count):
 
 
 def start_python(code):
-    # A shell script's background jobs ignore Ctrl-C, and tests may run in one.
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

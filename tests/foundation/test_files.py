@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from foundation.errors import InputError
-from foundation.files import to_json, write_atomically, write_bytes, write_json, write_text
+from foundation.files import remove_leftovers, to_json, write_atomically, write_bytes, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -27,6 +27,39 @@ def test_text_and_bytes_come_back_as_they_were(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == "β × 한글\n".encode()
     assert (tmp_path / "b.bin").read_bytes() == b"\x00\r\n\xff"
     assert names(tmp_path) == ["a.txt", "b.bin"]
+
+
+def test_temporary_files_of_killed_processes_are_removed_when_they_are_old(tmp_path: Path) -> None:
+    old = [".weights.0123abcd.tmp.safetensors", "figures/.x y.ffffffff.tmp.png", ".04_kl.00000000.tmp"]
+    kept = [
+        ".weights.0123abcg.tmp.safetensors",
+        "weights.0123abcd.tmp",
+        ".tmp",
+        ".a.tmp.py",
+        "figures/.new.01234567.tmp",
+    ]
+    for name in old + kept:
+        write_text(tmp_path / name, "half")
+        if "new" not in name:
+            os.utime(tmp_path / name, (1, 1))
+    remove_leftovers(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_names_of_temporary_files_are_those_that_are_removed(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from foundation.files import write_atomically\n"
+        "with write_atomically(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for name in ("a.json", "b", "c.tar.gz"):
+        subprocess.run([sys.executable, "-c", script, tmp_path / name])
+    assert len(names(tmp_path)) == 3
+    for path in tmp_path.iterdir():
+        os.utime(path, (1, 1))
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_missing_folders_are_made(tmp_path: Path) -> None:

@@ -72,7 +72,9 @@ def test_folder_with_its_own_splits(tmp_path):
     assert train.seed is None
 
 
-@pytest.mark.parametrize(("train", "test"), [("Train", "Test"), ("training", "testing"), ("TRAIN", "test")])
+@pytest.mark.parametrize(
+    ("train", "test"), [("Train", "Test"), ("training", "testing"), ("TRAIN", "test"), ("trainset", "test_images")]
+)
 def test_splits_by_other_names(tmp_path, train, test):
     for index, (split, name) in enumerate([(train, "a"), (train, "b"), (test, "a")]):
         save(tmp_path / split / name / "x.png", level(index))
@@ -103,6 +105,9 @@ def test_copies_stay_on_one_side(tmp_path):
         (["Test/a.png", "cat/b.png"], "expected both sub-folders train and test, or neither, got only Test"),
         (["train/a.png", "Training/b.png"], "expected both sub-folders .* got only Training, train"),
         (["train/a.png", "test/b.png", "val/c.png"], "expected classes or the splits train and test, got val"),
+        (["train/a.png", "test/b.png", "bird/c.png"], "expected the splits test and train alone, got bird beside them"),
+        (["Train/a.png", "Test/b.png", "c.png"], r"expected the splits Test and Train alone, got c\.png beside them"),
+        (["train/a.png", "test/b.png", "val_images/c.png"], "got val_images; rename it to test"),
         (["cat/a.png", "Validation/b.png"], "expected classes or the splits train and test, got Validation"),
     ],
 )

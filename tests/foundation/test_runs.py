@@ -346,6 +346,41 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         pass
 
 
+HOLDING = """
+import os, sys, time
+from foundation.errors import InputError
+from foundation.runs import open_run
+run, mark, tries = open_run(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+held = overlaps = 0
+for _ in range(tries):
+    try:
+        with run.hold():
+            try:
+                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                overlaps += 1
+            else:
+                held += 1
+                time.sleep(0)
+                os.unlink(mark)
+    except InputError:
+        pass
+print(held, overlaps)
+"""
+"""Takes and leaves the lock many times; a mark that is there already was made by another holder."""
+
+
+@pytest.mark.parametrize("tries", [100, pytest.param(500, marks=pytest.mark.slow)])
+def test_six_processes_never_hold_a_folder_at_once(tmp_path: Path, tries: int) -> None:
+    run = create_run(tmp_path, "train", {})
+    command = [sys.executable, "-c", HOLDING, str(run.path), str(tmp_path / "mark"), str(tries)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    counts = [tuple(map(int, process.communicate()[0].split())) for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    assert sum(overlaps for _, overlaps in counts) == 0
+    assert sum(held for held, _ in counts) >= tries / 2  # of 6 tries each, as many as get in
+
+
 # The model of a run
 
 CONFIG = {

@@ -80,6 +80,24 @@ def test_describe():
 
 
 @pytest.mark.parametrize(
+    ("seed", "how"), [(None, "its own folders"), (0, "test images drawn, as it has no folders train and test")]
+)
+def test_a_folder_says_where_its_splits_come_from(monkeypatch, seed, how):
+    def load(name, split, root=None):
+        count = {"train": 20, "test": 8}[split]
+        images = np.random.default_rng(0).random((count, 1, 4, 4), np.float32)
+        return Dataset("pets", split, images, np.zeros(count, np.int64), ("cat",), seed=seed)
+
+    monkeypatch.setattr(splits, "load", load)
+    loaded = load_data(DataOptions(name="some/pets", validation=0.1))
+    assert loaded.describe() == [
+        "pets: 18 training, 2 validation, 8 test images of 4×4, 1 class",
+        f"Folder pets: train: 20 images, test: 8 images ({how})",
+    ]
+    assert loaded.convert(np.copy).describe() == loaded.describe()
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     {
         DataOptions(labels=(1, 5)): ["labels", "0 to 4", "5"],
