@@ -293,13 +293,8 @@ class References:
             if isinstance(asked, Shared):
                 message["state"] = encoder.node(asked.arrays() if state is not None else None)
         except Exception as error:
-<<<<<<< HEAD
-            said = error.args[0] if isinstance(error, KeyError) and error.args else error
-            message = {"raised": type(error).__name__, "text": str(said)[:2000]}
-=======
             cause = error.args[0] if isinstance(error, KeyError) and error.args else error
             message = {"raised": type(error).__name__, "text": str(cause)[:2000]}
->>>>>>> grade
             return Encoder().frame(message)
         return encoder.frame(message)
 
