@@ -22,8 +22,9 @@ from exercises.commands import run_command
 from exercises.kit import sandbox as sandbox_module
 from exercises.kit.alike import fingerprint, groups
 from exercises.kit.catalogue import COURSE, catalogue, find
+from exercises.kit.check import check_answer
 from exercises.kit.credit import Credit, Weights, read_credit, share
-from exercises.kit.diagnose import Verdict, diagnose
+from exercises.kit.diagnose import Verdict
 from exercises.kit.exercise import Exercise
 from exercises.kit.formats import MARK, points_of, read_roster, to_canvas, to_csv, to_gradescope, to_moodle
 from exercises.kit.grade import Grade, JudgeProcess, grade
@@ -296,38 +297,40 @@ def candidates(entry, mistakes):
     yield from (f"exercise.mistakes[{n}].functions" for n in range(0, len(exercise.mistakes), mistakes))
 
 
-def differences_from_home(entry, which, folder):
-    """The fields in which the verdict of another process differs from that of this one."""
-    exercise = entry.load()
-    hand_in(folder / "answer", PROXY.format(root=str(COURSE.parent), name=entry.name, which=which), f"{entry.name}.py")
-    if not (folder / "course").exists():
-        course_for(entry, folder / "course")
+@pytest.fixture(scope="module")
+def judge_process():
+    """Without the import hook by which the tests check shapes, as for a teacher."""
+    process = JudgeProcess()
+    yield process
+    process.close()
+
+
+def differences_from_home(entry, which, folder, process):
+    """The fields in which the verdict of `grade` differs from that of `check`."""
+    file = f"{entry.name}.py"
+    hand_in(folder / "answer", PROXY.format(root=str(COURSE.parent), name=entry.name, which=which), file)
     answer = str(folder / "answer")
-    found = judge(Task(entry.name, answer, f"{entry.name}.py", answer, "none", 60.0, 4096), folder / "course")
-    functions = exercise.solution | eval(which, {"exercise": exercise})
-    expected = diagnose(entry.name, exercise, functions)
+    found = process.judge(Task(entry.name, answer, file, answer, "none", 60.0, 4096)).verdict
+    expected = check_answer(entry, folder / "answer" / file, Limits(60.0, 4096))
     fields = ("outcome", "mistake", "probe", "about", "called", "got", "expected", "problem", "explanation", "note")
     if expected.got.endswith("then something else"):  # a function that draws random numbers
         fields = tuple(field for field in fields if field != "got")
-    return {
-        field: (getattr(found.verdict, field), getattr(expected, field))
-        for field in fields
-        if getattr(found.verdict, field) != getattr(expected, field)
-    }
+    pairs = {field: (getattr(found, field), getattr(expected, field)) for field in fields}
+    return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
 
 
 @pytest.mark.parametrize("number", ["01", pytest.param("07", marks=pytest.mark.slow), "18"])
-def test_functions_as_arguments_are_asked_in_the_other_process(tmp_path, number):
+def test_functions_as_arguments_are_asked_in_the_other_process(tmp_path, judge_process, number):
     """Encoders, decoders, generators, views of an argument, and whole VAEs whose weights are changed in place."""
     entry = find(number)
-    assert differences_from_home(entry, next(candidates(entry, 1000)), tmp_path) == {}
+    assert differences_from_home(entry, next(candidates(entry, 1000)), tmp_path, judge_process) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
-def test_grade_and_check_agree(tmp_path, entry):
+def test_grade_and_check_agree(tmp_path, judge_process, entry):
     for which in candidates(entry, 7):
-        assert differences_from_home(entry, which, tmp_path) == {}, which
+        assert differences_from_home(entry, which, tmp_path, judge_process) == {}, which
 
 
 def remote(text, folder, number="04", kind="none", **limits):
