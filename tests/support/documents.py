@@ -41,6 +41,7 @@ RUN_SLOWLY = {
     "train": ["--epochs", "1"],
     "evaluate": [],
     "figures": [],
+    "explore": [],
     "parity": [],
     "gradcheck": [],
     "bench": ["--quick"],

@@ -37,7 +37,8 @@ def make_run(folder, options=SMALL, data=None, name="train_vae", data_options=No
     rng = np.random.default_rng(0)
     parameters = {key: scale * value for key, value in initial_parameters(architecture, rng).items()}
     rung = NumpyRung(architecture, parameters, 1e-3, description)
-    training_options = TrainOptions(model=options, rung="numpy_impl", data=data_options or DataOptions(validation=0.0))
+    rung_name = changes.get("rung", "numpy_impl")
+    training_options = TrainOptions(model=options, rung=rung_name, data=data_options or DataOptions(validation=0.0))
     config = describe(begin(rung, data, training_options, rng), "vae-ladder train vae --rung numpy_impl") | changes
     run = create_run(folder, name, config)
     run.save_weights(rung.parameters(), description)

@@ -54,7 +54,7 @@ CLOSE = 1
 """Colours of 0 to 255 by which x_hat on the canvas may differ from a rung's."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     with start_browser() as started:
         yield started
@@ -627,7 +627,7 @@ def test_the_tab_key_reaches_everything_and_focus_is_seen(browser, made):
                   const e = document.activeElement;
                   const outline = (one) => getComputedStyle(one).outlineStyle !== "none";
                   const seen = outline(e) || [...(e.parentElement?.children ?? [])].some(outline);
-                  return [e.className.replace(" lit", "") || e.id || e.type || e.tagName, seen];
+                  return [e.className.replace(/ (lit|changed)/g, "") || e.id || e.type || e.tagName, seen];
                 }"""
             )
             reached.add(found[0])

@@ -9,8 +9,9 @@ import json
 import numpy as np
 import pytest
 
-from figures.model import encode_all, kl_by_latent
+from figures.model import kl_by_latent
 from foundation.errors import InputError
+from foundation.rung import encode_all
 from ladder.explorer.page import bundle, inside_element, inside_script, render
 from ladder.explorer.payload import LARGEST, base85, components, make_payload
 from ladder.rungs import open_rung
@@ -65,7 +66,7 @@ def test_half_says_what_it_costs(tmp_path, modules):
 def test_codes_and_facts_of_latents_are_those_of_the_rung(tmp_path):
     run, data = make_run(tmp_path), make_data()
     shown = payload_of(run)["runs"][0]
-    mu, logvar = encode_all(open_rung(run), data.test)
+    mu, logvar = encode_all(open_rung(run), data.test.images, data.test.labels)
     assert np.array_equal(floats(shown["codes"]["mu"]), mu.ravel())
     assert np.array_equal(floats(shown["codes"]["logvar"]), logvar.ravel())
     assert shown["codes"]["labels"] == data.test.labels.tolist()
