@@ -1,6 +1,5 @@
 """`vae-ladder grade`: what is handed in goes through the judges, and comes out as a table, a report and a few lines."""
 
-import functools
 import tempfile
 from pathlib import Path
 
@@ -8,8 +7,8 @@ from rich.progress import Progress as Bar
 
 from exercises import options
 from exercises.kit.catalogue import catalogue, find
-from exercises.kit.credit import Credit, read_credit
-from exercises.kit.formats import Roster, check_roster, read_roster, write_grades
+from exercises.kit.credit import read_credit
+from exercises.kit.formats import check_roster, read_roster, write_grades
 from exercises.kit.grade import Grade, grade
 from exercises.kit.grade_report import Page, write_report
 from exercises.kit.handed_in import gather
@@ -36,12 +35,21 @@ def grade_folders(choices: options.Grade) -> int:
             raise InputError(f"--format gradescope: expected one learner, got {len(handed_in.learners)}")
         if roster is not None:
             check_roster(roster, choices.format, handed_in.learners)
-        write = functools.partial(_write_grades, choices, credit, roster)
+        done: list[Grade] = []
+
+        def write(grades: list[Grade]) -> None:
+            """Write the table of the learners who are done."""
+            write_grades(choices.out, choices.format, grades, credit, roster, choices.column)
+            done[:] = grades
+
         sandbox = choose(choices.sandbox)
         say(console, sandbox.promise(), style="yellow" if sandbox.kind == "none" else "dim")
         with Bar(console=console, transient=True, disable=not console.is_terminal) as shown_bar:
             task = shown_bar.add_task("grading", total=len(handed_in.learners) * len(entries))
-            graded = grade(handed_in, entries, limits, sandbox, lambda: shown_bar.advance(task), write)
+            try:
+                graded = grade(handed_in, entries, limits, sandbox, lambda: shown_bar.advance(task), write)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(_kept(choices.out, done)) from None
     notes = list(dict.fromkeys([*handed_in.notes, *graded.notes]))
     written = [choices.out]
     if choices.report is not None:
@@ -54,6 +62,7 @@ def grade_folders(choices: options.Grade) -> int:
     return 0
 
 
-def _write_grades(choices: options.Grade, credit: Credit, roster: Roster | None, grades: list[Grade]) -> None:
-    """Write the table of the learners who are done."""
-    write_grades(choices.out, choices.format, grades, credit, roster, choices.column)
+def _kept(out: Path, done: list[Grade]) -> str:
+    """One line after grading was stopped."""
+    count = len({graded.learner for graded in done})
+    return f"stopped; kept: {count} learners in {out}" if count else "stopped before a learner was done"

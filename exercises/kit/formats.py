@@ -93,8 +93,12 @@ def _row(graded: Grade, credit: Credit) -> tuple[str, ...]:
 
 
 def _cell(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula, as it would "-6", "+1 instead of -1" or "=..."."""
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") else text
+    """A cell that a spreadsheet does not take for a formula, as it would "-6", "+1 instead of -1" or "=...".
+
+    Some spreadsheets drop a tab or a line end at the beginning, and take what follows for a formula.
+    """
+    text = text.replace("\r", " ")  # the csv module leaves it unquoted, and readers take it for a line end
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\n") else text
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> str:

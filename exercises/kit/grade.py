@@ -25,6 +25,7 @@ from exercises.kit.limits import Limits
 from exercises.kit.notebooks import functions_of, is_notebook, place_in_notebook
 from exercises.kit.remote import CALLS, START_SECONDS
 from exercises.kit.sandbox import Sandbox, imported_solution
+from foundation.errors import InputError
 
 START = "import sys; sys.path.insert(0, {root!r}); from exercises.kit.judge import main; main()"
 STATES = ("PASS", "WRONG", "IMPORTED", "NOT MEASURED", "NOT WRITTEN YET", "MISSING")
@@ -90,8 +91,12 @@ def grade(
                     graded = _finished(handed_in, entries, done)
                 if len(graded.grades) > before:
                     on_learner(graded.grades)
+        except BaseException:  # Ctrl-C above all: what runs now is ended, since an endless loop would take minutes
+            pool.shutdown(wait=False, cancel_futures=True)
+            judges.stop()
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)  # on Ctrl-C, wait for those that run but begin no other
+            pool.shutdown()
     return graded
 
 
@@ -172,18 +177,34 @@ class Judges:
 
     def __init__(self) -> None:
         self._idle: queue.SimpleQueue[JudgeProcess] = queue.SimpleQueue()
+        self._busy: set[JudgeProcess] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
 
     def judge(self, task: Task) -> Assessment:
         """Judge one answer. A process that fails costs this answer its verdict, and no other one."""
-        try:
-            process = self._idle.get_nowait()
-        except queue.Empty:
-            process = JudgeProcess()
+        with self._lock:
+            if self._stopped:
+                raise InputError("grading was stopped")
+            try:
+                process = self._idle.get_nowait()
+            except queue.Empty:
+                process = JudgeProcess()
+            self._busy.add(process)
         try:
             return process.judge(task)
         finally:
+            with self._lock:
+                self._busy.discard(process)
             if process.is_running():
                 self._idle.put(process)
+
+    def stop(self) -> None:
+        """End the processes that judge at this moment, with the answers below them; begin no other."""
+        with self._lock:
+            self._stopped, busy = True, list(self._busy)
+        for process in busy:
+            process.end()
 
     def close(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -242,6 +263,15 @@ class JudgeProcess:
             timer.cancel()
         problem = f"the check itself failed: {reason}"
         return Assessment(Verdict(task.exercise, "NOT MEASURED", problem=problem), (), ())
+
+    def end(self) -> None:
+        """End it from another thread than the one that waits for its verdict."""
+        with contextlib.suppress(OSError):
+            if self._popen.stdin is not None:
+                self._popen.stdin.close()  # at which it ends itself and all that is below it
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(10)
+        self._popen.kill()
 
     def close(self) -> None:
         """Close its input, at which it ends itself and all that is below it."""

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -178,6 +179,34 @@ def test_a_judge_that_ends_costs_one_verdict(here, tmp_path):
     assert found.verdict.outcome == "NOT MEASURED"
     assert "the check itself failed" in found.verdict.problem
     process.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_keeps_the_learners_who_were_done(here):
+    hand_in(here / "class" / "anna", RIGHT)
+    hand_in(here / "class" / "ben", f"open({str(here / 'reached')!r}, 'w')\nwhile True: pass\n")
+    command = [sys.executable, "-m", "ladder.cli", "grade", "class", "--exercises", "04", "--out", "t.csv"]
+    command += ["--sandbox", "none", "--time-limit", "60"]
+    environment = os.environ | {"PYTHONPATH": str(COURSE.parent)}
+    grading = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        wait_until(lambda: (here / "t.csv").exists() and (here / "reached").exists())
+        grading.send_signal(signal.SIGINT)
+        _, said = grading.communicate(timeout=60)
+    finally:
+        grading.kill()
+    assert grading.returncode == 130
+    assert said.strip() == "vae-ladder: stopped; kept: 1 learners in t.csv"
+    assert [row["learner"] for row in csv.DictReader((here / "t.csv").open(encoding="utf-8-sig"))] == ["anna"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-6", "@x", "\t=1+1", "\tsix", "\n6", " =2"])
+def test_no_cell_is_a_formula(text):
+    verdict = Verdict("04_kl", "WRONG", got=text)
+    row = next(
+        csv.DictReader(io.StringIO(to_csv([Grade("anna", "04_kl", "WRONG", verdict)]).removeprefix(MARK), newline=""))
+    )
+    assert row["got"] == "'" + text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
