@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -192,6 +193,56 @@ def test_torchrun_from_start_to_end(tmp_path):
     several, one = (json.loads((run.path / "test.json").read_text()) for run in runs)
     assert several["mu"]["loss"] == pytest.approx(one["mu"]["loss"], rel=1e-10)
     assert (runs[0].path / "checkpoint.safetensors").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_process_of_a_pair_is_killed(rank, tmp_path):
+    """The other one ends too; what the last epoch left is whole, and the training goes on to the same numbers."""
+    if not torch.distributed.is_available():
+        pytest.skip("a torch built without torch.distributed")
+    folder = write_pictures(tmp_path / "pictures")
+    options = f"vae --channels 2 3 --hidden-dims 8 --latent-dim 2 --precision float64 --data {folder} --batch-size 7"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(PROCESSES)]
+    command = [*launch, "-m", "ladder.cli", "train"]
+    train_for = [*command, *options.split(), "--device", "cpu", "--epochs", "60", "--out"]
+    whole = subprocess.run([*train_for, tmp_path / "whole"], env=ONE_THREAD, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    pair = subprocess.Popen(
+        [*train_for, tmp_path / "cut"], env=ONE_THREAD, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    (run,) = wait_for(lambda: list(tmp_path.glob("cut/*/checkpoint.safetensors")))
+    for process in processes_with(f"{tmp_path / 'cut'}", f"RANK={rank}"):
+        os.kill(process, signal.SIGKILL)
+    pair.communicate(timeout=120)
+    assert pair.returncode != 0
+    assert not processes_with(f"{tmp_path / 'cut'}", "RANK=")
+    done = subprocess.run([*command, "--resume", run.parent], env=ONE_THREAD, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (expected,) = (tmp_path / "whole").iterdir()
+    assert json.loads((run.parent / "test.json").read_text()) == json.loads((expected / "test.json").read_text())
+
+
+def wait_for(found, seconds=120):
+    """What a function finds once it finds anything."""
+    until = time.monotonic() + seconds
+    while not (result := found()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return result
+
+
+def processes_with(argument, variable):
+    """The processes that have this in their command line and in their environment, by number."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line, environment = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
+        except OSError:
+            continue
+        if argument.encode() in line and any(e.startswith(variable.encode()) for e in environment.split(b"\0")):
+            found.append(int(folder.name))
+    return found
 
 
 @pytest.mark.slow
