@@ -121,9 +121,7 @@ def compiler(source: Path | bytes = SOURCE, mode: str = "slides", language: Lang
     if language == "ko":
         folder = hangul_folder()
         if folder is None:
-            raise InputError(
-                f'slides: for Korean {HANGUL_PACKAGE} must be installed; pip install -e ".[slides]" does it'
-            )
+            raise InputError(f'slides: Korean needs {HANGUL_PACKAGE}; pip install -e ".[slides]" installs it')
         folders.append(folder)
     inputs = {"mode": mode, "language": language}
     options: dict[str, Any] = {"root": CHECKOUT, "font_paths": folders, "sys_inputs": inputs}
