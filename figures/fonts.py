@@ -1,10 +1,16 @@
-"""Letters that DejaVu Sans lacks, such as Hangul and emoji: from other fonts of the system, or names without them."""
+"""Letters that DejaVu Sans lacks, such as Hangul and emoji: from other fonts, or names without them.
+
+The others are the system's, and NanumGothic of the package koreanize-matplotlib, where that is installed. Its modules
+are not imported: they set matplotlib's fonts for the whole program.
+"""
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import unicodedata
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from matplotlib import font_manager
 from matplotlib.cbook import is_math_text
@@ -21,6 +27,15 @@ OTHERS = (
 )  # fmt: skip
 """Tried in this order for each letter. Fonts of coloured bitmaps, as most emoji have, cannot be drawn by matplotlib."""
 
+HANGUL, HANGUL_PACKAGE = "NanumGothic", "koreanize-matplotlib"
+
+
+def hangul_folder() -> Path | None:
+    """The folder of NanumGothic's files, all 11,172 syllables in regular and bold; None where it is not installed."""
+    found = importlib.util.find_spec(HANGUL_PACKAGE.replace("-", "_"))
+    folders = [Path(place, "fonts") for place in found.submodule_search_locations or ()] if found else []
+    return next((folder for folder in folders if (folder / f"{HANGUL}.ttf").is_file()), None)
+
 
 @contextlib.contextmanager
 def quiet_fonts() -> Iterator[None]:
@@ -36,8 +51,13 @@ def quiet_fonts() -> Iterator[None]:
 
 @functools.cache
 def families() -> tuple[str, ...]:
-    """DejaVu Sans, then those of the others that are installed."""
+    """DejaVu Sans, then those of the others that are installed; adds NanumGothic of a package to matplotlib's fonts."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
+    folder = hangul_folder()
+    if HANGUL in OTHERS and HANGUL not in installed and folder is not None:
+        for name in (f"{HANGUL}.ttf", f"{HANGUL}Bold.ttf"):
+            font_manager.fontManager.addfont(folder / name)
+        installed.add(HANGUL)
     return MAIN, *(name for name in OTHERS if name in installed)
 
 

@@ -1,6 +1,7 @@
 """Builds the slides: typst sets the source as a PDF, and together with the notes as a handout and a web page.
 
-The web page holds every slide as a picture made of outlines: it needs no font, no network and no other file.
+The web page holds every slide as a picture made of outlines: it needs no font, no network and no other file. The source
+holds each text in English and in Korean, and each language has files of its own.
 """
 
 import html
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 import matplotlib
 import typst
 
+from figures.fonts import HANGUL_PACKAGE, hangul_folder
 from foundation.errors import InputError
 from foundation.files import write_bytes, write_text
 
@@ -21,7 +23,20 @@ CHECKOUT = FOLDER.parents[1]
 SOURCE, TEMPLATE = FOLDER / "slides.typ", FOLDER / "slides.html.template"
 FONTS = Path(matplotlib.get_data_path(), "fonts", "ttf")
 """DejaVu comes with matplotlib, and typst brings its own font for formulas: the same letters on every machine."""
-
+STANDARD: Any = "a-2b"
+"""PDF/A-2b embeds all that it shows: a letter that no font has is an error, which names the letter."""
+Language = Literal["en", "ko"]
+KEYS = {
+    "en": {
+        "next": "next", "back": "back", "ends": "first, last", "screen": "full screen", "notes": "notes",
+        "window": "a second window with notes", "keys": "these keys",
+    },
+    "ko": {
+        "next": "다음", "back": "이전", "ends": "처음, 마지막", "screen": "전체 화면", "notes": "강의 노트",
+        "window": "강의 노트를 보여 주는 둘째 창", "keys": "이 도움말",
+    },
+}  # fmt: skip
+"""What the keys of the web page do."""
 
 SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", SVG)
@@ -42,33 +57,44 @@ class Slide(NamedTuple):
 
 
 def build(folder: Path) -> list[Path]:
-    """Write slides.pdf, handout.pdf and slides.html into a folder, and return their paths."""
+    """Write slides.pdf, handout.pdf and slides.html into a folder, those in Korean into its folder ko.
+
+    Returns their paths. Raises InputError as `_compile` and `compiler` do; those in English are then written already.
+    """
+    return [*_build(folder, "en"), *_build(folder / "ko", "ko")]
+
+
+def _build(folder: Path, language: Language) -> list[Path]:
     written = []
     for name, mode in (("slides.pdf", "slides"), ("handout.pdf", "handout")):
-        write_bytes(folder / name, pdf(mode=mode))
+        write_bytes(folder / name, pdf(mode=mode, language=language))
         written.append(folder / name)
-    write_text(folder / "slides.html", web_page())
+    write_text(folder / "slides.html", web_page(language))
     return [*written, folder / "slides.html"]
 
 
-def pdf(source: Path | bytes = SOURCE, mode: str = "slides") -> bytes:
+def pdf(source: Path | bytes = SOURCE, mode: str = "slides", language: Language = "en") -> bytes:
     """The slides as one PDF; with mode "handout", the handout. Raises InputError as `_compile` does."""
-    (document,) = _compile("pdf", source, mode)
+    (document,) = _compile("pdf", source, mode, language)
     return document
 
 
-def svgs(source: Path | bytes = SOURCE) -> list[bytes]:
-    """The slides as one SVG each. Raises InputError as `_compile` does."""
-    return _compile("svg", source, "slides")
+def svgs(source: Path | bytes = SOURCE, language: Language = "en") -> list[bytes]:
+    """The slides as one SVG each. Raises InputError as `_compile` does, but for missing letters."""
+    return _compile("svg", source, "slides", language)
 
 
-def _compile(file_format: Literal["pdf", "svg"], source: Path | bytes, mode: str) -> list[bytes]:
+def _compile(file_format: Literal["pdf", "svg"], source: Path | bytes, mode: str, language: Language) -> list[bytes]:
     """The files that typst makes of a source.
 
-    Raises InputError with typst's message where the source is wrong or a slide is too full.
+    Raises InputError with typst's message where the source is wrong, a slide is too full, or no font has a letter of a
+    PDF. SVG has no such check, so a PDF of the same source is made as well.
     """
+    standards = [STANDARD] if file_format == "pdf" else []
     try:
-        made, warnings = compiler(source, mode).compile_with_warnings(format=file_format)
+        made, warnings = compiler(source, mode, language).compile_with_warnings(
+            format=file_format, pdf_standards=standards
+        )
     except typst.TypstError as error:
         raise InputError(f"slides: {error}") from None
     if warnings or made is None:
@@ -76,42 +102,55 @@ def _compile(file_format: Literal["pdf", "svg"], source: Path | bytes, mode: str
     return made if isinstance(made, list) else [made]
 
 
-def slides() -> list[Slide]:
+def slides(language: Language = "en") -> list[Slide]:
     """All slides in their order."""
-    return [Slide(**found["value"]) for found in query("<slide>")]
+    return [Slide(**found["value"]) for found in query("<slide>", language)]
 
 
-def query(selector: str) -> list[dict[str, Any]]:
+def query(selector: str, language: Language = "en") -> list[dict[str, Any]]:
     """The elements of the slides that a typst selector selects, such as "raw" or "<slide>"."""
-    return json.loads(compiler().query(selector))
+    return json.loads(compiler(language=language).query(selector))
 
 
-def compiler(source: Path | bytes = SOURCE, mode: str = "slides") -> typst.Compiler:
-    """typst for the slides' source, or another, with matplotlib's fonts and none of the system's."""
-    options: dict[str, Any] = {"root": CHECKOUT, "font_paths": [FONTS], "sys_inputs": {"mode": mode}}
+def compiler(source: Path | bytes = SOURCE, mode: str = "slides", language: Language = "en") -> typst.Compiler:
+    """typst for the slides' source, or another, with fonts of Python packages and none of the system's.
+
+    Raises InputError where the language is Korean and its font is not installed.
+    """
+    folders = [FONTS]
+    if language == "ko":
+        folder = hangul_folder()
+        if folder is None:
+            raise InputError(f'slides: Korean needs {HANGUL_PACKAGE}; pip install -e ".[slides]" installs it')
+        folders.append(folder)
+    inputs = {"mode": mode, "language": language}
+    options: dict[str, Any] = {"root": CHECKOUT, "font_paths": folders, "sys_inputs": inputs}
     return typst.Compiler(source, ignore_system_fonts=True, **options)
 
 
-def web_page() -> str:
+def web_page(language: Language = "en") -> str:
     """All slides with their notes as one page of HTML.
 
     The glyphs and clips of all slides are in one drawing of no size, since those of a hidden slide have no effect.
     """
     minute, sections = 0, []
     shared: dict[str | None, ElementTree.Element] = {}
-    for number, (slide, svg) in enumerate(zip(slides(), svgs(), strict=True), 1):
+    deck = slides(language)
+    for number, (slide, svg) in enumerate(zip(deck, svgs(language=language), strict=True), 1):
         drawing = ElementTree.fromstring(svg)
         for definitions in drawing.findall(f"{{{SVG}}}defs"):
             shared |= {definition.get("id"): definition for definition in definitions}
             drawing.remove(definitions)
         drawing.attrib |= {"role": "img", "aria-label": f"{slide.title}. {' '.join(slide.words.split())}"}
-        sections.append(_section(number, minute, slide, _to_text(drawing)))
+        sections.append(_section(number, _when(minute, slide, language), slide, _to_text(drawing)))
         minute += slide.minutes
     template = string.Template(TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
-        title=html.escape(slides()[0].title),
+        language=language,
+        title=html.escape(deck[0].title),
         shared="".join(map(_to_text, shared.values())),
         slides="\n".join(sections),
+        **KEYS[language],
     )
 
 
@@ -119,8 +158,13 @@ def _to_text(element: ElementTree.Element) -> str:
     return ElementTree.tostring(element, encoding="unicode")
 
 
-def _section(number: int, minute: int, slide: Slide, drawing: str) -> str:
-    title, part, notes = map(html.escape, (slide.title, slide.part, slide.notes))
-    when = f"{part}, minute {minute} to {minute + slide.minutes}"
+def _when(minute: int, slide: Slide, language: Language) -> str:
+    """The part of a slide, and its minutes."""
+    end = minute + slide.minutes
+    return f"{slide.part}, {minute}분에서 {end}분" if language == "ko" else f"{slide.part}, minute {minute} to {end}"
+
+
+def _section(number: int, when: str, slide: Slide, drawing: str) -> str:
+    title, when, notes = map(html.escape, (slide.title, when, slide.notes))
     aside = f"<aside><h2>{number} · {title}</h2><p>{when}</p><p>{notes}</p></aside>"
     return f'<section id="{number}">{drawing}{aside}</section>'

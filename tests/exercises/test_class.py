@@ -4,6 +4,8 @@ import importlib
 import json
 import re
 import shlex
+import tomllib
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from exercises.commands import run_command
 from exercises.kit.catalogue import find
 from exercises.options import Check, Grade
 from foundation.errors import InputError
+from foundation.language import set_language
 from ladder import cli
 from tests.support.kl_answers import RIGHT_KL, WRONG_KL
 
@@ -30,7 +33,11 @@ EXPERIMENTS = CHECKOUT / "paper"
 RECORDED = EXPERIMENTS / "results" / "experiments"
 EXCERPTS = re.findall(r'excerpt\(\s*"([\w-]+)", (\d)', SOURCE)
 """Pictures of experiments on the slides, with the lines of their captions."""
-SMALLEST, MOST_WORDS, LONGEST_LINE = 24, 40, 79
+GLOSSARY = CHECKOUT / "website" / "glossary.toml"
+SMALLEST, SMALLEST_OF_ALL, MOST_WORDS, LONGEST_LINE = 24, 14 * 1280 / 960, 40, 78
+"""Points of the canvas, which is 1280 wide; a slide of 16:9 is 960 points wide, so 14 of its points are 18.7 here."""
+KEPT_IN_KOREAN = {"autograd", "dict", "float", "log", "logvar", "paper", "watch"}
+"""Words in small Latin letters that Korean slides show outside formulas and code."""
 PARTS = {"1 · Basics and mathematics": 20, "2 · Structure": 20, "3 · Applications": 20, "4 · Practice": 60}
 
 RIGHT_BCE = """
@@ -96,6 +103,30 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in found + re.findall(r"`(vae-ladder [^`]+)`", text)]
 
 
+@pytest.fixture(scope="module")
+def decks(build, slides):
+    return {"en": slides, "ko": build.slides("ko")}
+
+
+def untranslated(text: str) -> set[str]:
+    """English words of a Korean text: three small Latin letters or more, but for names that are kept."""
+    return set(re.findall(r"(?<![A-Za-z])[a-z]{3,}(?![A-Za-z])", text)) - KEPT_IN_KOREAN
+
+
+def share_of_hangul(text: str) -> float:
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(is_hangul(letter) for letter in letters) / len(letters)
+
+
+def is_hangul(letter: str) -> bool:
+    return "가" <= letter <= "힣"
+
+
+def columns(text: str) -> int:
+    """The width of a text in a terminal."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def one_page(source: str) -> bytes:
     return f'#import "/exercises/class/theme.typ": *\n#show: look\n{source}'.encode()
 
@@ -127,7 +158,9 @@ def test_minutes_that_the_text_names_are_the_plans(slides):
     assert f"**The room draws a curve (minute {starts['The room draws a curve']}).**" in PLAN
     assert f"**The live mistake (minute {starts['A check that names the mistake']}).**" in PLAN
     assert f"one training of minute {starts['Exercise 05 · The pixels']}" in PLAN
-    for number, title in re.findall(r'"Exercise (\d\d) · ([^"]+)", minutes: \d+', SOURCE):
+    named = re.findall(r't\("Exercise (\d\d) · ([^"]+)", "[^"]+"\), minutes: \d+', SOURCE)
+    assert len(named) == 3
+    for number, title in named:
         minutes = next(slide.minutes for slide in slides if slide.title == f"Exercise {number} · {title}")
         assert f"**[Exercise {number}](../{find(number).name}.md), {minutes} minutes.**" in PLAN
 
@@ -137,8 +170,9 @@ def test_commands_on_the_page_can_be_read(command):
     assert cli.parse(command[1], command[2:]) is not None
 
 
-def test_commands_on_the_slides_can_be_read_and_are_on_the_page(build):
-    shown = commands("\n".join(found["text"] for found in build.query("raw")))
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_commands_on_the_slides_can_be_read_and_are_on_the_page(build, language):
+    shown = commands("\n".join(found["text"] for found in build.query("raw", language)))
     on_the_page = commands(PLAN)
     assert len(shown) >= 4
     for command in shown:
@@ -221,26 +255,118 @@ def test_the_table_on_the_page_is_what_grade_prints(tmp_path, capsys, monkeypatc
 
 
 def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
-    written = {path.name: path.read_bytes() for path in build.build(tmp_path)}
-    assert set(written) == {"slides.pdf", "handout.pdf", "slides.html"}
-    assert all(written[name].startswith(b"%PDF") for name in ("slides.pdf", "handout.pdf"))
-    web = written["slides.html"].decode()
-    assert web.count("<section ") == len(slides)
-    assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#)|@import", web)
-    used, defined = set(re.findall(r"href=\"#(\w+)\"", web)), re.findall(r" id=\"(\w+)\"", web)
-    assert used <= set(defined)
-    assert len(defined) == len(set(defined))
+    written = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in build.build(tmp_path)}
+    names = {"slides.pdf", "handout.pdf", "slides.html"}
+    assert set(written) == names | {f"ko/{name}" for name in names}
+    for folder, language in (("", "en"), ("ko/", "ko")):
+        assert all(written[folder + name].startswith(b"%PDF") for name in ("slides.pdf", "handout.pdf"))
+        web = written[f"{folder}slides.html"].decode()
+        assert f'<html lang="{language}">' in web
+        assert ("다음" in web) == (language == "ko")
+        assert web.count("<section ") == len(slides)
+        assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#)|@import", web)
+        used, defined = set(re.findall(r"href=\"#(\w+)\"", web)), re.findall(r" id=\"(\w+)\"", web)
+        assert used <= set(defined)
+        assert len(defined) == len(set(defined))
 
 
 def test_the_same_source_gives_the_same_bytes(build):
     assert build.pdf() == build.pdf()
 
 
+def test_both_decks_have_the_same_slides(decks):
+    english, korean = decks["en"], decks["ko"]
+    assert len(english) == len(korean) > 30
+    for one, other in zip(english, korean, strict=True):
+        assert (one.minutes, one.part[:2]) == (other.minutes, other.part[:2]), one.title
+
+
+def test_every_slide_is_written_in_both_languages(decks):
+    for one, other in zip(decks["en"], decks["ko"], strict=True):
+        assert not any(map(is_hangul, one.part + one.title + one.words + one.notes)), one.title
+        for text in (other.part, other.title, other.words):
+            assert not untranslated(text), other.title
+        assert any(map(is_hangul, other.part)), other.title
+        assert any(map(is_hangul, other.title)), other.title
+        assert any(map(is_hangul, other.words)) == bool(re.search(r"[a-z]{3}", one.words)), other.title
+        assert share_of_hangul(other.notes) > 0.6, other.title
+        assert 0.3 < len(other.notes) / len(one.notes) < 1.1, other.title
+
+
+def test_english_left_in_a_korean_text_is_seen():
+    assert untranslated("VAE의 images, 새 이미지 z, autograd와 loss") == {"images", "loss"}
+    assert share_of_hangul("The KL, 닫힌 꼴") < 0.5
+
+
+def test_a_text_without_its_translation_is_refused(build):
+    for text in ("#t[Only English][]", '#t("Only English", "")'):
+        with pytest.raises(InputError, match="a text without its translation"):
+            build.pdf(one_page(f'#slide("T")[{text}]'))
+
+
+def test_korean_slides_use_the_terms_of_the_glossary(decks):
+    terms = tomllib.loads(GLOSSARY.read_text(encoding="utf-8"))["term"]
+    avoided = {word: term["ko"] for term in terms for word in term.get("avoid", ())}
+    assert len(avoided) > 20
+    for slide in decks["ko"]:
+        text = f"{slide.title} {slide.words} {slide.notes}"
+        assert not [f"{word}: {term}" for word, term in avoided.items() if word in text], slide.title
+
+
+@pytest.mark.parametrize("where", ['#slide("T")[{}]', '#slide("{}")[a]', '#slide("T", notes: "{}")[a]'])
+def test_a_letter_that_no_font_has_is_refused_in_either_language(build, where):
+    mode = "handout" if "notes" in where else "slides"
+    with pytest.raises(InputError, match="could not be displayed"):
+        build.pdf(one_page(where.format("한글")), mode, "en")
+    assert build.pdf(one_page(where.format("한글 뷁")), mode, "ko").startswith(b"%PDF")
+    with pytest.raises(InputError, match="could not be displayed"):
+        build.pdf(one_page(where.format("한글 \U0001f9ff")), mode, "ko")
+
+
+def test_a_letter_that_no_font_has_is_refused_in_formulas_and_code(build):
+    for language, text in (("en", "$x 한$"), ("en", "`한`"), ("ko", "`\U0001f9ff`")):
+        with pytest.raises(InputError, match="could not be displayed"):
+            build.pdf(one_page(f'#slide("T")[{text}]'), language=language)
+
+
+def test_without_the_korean_font_the_english_slides_are_written_and_the_package_is_named(build, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "hangul_folder", lambda: None)
+    with pytest.raises(InputError, match=r"koreanize-matplotlib; pip install .*\[slides\]"):
+        build.build(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"slides.pdf", "handout.pdf", "slides.html"}
+
+
+@pytest.mark.parametrize("korean", ["{0}", "{0} {1} {2} {3} {4} {5} {6} {7}", "{0} {1} {2} {3} {4} {5} {5}"])
+def test_a_korean_result_has_all_numbers_of_the_english_one(build, korean):
+    assert build.pdf(one_page('#slide("T")[#answer-of("beta", "{0} {1} {2} {3} {4} {5} {6}")]'))
+    with pytest.raises(InputError, match="numbers are"):
+        build.pdf(one_page(f'#slide("T")[#answer-of("beta", "{korean}")]'))
+
+
+def test_the_message_on_the_korean_slide_is_framed_as_the_check_frames_it(tmp_path, capsys, monkeypatch, build):
+    monkeypatch.chdir(tmp_path)
+    Path("my_answers").mkdir()
+    Path("my_answers", "04_kl.py").write_text(WRONG_KL, "utf-8")
+    set_language("ko")
+    try:
+        assert run_command(Check(exercise="04")) == 1
+    finally:
+        set_language("en")
+    said = capsys.readouterr().out
+    shown = next(found["text"] for found in build.query("raw", "ko") if found["text"].startswith("오답"))
+    state, *lines = (line for line in shown.splitlines() if not line.startswith(" " * 12))
+    assert said.startswith(state.split(":")[0])
+    for line in lines[:-1]:
+        assert line in said
+    assert [line.split()[0] for line in lines] == ["결과", "기대", "실수"]
+    assert f"\n  {lines[-1].split()[0]}  " in said
+
+
 def test_a_slide_that_is_too_full_is_refused_by_name(build):
     with pytest.raises(InputError, match="Too much") as refusal:
-        build.pdf(one_page('#slide("Too much")[#v(540pt) one line]'))
-    assert "room for 540pt" in str(refusal.value)
-    assert len(build.svgs(one_page('#slide("Enough")[#v(440pt) one line]'))) > 0
+        build.pdf(one_page('#slide("Too much")[#v(560pt) one line]'))
+    assert "room for 564pt" in str(refusal.value)
+    assert len(build.svgs(one_page('#slide("Enough")[#v(480pt) one line]'))) > 0
 
 
 def test_a_picture_that_is_not_there_is_refused_by_name(build):
@@ -248,11 +374,12 @@ def test_a_picture_that_is_not_there_is_refused_by_name(build):
         build.pdf(one_page('#slide("Lost")[#picture("nowhere.png")]'))
 
 
-def test_each_slide_has_notes_and_few_words(slides):
-    for slide in slides:
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_each_slide_has_notes_and_few_words(decks, language):
+    for slide in decks[language]:
         assert len(slide.notes) > 60, slide.title
         assert len(slide.words.split()) <= MOST_WORDS, slide.title
-    assert len({slide.title for slide in slides}) == len(slides)
+    assert len({slide.title for slide in decks[language]}) == len(decks[language])
 
 
 def test_words_are_counted_without_formulas_and_code(build):
@@ -265,8 +392,10 @@ def test_words_are_counted_without_formulas_and_code(build):
 
 def test_nothing_that_matters_is_smaller_than_the_last_row_can_read():
     named = dict(re.findall(r"^#let (\w+-size) = (\d+)pt", SOURCE, re.MULTILINE))
-    assert len(named) == 4
+    assert len(named) == 5
+    assert int(named.pop("edge-size")) >= SMALLEST_OF_ALL
     assert all(int(size) >= SMALLEST for size in named.values())
+    assert int(re.search(r"#let smallest-of-excerpts = (\d+)", SOURCE)[1]) >= SMALLEST_OF_ALL
     for path in SOURCES:
         sizes = re.findall(r"size: ([\d.]+)pt", path.read_text(encoding="utf-8"))
         assert path.name == "theme.typ" or all(float(size) >= SMALLEST for size in sizes)
@@ -274,12 +403,14 @@ def test_nothing_that_matters_is_smaller_than_the_last_row_can_read():
     assert page.TEXT >= page.TICKS
 
 
-def test_code_fits_its_line(build):
-    lines = [line for found in build.query("raw") if found["block"] for line in found["text"].splitlines()]
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_code_fits_its_line(build, language):
+    found_code = build.query("raw", language)
+    lines = [line for found in found_code if found["block"] for line in found["text"].splitlines()]
     assert len(lines) > 15
-    assert max(map(len, lines)) <= LONGEST_LINE
-    inline = [found["text"] for found in build.query("raw") if not found["block"]]
-    assert max(map(len, inline)) <= LONGEST_LINE - 3
+    assert max(map(columns, lines)) <= LONGEST_LINE
+    inline = [found["text"] for found in found_code if not found["block"]]
+    assert max(map(columns, inline)) <= LONGEST_LINE - 3
 
 
 def test_code_is_read_from_the_rungs(build):
@@ -299,8 +430,9 @@ def test_every_picture_is_drawn_and_shown():
 
 
 def test_each_picture_has_words_for_who_cannot_see_it():
-    assert len(re.findall(r'picture\("\w+\.png", alt: "[^"]{15,}"', SOURCE)) == len(draw.PICTURES)
-    assert len(re.findall(r'excerpt\([^()]*alt: "[^"]{15,}"', SOURCE)) == len(EXCERPTS)
+    described = r'alt: t\("[^"]{15,}", "[^"]*[가-힣][^"]{10,}"\)'
+    assert len(re.findall(rf'picture\("\w+\.png", {described}', SOURCE)) == len(draw.PICTURES)
+    assert len(re.findall(rf"excerpt\([^()]*{described}", SOURCE)) == len(EXCERPTS)
 
 
 @pytest.mark.parametrize(("name", "lines"), EXCERPTS)

@@ -1,6 +1,8 @@
 """Class names in letters that DejaVu Sans lacks: another font's letters, or numbers; never boxes or warnings."""
 
 import logging
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from figures import fonts
 from figures.charts import latent_space, latent_spaces
-from figures.fonts import MAIN, about_names, can_draw, drawn_names, families
+from figures.fonts import HANGUL, MAIN, about_names, can_draw, drawn_names, families, hangul_folder
 from figures.galleries import classes_and_styles, style_transfer
 from figures.style import book_style, save
 
@@ -91,6 +93,46 @@ def test_names_are_drawn_in_a_font_that_has_their_letters(korean_font, tmp_path,
         one, other = (pixels(plane(names), tmp_path / "x.png") for names in ([CAT, DOG], [DOG, CAT]))
     assert (one != other).any()
     assert not caplog.records
+
+
+@pytest.fixture
+def only_the_package(monkeypatch):
+    """DejaVu Sans and what a package brings: no other font of the system."""
+    kept = [font for font in font_manager.fontManager.ttflist if font.name != HANGUL]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", kept)
+    monkeypatch.setattr(fonts, "OTHERS", (HANGUL,))
+    families.cache_clear(), fonts._letters.cache_clear()
+    yield
+    families.cache_clear(), fonts._letters.cache_clear()
+
+
+def test_hangul_is_drawn_in_the_packages_font(only_the_package, tmp_path):
+    assert hangul_folder() is not None, "the extra `korean` is part of `test`"
+    assert families() == (MAIN, HANGUL)
+    assert can_draw("가뷁힣")
+    assert drawn_names([CAT, "🐶", unicodedata.normalize("NFD", DOG)]) == (CAT, "class 1", DOG)
+    one, other, numbers = (
+        pixels(plane(names), tmp_path / "x.png") for names in ([CAT, DOG], [DOG, CAT], ["class 0", "class 1"])
+    )
+    assert (one != other).any()
+    assert one.shape != numbers.shape or (one != numbers).any()
+
+
+def test_the_package_is_not_imported_and_matplotlibs_settings_stay():
+    program = """
+import sys, matplotlib
+before = dict(matplotlib.rcParams)
+from figures.fonts import families, hangul_folder
+assert hangul_folder() is not None and families()
+assert "koreanize_matplotlib" not in sys.modules
+assert dict(matplotlib.rcParams) == before
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+def test_without_the_package_its_folder_is_none(monkeypatch):
+    monkeypatch.setattr(fonts, "HANGUL_PACKAGE", "no-such-package")
+    assert hangul_folder() is None
 
 
 @pytest.mark.parametrize("Z", [1, 2, 5])
