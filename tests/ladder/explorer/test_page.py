@@ -654,6 +654,21 @@ def test_language_and_theme_are_switched(browser, made):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
 
 
+def test_the_page_opens_in_the_language_of_the_program_that_wrote_it(browser, made, tmp_path):
+    """In a report the language is the report's, whatever the browser's; a choice in the page comes first."""
+    text = made.page("vae").read_text("utf-8")
+    for name, locale in (("ko", "en-US"), ("en", "ko-KR")):
+        opening = tmp_path / f"{name}.html"
+        opening.write_text(text.replace('<html lang="en">', f'<html lang="en" data-language="{name}">'), "utf-8")
+        with opened(browser, opening, locale=locale) as page:
+            assert page.evaluate("document.documentElement.lang") == name
+
+
+def test_a_page_names_the_language_of_the_program():
+    assert '<html lang="en" data-language="ko">' in render({"title": "VAE"}, "ko")
+    assert '<html lang="en">' in render({"title": "VAE"})
+
+
 def test_the_page_follows_the_system_and_obeys_reduced_motion(browser, made):
     wishes = {"color_scheme": "dark", "reduced_motion": "reduce", "locale": "ko-KR"}
     with opened(browser, made.page("vae"), **wishes) as page:
