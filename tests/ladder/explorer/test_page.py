@@ -30,6 +30,7 @@ from paper.models.options import (
 )
 from paper.models.registry import make_model
 from paper.rung import ModelRung
+from tools.site.glossary import problems_of_terms
 
 CONV = {"channels": (4, 6), "hidden_dims": (24,)}
 GREY, COLOUR = (1, 28, 28), (3, 16, 16)
@@ -742,6 +743,10 @@ def test_both_languages_have_the_same_strings_with_the_same_places():
     assert words["en"].keys() == words["ko"].keys()
     for key, english in words["en"].items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", words["ko"][key])), key
+
+
+def test_korean_strings_use_the_terms_of_the_glossary():
+    assert not [problem for words in tables_of_words()["ko"].values() for problem in problems_of_terms(words)]
 
 
 def test_every_string_is_used():
