@@ -279,8 +279,8 @@ export const STRINGS = {
     x_hat_caption: "z를 디코딩한 이미지",
     x_caption: "입력 이미지",
     draw_bernoulli: "p(x|z)에서 뽑은 베르누이 표본",
-    draw_gaussian: "p(x|z)에서 뽑은 가우스 표본",
-    "draw_gaussian-learned": "p(x|z)에서 뽑은 가우스 표본",
+    draw_gaussian: "p(x|z)에서 뽑은 가우시안 표본",
+    "draw_gaussian-learned": "p(x|z)에서 뽑은 가우시안 표본",
     "draw_continuous-bernoulli": "p(x|z)에서 뽑은 표본",
     again: "다시 뽑기",
 
