@@ -1,8 +1,8 @@
-"""report.html: the results of a climb as one page that needs no other file.
+"""report.html: the results of a climb as one page that needs no other file, in the language of messages.
 
-The pictures are part of the page, and it loads nothing. `report.html.jinja` is the page; this module collects the
-facts. The template escapes every text from the run's files. Scripts run in the explorer alone, a page within the page,
-which cannot reach the report around it.
+The pictures are part of the page, and it loads nothing. `report.html.jinja` is the page, `report.toml` has its texts in
+every language, and this module collects the facts. The template escapes every text from the run's files. Scripts run in
+the explorer alone, a page within the page, which cannot reach the report around it.
 """
 
 import base64
@@ -20,7 +20,9 @@ from markupsafe import Markup
 
 from foundation.errors import InputError
 from foundation.files import read_file, write_text
+from foundation.language import translate
 from foundation.objective import Objective
+from foundation.page_texts import PageTexts, page_texts
 from foundation.records import Count, Number
 from foundation.runs import Run
 from foundation.schema import from_json, read_object
@@ -99,12 +101,14 @@ def write_report(run: Run, explorer: str | None = None) -> Path:
     rungs = parts(run)
     results = results_of(rungs, facts)
     curves = run.figure_path("learning_curves")
+    say = page_texts("ladder", "report.toml")
     page = template().render(
+        say=say,
         name=run.path.name,
         facts=facts,
         rungs=list(rungs),
         results=results,
-        interrupted=interruptions(run.config, facts, results),
+        interrupted=interruptions(run.config, facts, results, say),
         pictures=[(kind, figures) for kind in PICTURES if (figures := figures_of(rungs, kind))],
         explorer=explorer,
         curves=embedded(curves) if curves.is_file() else None,
@@ -122,6 +126,7 @@ def template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["power"] = power
+    environment.filters["in_language"] = lambda text: translate(text) if text else ""
     source = importlib.resources.files("ladder") / "report.html.jinja"
     return environment.from_string(source.read_text("utf-8"))
 
@@ -148,13 +153,15 @@ def results_of(rungs: Mapping[str, Run], facts: Facts) -> dict[str, Result]:
     return results
 
 
-def interruptions(config: Mapping[str, Any], facts: Facts, results: Mapping[str, Result]) -> list[str]:
+def interruptions(
+    config: Mapping[str, Any], facts: Facts, results: Mapping[str, Result], say: PageTexts
+) -> list[Markup]:
     """What an interrupted climb has not done."""
     planned = config.get("rungs") or [name for name in (config.get("rung"),) if name]
     stopped = {name: result.epoch for name, result in results.items() if result.epoch < facts.epochs}
     return [
-        *(f"{name} did not finish an epoch" for name in planned if name not in results),
-        *(f"{name} stopped after epoch {epoch} of {facts.epochs}" for name, epoch in stopped.items()),
+        *(say("no_epoch", rung=name) for name in planned if name not in results),
+        *(say("stopped_after", rung=name, epoch=epoch, epochs=facts.epochs) for name, epoch in stopped.items()),
     ]
 
 

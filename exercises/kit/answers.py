@@ -98,7 +98,7 @@ class Started:
 
 
 def start(folder: Path) -> tuple[Answers, Started]:
-    """Copy every stub whose answer is not there yet; existing answers stay as they are.
+    """Copy every stub whose answer is not there yet, in the language of messages; existing answers stay as they are.
 
     Raises InputError where the folder cannot be written or lies in the course itself.
     """
@@ -118,16 +118,16 @@ def start(folder: Path) -> tuple[Answers, Started]:
 
 
 def copy_stub(answers: Answers, progress: "Progress", entry: Entry) -> bool:
-    """Copy the stub to the answer's place and record its hash; False where there is an answer already.
+    """Copy the stub, in the language of messages, and record its hash; False where there is an answer already.
 
     The file appears whole or not at all. The caller holds `progress.changing()`.
     """
-    path = answers.path(entry)
+    path, stub = answers.path(entry), entry.stub_in_language
     if path.is_symlink() or path.exists():
         return False
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp")
     try:
-        temporary.write_bytes(entry.stub.read_bytes())
+        temporary.write_bytes(stub.read_bytes())
         _rename_new(temporary, path)
     except FileExistsError:  # another process was faster
         return False
@@ -135,7 +135,7 @@ def copy_stub(answers: Answers, progress: "Progress", entry: Entry) -> bool:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-    progress.record(entry.name).stub = entry.stub_hash()
+    progress.record(entry.name).stub = content_hash(stub)
     return True
 
 
@@ -178,8 +178,8 @@ def _time_stamped(path: Path) -> Path:
 
 def change_of(answers: Answers, progress: "Progress", entry: Entry) -> str:
     """A line about an exercise whose stub has changed since the answer was begun, or nothing."""
-    began, current, path = progress.record(entry.name).stub, entry.stub_hash(), answers.path(entry)
-    if not began or began == current or not path.is_file() or content_hash(path) == current:
+    began, current, path = progress.record(entry.name).stub, entry.stub_hashes(), answers.path(entry)
+    if not began or began in current or not path.is_file() or content_hash(path) in current:
         return ""
     return (
         f"{entry.name} has a new stub since you began; your answer stays as it is "
@@ -191,7 +191,7 @@ def stray_note(answers: Answers, path: Path) -> str:
     """A line about an answer whose exercise has gone or has another name now."""
     began = answers.progress().record(path.stem).stub
     for entry in catalogue():
-        renamed = entry.name[3:] == path.stem[3:] or (began and began == entry.stub_hash())
+        renamed = entry.name[3:] == path.stem[3:] or (began and began in entry.stub_hashes())
         if renamed or entry.number == path.stem[:2]:
             return (
                 f"{path.name} stays as it is, but the exercise is {entry.name} now: copy your answer to {entry.name}.py"
@@ -284,7 +284,7 @@ class Progress:
         if not answer.is_file():
             return "not started"
         content = content_hash(answer)
-        if content == entry.stub_hash():
+        if content in entry.stub_hashes():
             return "NOT WRITTEN YET"
         if not record.outcome:
             return "not checked"

@@ -38,8 +38,13 @@ class Entry:
 
     @property
     def stub(self) -> Path:
-        """The file that becomes the learner's answer."""
+        """The file that becomes the learner's answer, with its words in English."""
         return self.folder / "stub.py"
+
+    @property
+    def stub_in_language(self) -> Path:
+        """The same file with its words in the language of messages, `stub.ko.py`, where there is one."""
+        return page_in_language(self.stub)
 
     @functools.cached_property
     def title(self) -> str:
@@ -56,14 +61,22 @@ class Entry:
         text = self.stub.read_text(encoding="utf-8") if self.stub.is_file() else ""
         return set(re.findall(r"^def (_\w+)", text, re.MULTILINE))
 
-    def stub_hash(self) -> str:
-        """A hash of the stub."""
-        return content_hash(self.stub)
+    def stub_hashes(self) -> set[str]:
+        """The hash of the stub in each language: an answer with one of them is not written yet."""
+        return {content_hash(path) for path in (self.stub, *self.translated_stubs())}
+
+    def translated_stubs(self) -> list[Path]:
+        """The stub in the other languages, such as stub.ko.py: the same code, other docstrings and comments."""
+        return sorted(self.folder.glob("stub.*.py"))
 
     def hash(self) -> str:
-        """A hash of everything in the exercise's folder; the page is outside of it and may be reworded."""
+        """A hash of everything that the exercise is checked with.
+
+        The page is outside of its folder and may be reworded, and so may the translated stubs.
+        """
+        left_out = set(self.translated_stubs())
         files = sorted(path for path in self.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-        return content_hash(*files)
+        return content_hash(*(path for path in files if path not in left_out))
 
 
 def content_hash(*files: Path) -> str:

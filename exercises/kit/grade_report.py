@@ -1,7 +1,7 @@
 """The teacher's page: learners by exercises, the mistakes of the class, and what should be looked at by hand.
 
-`grades.html.jinja` is the page; this module collects what it shows. The page has no scripts and loads nothing, and
-every text of an answer is escaped.
+`grades.html.jinja` is the page, `grades.toml` has its texts in every language, and this module collects what it shows.
+The page has no scripts and loads nothing, and every text of an answer is escaped.
 """
 
 import collections
@@ -20,15 +20,11 @@ from exercises.kit.formats import about_grade, in_figures, points_of, possible, 
 from exercises.kit.grade import STATES, Grade, by_learner
 from exercises.kit.handed_in import Note
 from foundation.files import write_text
+from foundation.language import translate
+from foundation.page_texts import PageTexts, page_texts
 
-WORDS = {
-    "PASS": ("✓", "right"),
-    "WRONG": ("✗", "wrong"),
-    "IMPORTED": ("!", "imports the solution"),
-    "NOT MEASURED": ("?", "not measured"),
-    "NOT WRITTEN YET": ("·", "not written yet"),
-    "MISSING": ("–", "missing"),
-}
+LETTERS = {"PASS": "✓", "WRONG": "✗", "IMPORTED": "!", "NOT MEASURED": "?", "NOT WRITTEN YET": "·", "MISSING": "–"}
+"""The sign of each state; its word is `state_…` in grades.toml."""
 FEW_NAMES = 12
 
 
@@ -86,13 +82,18 @@ def write_report(path: Path, page: Page) -> None:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["in_language"] = translate
+    say = page_texts("exercises.kit", "grades.toml")
     source = importlib.resources.files("exercises.kit") / "grades.html.jinja"
     text = environment.from_string(source.read_text("utf-8")).render(
+        say=say,
         entries=page.entries,
-        rows=[_row(grades, page.credit) for grades in own],
+        rows=[_row(grades, page.credit, say) for grades in own],
         most=in_figures(max((possible(grades, page.credit) for grades in own), default=0.0)),
         shares=_shares(page.grades, page.entries),
-        counts=[(word, letter, sum(g.state == state for g in page.grades)) for state, (letter, word) in WORDS.items()],
+        counts=[
+            (_word(state, say), letter, sum(g.state == state for g in page.grades)) for state, letter in LETTERS.items()
+        ],
         mistakes=common_mistakes(page.grades),
         unknown=unknown_mistakes(page.grades),
         imports=[(g.learner, g.exercise, about_grade(g)) for g in page.grades if g.state == "IMPORTED"],
@@ -106,9 +107,13 @@ def write_report(path: Path, page: Page) -> None:
     write_text(path, text.encode("utf-8", errors="backslashreplace").decode("utf-8").strip() + "\n")
 
 
-def _row(own: Sequence[Grade], credit: Credit) -> Row:
+def _word(state: str, say: PageTexts) -> str:
+    return say(f"state_{state.replace(' ', '_')}")
+
+
+def _row(own: Sequence[Grade], credit: Credit, say: PageTexts) -> Row:
     cells = [
-        Cell(g.state, *WORDS[g.state], in_figures(points_of(g, credit)), about_grade(g))
+        Cell(g.state, LETTERS[g.state], _word(g.state, say), in_figures(points_of(g, credit)), about_grade(g))
         for g in own
         if g.state in STATES
     ]

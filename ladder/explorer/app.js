@@ -232,7 +232,8 @@ function read_payload() {
 
 function start() {
   if (!document.createElement("canvas").getContext("2d")) return fail("broken_canvas");
-  const wanted = remembered("language") ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
+  const { language } = document.documentElement.dataset; // of the program that wrote the page
+  const wanted = remembered("language") ?? language ?? (navigator.language?.startsWith("ko") ? "ko" : "en");
   set_language(wanted in STRINGS ? wanted : "en");
   try {
     const payload = read_payload();

@@ -8,6 +8,7 @@ from foundation.console import make_console, say, step_display
 from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.files import check_writable, write_text
+from foundation.language import language
 from foundation.runs import Run, open_run
 from ladder.explorer.page import render
 from ladder.explorer.payload import make_payload
@@ -42,7 +43,7 @@ def explore(choices: Explore) -> int:
         parts = [part for run in runs for part in explored(run)]
         payload = make_payload([(part, read_data(part, choices.data_root)) for part in parts], choices.half)
         now("page")
-        page = render(payload)
+        page = render(payload, None if language() == "en" else language())  # an English one opens in the browser's
         write_text(path, page)
     say(console, f"{payload['title']}: {len(page.encode()) / 1e6:.1f} MB. Open this page in a browser:", "bold")
     say(console, f"   {path}")
@@ -55,7 +56,8 @@ def explore(choices: Explore) -> int:
 def report_page(run: Run, data: Data[np.ndarray]) -> str | None:
     """The page for a climb's report, its weights as float16: all rungs, or the last one where they are too many bytes.
 
-    None for a run without weights, and for a model that is too large alone.
+    It opens in the language of messages, as the report does. None for a run without weights, and for a model that is
+    too large alone.
     """
     parts = list(trained_rungs(run).values())
     for chosen in (parts, parts[-1:]):
@@ -63,7 +65,7 @@ def report_page(run: Run, data: Data[np.ndarray]) -> str | None:
             payload = make_payload([(part, data) for part in chosen], half=True, largest=LARGEST_IN_REPORT)
         except InputError:
             continue
-        return render(payload) if chosen else None
+        return render(payload, language()) if chosen else None
     return None
 
 

@@ -26,13 +26,17 @@ UNKNOWN = re.compile(r"^(?:import|export)\b.*$|\bimport\(.*$|\bimport\.meta\b.*$
 """What is left of imports and exports of another form."""
 
 
-def render(payload: Mapping[str, Any]) -> str:
-    """The page that shows a payload of `ladder.explorer.payload`. Raises `InputError` where one of its files is bad."""
+def render(payload: Mapping[str, Any], language: str | None = None) -> str:
+    """The page that shows a payload of `ladder.explorer.payload`. Raises `InputError` where one of its files is bad.
+
+    It opens in `language`, "en" or "ko", and without one in that of the browser.
+    """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.from_string(read_file("page.html.jinja")).render(
         title=payload["title"],
+        language=language or "",
         style=Markup(inside_element(read_file("style.css"), "style")),
         script=Markup(inside_element(bundle(ENTRY), "script")),
         payload=Markup(inside_script(payload)),

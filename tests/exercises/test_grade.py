@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -35,6 +36,7 @@ from exercises.kit.limits import Limits
 from exercises.kit.sandbox import Sandbox, choose, course_for, imported_solution
 from exercises.kit.show_grades import show_grades
 from foundation.errors import InputError
+from foundation.language import set_language
 from tests.exercises.attacks import ATTACKS
 from tests.support.kl_answers import RIGHT_KL as RIGHT
 from tests.support.kl_answers import WRONG_KL as WRONG
@@ -788,6 +790,34 @@ def test_points_are_for_answers_that_ran():
     assert points_of(GRADES[1], Credit()) == 0.5
     assert points_of(Grade("x", "04_kl", "IMPORTED", BEN, **OUTCOMES), Credit()) == 0
     assert points_of(Grade("x", "04_kl", "MISSING"), Credit()) == 0
+
+
+def test_the_report_is_in_the_language_of_messages(here, monkeypatch):
+    """The Korean page has the elements, learners and points of the English one, and no English of its own."""
+    hand_in(here / "class" / "anna", RIGHT)
+    hand_in(here / "class" / "ben", WRONG)
+    hand_in(here / "class" / "dan", "def kl(mu, logvar):\n    raise ValueError('no')\n")
+    hand_in(here / "class" / "eve", "from numpy_impl.vae_numpy import kl_divergence\n")
+    hand_in(here / "class" / "fay", KL.folder.joinpath("stub.ko.py").read_text(encoding="utf-8"))
+    for name in (".DS_Store", "report.pdf"):
+        (here / "class" / "ben" / name).touch()
+    pages = {}
+    for language in ("en", "ko"):
+        set_language(language)
+        try:
+            run(report=Path("report.html"))
+        finally:
+            set_language("en")
+        pages[language] = Path("report.html").read_text(encoding="utf-8").partition("</style>")[2]
+    english, korean = pages["en"], pages["ko"]
+    assert re.findall(r"</?\w+", korean) == re.findall(r"</?\w+", english)
+    cells = r">\s*([✓✗!?·–]|\d+/\d+|[\d.]+|04_kl(?:\.py:\d+)?|anna|ben|dan|eve|fay)\s*<"
+    assert re.findall(cells, korean) == re.findall(cells, english)
+    assert "학습자 5명, 답안 5개." in korean
+    assert "5 learners, 5 answers." in english
+    for words in ("정답", "오답", "풀이를 가져옴", "아직 쓰지 않음", "제출하지 않음", "학급의 실수", "파일 1개"):
+        assert words in korean
+    assert not re.search(r"learner|mistake|exercise by|handed in|graded", re.sub(r"<[^>]*>", "", korean))
 
 
 def test_the_report_escapes_what_an_answer_chooses(here):

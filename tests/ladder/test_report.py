@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
 from foundation.errors import InputError
+from foundation.language import set_language
 from foundation.runs import create_run
 from ladder.report import PICTURES, power, write_report
 
@@ -76,6 +78,12 @@ PARITY = {
         ]
     ],
 }
+
+
+@pytest.fixture(autouse=True)
+def _english_again():
+    yield
+    set_language("en")
 
 
 def climb(tmp_path, rungs=RUNGS, parity=PARITY, last=(2, 2, 2), **config):
@@ -290,3 +298,21 @@ def test_the_explorer_is_a_page_of_its_own_in_the_report(tmp_path):
     assert not page.all("script")
     assert page.words.index("Explore") < page.words.index("Results") < page.words.index("Pictures")
     assert len(page.all("img")) == 3 * len(PICTURES) + 1
+
+
+def test_the_report_is_in_the_language_of_messages(tmp_path):
+    """The Korean page has the elements and the values of the English one, in the same order, and no English prose."""
+    nothing = check("gradients: encoder.fc.bias", PAIRS[1], None)
+    run = climb(tmp_path, last=(2, 1), parity={"ok": False, "checks": [*PARITY["checks"], nothing]})
+    english = read(run)
+    set_language("ko")
+    korean = read(run)
+    assert korean.all("html") == [{"lang": "ko"}]
+    assert [tag for tag, _ in korean.elements] == [tag for tag, _ in english.elements]
+    for tag in ("td", "img", "th"):
+        assert [set(attributes) for attributes in korean.all(tag)] == [set(a) for a in english.all(tag)]
+    values = r"\d[\d,]*\.\d+×?|\d+/\d+|10−\d+|numpy_impl|pytorch_lowlevel|encoder\.[a-z0-9]+\.[a-z]+"
+    assert re.findall(values, korean.words) == re.findall(values, english.words)
+    assert "처음으로 어긋난 곳: 기울기: encoder.fc.bias (numpy_impl, paper)" in korean.words
+    assert "paper: 끝난 에폭이 없음; pytorch_lowlevel: 2에폭 가운데 1에폭까지 훈련하고 멈춤" in korean.words
+    assert not re.findall(r"(?:\b[a-z]{2,}\b[ ,]*){4,}", korean.words)

@@ -104,7 +104,7 @@ def _problems_of_part(ours: Part, theirs: Part, english: Path, korean: Path) -> 
 
 
 def _links(text: str, page: Path, to_korean: bool) -> Counter:
-    """Where the links of a part lead; `to_korean`: to the Korean page where there is one."""
+    """Where the links of a part lead; `to_korean`: to the Korean page or notebook where there is one."""
     found = []
     for link in (*LINK.finditer(text), *TAG.finditer(text)):
         path, anchor = (page.parent / link["target"]).resolve() if link["target"] else page, link["anchor"] or ""
@@ -112,8 +112,8 @@ def _links(text: str, page: Path, to_korean: bool) -> Counter:
             anchor = link["text"]  # the definition that the link names; its line is up to tools/links.py
         if path.suffix == ".md" and anchor and path.exists():
             anchor = anchors_of(path).index(anchor) if anchor in anchors_of(path) else f"no {anchor}"
-        sibling = path.with_suffix(".ko.md")
-        path = sibling if to_korean and path.suffix == ".md" and sibling.exists() else path
+        sibling = path.with_suffix(f".ko{path.suffix}")
+        path = sibling if to_korean and path.suffix in (".md", ".ipynb") and sibling.exists() else path
         found.append((link["target"] if "://" in link["target"] else path, anchor))
     return Counter(found)
 

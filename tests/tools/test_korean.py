@@ -11,6 +11,7 @@ from paper.experiments.tables import SPREADS
 from tests.support.translations import problems, problems_of_numbers
 from tools import CHECKOUT, tables, translations
 from tools.links import pages
+from tools.site.glossary import problems_of_terms
 
 CHAPTERS = ("exercises", "numpy_impl", "paper", "pytorch_lowlevel")
 EXERCISES = tuple(f"exercises/{entry.name}.md" for entry in catalogue())
@@ -34,6 +35,11 @@ def test_korean_pages_keep_step(page):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("page", KOREAN, ids=lambda page: page.relative_to(CHECKOUT).as_posix())
+def test_korean_pages_use_the_terms_of_the_glossary(page):
+    assert not problems_of_terms(page.read_text(encoding="utf-8"))
+
+
 # Words of generated tables
 
 
@@ -44,6 +50,10 @@ def test_every_word_of_a_table_is_translated(name):
     assert not re.search("[A-Za-z]", silent), "words that the table does not say through `say`"
     figures = r"\d[\d,]*\.\d+"
     assert set(re.findall(figures, make(translations.say))) <= set(re.findall(figures, make(tables.english)))
+
+
+def test_words_of_tables_use_the_terms_of_the_glossary():
+    assert not [problem for words in translations.WORDS.values() for problem in problems_of_terms(words)]
 
 
 def test_pieces_without_korean_are_listed():

@@ -13,8 +13,10 @@ from PIL import Image
 from figures.galleries import reconstructions
 from figures.notebook import show, show_images
 from foundation.errors import InputError
+from tests.support.translations import problems
 from tools import CHECKOUT, REPOSITORY
 from tools.links import LINK
+from tools.site.glossary import problems_of_terms
 
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupytext")
@@ -23,12 +25,16 @@ nbclient = pytest.importorskip("nbclient")
 from tools import notebooks  # noqa: E402  (needs the three above)
 
 SOURCES = notebooks.sources()
+BADGE = re.compile(r"\[!\[.*\n+")
+RELATIVE = re.compile(r"\]\((?!https?:)([\w./-]+)\)")
 ADDRESS = re.compile(r"github(?:\.com)?/([\w-]+/vae-ladder)\b")
+LANGUAGES = ("en", "ko")
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.relative_to(notebooks.SOURCES).as_posix())
+in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
-def stored(source):
-    return nbformat.read(notebooks.notebook_of(source), as_version=4)
+def stored(source, language="en"):
+    return nbformat.read(notebooks.notebook_of(source, language), as_version=4)
 
 
 def outputs(notebook):
@@ -52,20 +58,52 @@ def pictures(notebook):
 
 
 def test_every_notebook_has_a_script():
-    made = {notebooks.notebook_of(source) for source in SOURCES}
+    made = {notebooks.notebook_of(source, language) for source in SOURCES for language in LANGUAGES}
     assert {path for path in CHECKOUT.glob("*/*.ipynb") if not path.parent.name.startswith(".")} == made
     assert {"numpy_impl", "pytorch_lowlevel", "paper"} <= {path.parent.name for path in made}
 
 
+@in_every_language
 @every_notebook
-def test_it_is_in_step_with_its_script(source):
-    assert notebooks.in_step(source), "run make notebooks"
+def test_it_is_in_step_with_its_script(source, language):
+    assert notebooks.languages_of(source) == list(LANGUAGES)
+    assert notebooks.in_step(source, language), "run make notebooks, or after a change of text its command with --text"
 
 
 @every_notebook
-def test_it_begins_with_a_colab_badge_and_the_installation(source):
-    title, installation, *_ = stored(source).cells
-    path = notebooks.notebook_of(source).relative_to(CHECKOUT).as_posix()
+def test_the_korean_notebook_has_the_code_and_the_outputs_of_the_english_one(source):
+    english, korean = stored(source), stored(source, "ko")
+    assert notebooks.code(korean) == notebooks.code(english)
+    assert outputs(korean) == outputs(english)
+    assert [cell.cell_type for cell in korean.cells] == [cell.cell_type for cell in english.cells]
+
+
+@every_notebook
+def test_the_korean_text_keeps_step_with_the_english(source, tmp_path):
+    """As the pages do: the same headings, items, links, code, formulas and numbers, in the glossary's terms."""
+    english, korean = (as_page(source, language, tmp_path) for language in LANGUAGES)
+    assert not (found := problems(english, korean)), "\n".join(found)
+    assert not problems_of_terms(korean.read_text(encoding="utf-8"))
+
+
+def as_page(source, language, folder):
+    """The Markdown of a stored notebook as a page in a folder, with full links and a page's switch of languages."""
+    home = notebooks.notebook_of(source, language).parent
+    cells = [cell.source for cell in stored(source, language).cells if cell.cell_type == "markdown"]
+    title, switch, text = BADGE.sub("", "\n\n".join(cells)).split("\n\n", 2)
+    text = RELATIVE.sub(lambda link: f"]({(home / link[1]).resolve()})", text)
+    page = folder / f"{source.stem}{'.md' if language == 'en' else '.ko.md'}"
+    page.write_text("\n\n".join((title, switch.replace(".ipynb", ".md"), text)), encoding="utf-8")
+    return page
+
+
+@in_every_language
+@every_notebook
+def test_it_begins_with_the_other_language_a_colab_badge_and_the_installation(source, language):
+    title, installation, *_ = stored(source, language).cells
+    path = notebooks.notebook_of(source, language).relative_to(CHECKOUT).as_posix()
+    other = {"en": f"[한국어]({source.stem}.ko.ipynb)", "ko": f"[English]({source.stem}.ipynb)"}[language]
+    assert title.source.split("\n\n")[1] == other
     address = REPOSITORY.removeprefix("https://")
     assert title.source.startswith("# ")
     assert f"(https://colab.research.google.com/{address.replace('.com', '')}/blob/main/{path})" in title.source
@@ -73,9 +111,10 @@ def test_it_begins_with_a_colab_badge_and_the_installation(source):
     assert f'find_spec("{source.parent.name}") is None' in installation.source, "installs only what is not there"
 
 
+@in_every_language
 @every_notebook
-def test_it_is_kept_with_pictures_and_without_traces_of_a_machine(source):
-    notebook, path = stored(source), notebooks.notebook_of(source)
+def test_it_is_kept_with_pictures_and_without_traces_of_a_machine(source, language):
+    notebook, path = stored(source, language), notebooks.notebook_of(source, language)
     assert path.stat().st_size < notebooks.LARGEST
     assert len(pictures(notebook)) >= 3
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
@@ -89,13 +128,14 @@ def test_it_is_kept_with_pictures_and_without_traces_of_a_machine(source):
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
+@in_every_language
 @every_notebook
-def test_its_links_lead_somewhere(source):
-    path = notebooks.notebook_of(source)
-    text = "\n".join(cell.source for cell in stored(source).cells if cell.cell_type == "markdown")
+def test_its_links_lead_somewhere(source, language):
+    path = notebooks.notebook_of(source, language)
+    text = "\n".join(cell.source for cell in stored(source, language).cells if cell.cell_type == "markdown")
     targets = [link["target"] for link in LINK.finditer(text) if "://" not in link["target"]]
     assert targets
-    made = {notebooks.notebook_of(other) for other in SOURCES}
+    made = {notebooks.notebook_of(other, language) for other in SOURCES}
     assert all((path.parent / target).exists() or (path.parent / target).resolve() in made for target in targets)
 
 
@@ -147,6 +187,48 @@ def test_building_twice_gives_the_same_bytes(house, capsys):
     house.write_text(house.read_text(encoding="utf-8").replace("1 + 1", "1 + 2"), encoding="utf-8")
     assert not notebooks.in_step(house)
     assert capsys.readouterr().out.count("rung/tour.ipynb") == 2
+
+
+def korean_text(house, *cells):
+    text = "\n".join(f"# %% [markdown]\n# {cell}\n" for cell in cells)
+    notebooks.translation_of(house).write_text(text, encoding="utf-8")
+
+
+def test_a_korean_notebook_is_made_of_the_same_run(house, capsys):
+    korean_text(house, "# 둘러보기 @COLAB@")
+    notebooks.main([])
+    title, cell = stored(house, "ko").cells
+    assert title.source.startswith("# 둘러보기 https://colab.research.google.com/")
+    assert title.source.endswith("/rung/tour.ko.ipynb")
+    assert (cell.source, cell.execution_count, cell.outputs[0].text) == ("print(1 + 1)", 1, "2\n")
+    assert notebooks.in_step(house, "ko")
+    korean_text(house, "# 다른 말")
+    assert not notebooks.in_step(house, "ko")
+    assert "rung/tour.ko.ipynb" in capsys.readouterr().out
+
+
+def test_new_text_runs_nothing_and_new_code_is_refused(house):
+    with pytest.raises(FileNotFoundError):
+        notebooks.main(["--text"])
+    notebooks.build(house)
+    script = house.read_text(encoding="utf-8")
+    house.write_text(script.replace("A tour", "A walk"), encoding="utf-8")
+    korean_text(house, "# 산책")
+    stored_before = stored(house)
+    notebooks.main(["--text", "rung/tour"])
+    assert notebooks.in_step(house)
+    assert notebooks.in_step(house, "ko")
+    assert outputs(stored(house)) == outputs(stored(house, "ko")) == outputs(stored_before)
+    house.write_text(script.replace("1 + 1", "1 + 2"), encoding="utf-8")
+    with pytest.raises(InputError, match="expected the code that was run, got other code"):
+        notebooks.main(["--text"])
+
+
+@pytest.mark.parametrize("cells", [(), ("하나", "둘"), ("하나\n# %%\nprint(1)",)])
+def test_a_korean_text_with_other_cells_is_refused(house, cells):
+    korean_text(house, *cells)
+    with pytest.raises(InputError, match=r"tour\.ko\.py: expected 1 Markdown cells and no other"):
+        notebooks.read(house, "ko")
 
 
 def test_addresses_are_filled_in(house):

@@ -42,7 +42,7 @@ TITLES = {"start": {"en": "Getting started", "ko": "시작하기"}}
 
 BADGE = re.compile(r"\[!\[(?P<text>[^\]]*)\]\(https?://[^)]*\)\]\((?P<target>[^)]*)\)")
 """A picture from the web that is a link; on the site its text stands in its place, as no page loads from elsewhere."""
-SWITCH = re.compile(r"^\[(?:한국어|English)\]\([\w.]+\.md\)\n+", re.MULTILINE)
+SWITCH = re.compile(r"^\[(?:한국어|English)\]\([\w.]+\.(?:md|ipynb)\)\n+", re.MULTILINE)
 """The line that leads to the other language; the site has a switch of its own on every page."""
 NO_TWIN = """\
 ---
@@ -84,7 +84,7 @@ def site_pages() -> list[Page]:
     found = []
     for file in [*pages(), *map(notebook_of, sources())]:
         if not file.name.endswith(".ko.md"):
-            twin = file.with_suffix(".ko.md")
+            twin = file.with_suffix(f".ko{file.suffix}")
             found.append(Page(name_of(file), {"en": file} | ({"ko": twin} if twin.is_file() else {})))
     return found
 
@@ -153,7 +153,7 @@ class Staging:
         if page is not None:
             if link.path == file and anchor:
                 return anchor
-            ending = ".ipynb" if link.path.suffix == ".ipynb" and self.language == "en" else ".md"
+            ending = ".ipynb" if link.path.suffix == ".ipynb" and self.language in page.files else ".md"
             target = _relative(self.folder / f"{page.name}{ending}", here.parent)
             return target + (anchor if self.language in page.files else "")
         path = link.path.relative_to(CHECKOUT)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from foundation.language import set_language
 from foundation.runs import create_run, open_run
 from ladder.cli import main
 from ladder.explorer.command import SHIPPED, report_page
@@ -61,6 +62,17 @@ def test_two_runs_in_one_page_as_float16(glyph_run, tmp_path, capsys):
     shown = payload_in(tmp_path / "page.html")["runs"]
     assert [run["description"]["options"]["latent_dim"] for run in shown] == [2, 3]
     assert [run["dtype"] for run in shown] == ["float16", "float16"]
+
+
+def test_the_page_opens_in_the_language_of_the_command(glyph_run, tmp_path, capsys):
+    """A Korean one in Korean, an English one in that of the browser; in a report always in that of the report."""
+    for name, opens in (("en", ""), ("ko", ' data-language="ko"')):
+        assert explore(capsys, glyph_run.path, "--out", tmp_path / f"{name}.html", "--lang", name)[0] == 0
+        assert f'<html lang="en"{opens}>' in (tmp_path / f"{name}.html").read_text("utf-8")
+    climb = climb_of(tmp_path, "numpy_impl")
+    for name in ("ko", "en"):
+        set_language(name)
+        assert f'<html lang="en" data-language="{name}">' in report_page(climb, glyph_data())
 
 
 def climb_of(folder, *names):

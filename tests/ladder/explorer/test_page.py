@@ -30,6 +30,7 @@ from paper.models.options import (
 )
 from paper.models.registry import make_model
 from paper.rung import ModelRung
+from tools.site.glossary import problems_of_terms
 
 CONV = {"channels": (4, 6), "hidden_dims": (24,)}
 GREY, COLOUR = (1, 28, 28), (3, 16, 16)
@@ -654,6 +655,21 @@ def test_language_and_theme_are_switched(browser, made):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
 
 
+def test_the_page_opens_in_the_language_of_the_program_that_wrote_it(browser, made, tmp_path):
+    """In a report the language is the report's, whatever the browser's; a choice in the page comes first."""
+    text = made.page("vae").read_text("utf-8")
+    for name, locale in (("ko", "en-US"), ("en", "ko-KR")):
+        opening = tmp_path / f"{name}.html"
+        opening.write_text(text.replace('<html lang="en">', f'<html lang="en" data-language="{name}">'), "utf-8")
+        with opened(browser, opening, locale=locale) as page:
+            assert page.evaluate("document.documentElement.lang") == name
+
+
+def test_a_page_names_the_language_of_the_program():
+    assert '<html lang="en" data-language="ko">' in render({"title": "VAE"}, "ko")
+    assert '<html lang="en">' in render({"title": "VAE"})
+
+
 def test_the_page_follows_the_system_and_obeys_reduced_motion(browser, made):
     wishes = {"color_scheme": "dark", "reduced_motion": "reduce", "locale": "ko-KR"}
     with opened(browser, made.page("vae"), **wishes) as page:
@@ -727,6 +743,10 @@ def test_both_languages_have_the_same_strings_with_the_same_places():
     assert words["en"].keys() == words["ko"].keys()
     for key, english in words["en"].items():
         assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", words["ko"][key])), key
+
+
+def test_korean_strings_use_the_terms_of_the_glossary():
+    assert not [problem for words in tables_of_words()["ko"].values() for problem in problems_of_terms(words)]
 
 
 def test_every_string_is_used():

@@ -1,6 +1,8 @@
 # %% [markdown]
 # # Rung 1: a VAE whose every step you can see
 #
+# [한국어](tour.ko.ipynb)
+#
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # This notebook goes through one variational autoencoder (VAE) in NumPy: image in, distribution, draw, image out, loss,

@@ -1,6 +1,8 @@
 # %% [markdown]
 # # Explore what a model has learned
 #
+# [한국어](explore.ko.ipynb)
+#
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # This notebook opens a run, the newest one by default, and shows its latent space: the codes of images,

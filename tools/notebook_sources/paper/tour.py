@@ -1,6 +1,8 @@
 # %% [markdown]
 # # Rung 3: the VAE as papers write it, and two of its relatives
 #
+# [한국어](tour.ko.ipynb)
+#
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # Layers that own their parameters, one training loop for every model, evaluation, pictures. Then two changes of a few

@@ -1,6 +1,8 @@
 # %% [markdown]
 # # Rung 2: the same VAE, differentiated by torch
 #
+# [한국어](tour.ko.ipynb)
+#
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](@COLAB@)
 #
 # Rung 1 derived every gradient by hand. Here torch does it. This notebook shows how: what torch records in the forward
