@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from exercises.kit.catalogue import Entry
-from exercises.kit.compare import Difference, common_factor, explain, first_difference
+from exercises.kit.compare import Difference, common_factor, differences, explain, first_difference
 from exercises.kit.exercise import Exercise, Functions, Mistake
 from exercises.kit.frames import arrays_of
 from exercises.kit.observe import (
@@ -51,7 +51,7 @@ TOGETHER = "two mistakes whose effects together are exactly this; the numbers be
 CLOSE = 1e-3
 """The largest relative error that is called small."""
 SHOWN_NAMES = 3
-NAMES = ("mistake", "possible", "explanation", "second", "second_explanation")
+UNNAMED: dict[str, Any] = dict.fromkeys(("mistake", "possible", "explanation", "second", "second_explanation"), "")
 """The fields of a verdict that one probe alone is no evidence for."""
 UNKNOWN = "this mistake is not one that the exercise knows by name"
 Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
@@ -217,7 +217,7 @@ def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: 
     if result.not_written():
         return unknown
     if result.fails():
-        return dataclasses.replace(_wrong(name, exercise, functions, [result]), **dict.fromkeys(NAMES, ""), note="")
+        return dataclasses.replace(_wrong(name, exercise, functions, [result]), note="", **UNNAMED)
     call = result.observed.calls[-1] if result.observed.calls else None
     called = _called(call, result.observed.count) if call else ""
     got, expected = describe(result.observed.value), describe(result.expected.value)
@@ -262,7 +262,7 @@ def _wrong(name: str, exercise: Exercise, functions: Functions, results: list[Pr
         note="; ".join(filter(None, [*_unknown(found, results), _stuck(first, results)])),
         where=_place(first, call, functions, Entry(name).given()),
         traceback=format_traceback(first.observed.error, functions) if first.observed.error else "",
-        **names,  # type: ignore[arg-type]
+        **names,
     )
 
 
@@ -300,11 +300,26 @@ def _unknown(found: Recognition, results: list[ProbeResult]) -> Iterator[str]:
     if right:
         yield f"right: {_some(right)}"
         yield f"wrong: {_some(wrong)}"
+    if far := max((_relative(result) for result in alike if result.wrong()), default=0.0):
+        yield f"off by {far:.1g} of the largest value at most: an eps, a rounded constant or float32?" * (far < CLOSE)
 
 
 def _some(names: list[str]) -> str:
     """The first few of these names."""
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES))
+    return ", ".join(f'"{name}"' for name in names[:SHOWN_NAMES]) + (
+        f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES)
+    )
+
+
+def _relative(result: ProbeResult) -> float:
+    """The largest error, relative to the largest expected value of its tensor; infinite where that cannot be told."""
+    if result.observed.error is not None:
+        return np.inf
+    worst = 0.0
+    for found in differences(result.observed.value, result.expected.value, result.probe.tolerance):
+        size = np.max(np.abs(found.expected)) if found.kind == "value" and not isinstance(found.expected, str) else 0
+        worst = max(worst, float(np.max(np.abs(found.got - found.expected)) / size) if size else np.inf)
+    return worst
 
 
 def _how_far(first: ProbeResult) -> str:

@@ -139,13 +139,16 @@ def _two_in_one(exercise: Exercise, results: list[ProbeResult], first: ProbeResu
     if not any(result.shows_numbers() for result in touched):
         return None
     candidates = [mistake for mistake in exercise.mistakes if mistake.functions.keys() <= first.expected.functions]
-    found = [
-        pair
-        for pair in itertools.combinations(candidates, 2)
-        if pair[0].functions.keys() == pair[1].functions.keys()
-        and any(all(rule(exercise, pair, result) for result in touched) for rule in (_adds_up, _multiplies))
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations(candidates, 2)
+        if one.functions.keys() == other.functions.keys()
     ]
-    return found[0] if len(found) == 1 else None
+    for rule in (_multiplies, _adds_up):  # a factor before the whole sum is the simpler explanation
+        fitting = [pair for pair in pairs if all(rule(exercise, pair, result) for result in touched)]
+        if fitting:
+            return fitting[0] if len(fitting) == 1 else None
+    return None
 
 
 def _is_numeric(result: ProbeResult) -> bool:
@@ -200,8 +203,10 @@ def _scaled(got: np.ndarray, right: np.ndarray, scaled: np.ndarray, base: np.nda
     if not (np.isfinite(scaled).all() and np.isfinite(right).all()):
         return False
     size = float(np.sum(right * right))
-    if size == 0:  # no factor can be told from zeros
-        return same(scaled, right, tolerance)
-    factor = float(np.sum(scaled * right)) / size
+    if size == 0:  # where the right result is zero, any factor gives zero
+        scale = float(np.sum(base * base))
+        factor = float(np.sum(got * base)) / scale if scale else 1.0
+    else:
+        factor = float(np.sum(scaled * right)) / size
     with np.errstate(all="ignore"):
         return same(scaled, factor * right, tolerance) and same(got, factor * base, tolerance)
