@@ -53,11 +53,32 @@ def recognise(exercise: Exercise, results: list[ProbeResult]) -> Recognition:
     if mistake is None:
         pair = _two_in_one(exercise, results, first)
         return Recognition(first, pair[0], other=pair[1], together=True) if pair else Recognition(first)
-    if not _is_evident(mistake, wrong):
-        return Recognition(first, mistake, is_certain=False)
     elsewhere = [result for result in wrong if not result.expected.functions & mistake.functions.keys()]
     other = _best_match(exercise, results, elsewhere) if elsewhere else None
-    return Recognition(first, mistake, other=other if other and _is_evident(other, elsewhere) else None)
+    if other is not None and not _is_evident(other, elsewhere):
+        other = None
+    return Recognition(first, mistake, is_certain=_is_evident(mistake, wrong), other=other)
+
+
+def confirmed(exercise: Exercise, found: Recognition, results: list[ProbeResult]) -> Recognition:
+    """What of a recognition also explains the results of other numbers and sizes."""
+    mistake, other = found.mistake, found.other
+    if mistake is not None and other is not None and found.together:
+        touched = [result for result in results if result.expected.functions == found.first.expected.functions]
+        return found if _fits((mistake, other), exercise, touched) else Recognition(found.first)
+    if mistake is None or not _explains(exercise, mistake, results):
+        return Recognition(found.first)
+    return found if other is None or _explains(exercise, other, results) else found._replace(other=None)
+
+
+def _explains(exercise: Exercise, mistake: Mistake, results: list[ProbeResult]) -> bool:
+    """Whether all probes of the mistake's functions observe the same of it, changed arguments apart."""
+    for observed in (results, [result.without_mutation() for result in results]):
+        touched = [result for result in observed if result.expected.functions & mistake.functions.keys()]
+        written = [result for result in touched if not result.not_written()]
+        if written and probes_explained(exercise, mistake, observed, written[0]) is not None:
+            return True
+    return False
 
 
 def _is_evident(mistake: Mistake, wrong: list[ProbeResult]) -> bool:
@@ -144,11 +165,16 @@ def _two_in_one(exercise: Exercise, results: list[ProbeResult], first: ProbeResu
         for one, other in itertools.combinations(candidates, 2)
         if one.functions.keys() == other.functions.keys()
     ]
-    for rule in (_multiplies, _adds_up):  # a factor before the whole sum is the simpler explanation
+    for rule in RULES:
         fitting = [pair for pair in pairs if all(rule(exercise, pair, result) for result in touched)]
         if fitting:
             return fitting[0] if len(fitting) == 1 else None
     return None
+
+
+def _fits(pair: tuple[Mistake, Mistake], exercise: Exercise, touched: list[ProbeResult]) -> bool:
+    """Whether the two together explain these probes."""
+    return any(all(_is_numeric(one) and rule(exercise, pair, one) for one in touched) for rule in RULES)
 
 
 def _is_numeric(result: ProbeResult) -> bool:
@@ -210,3 +236,7 @@ def _scaled(got: np.ndarray, right: np.ndarray, scaled: np.ndarray, base: np.nda
         factor = float(np.sum(scaled * right)) / size
     with np.errstate(all="ignore"):
         return same(scaled, factor * right, tolerance) and same(got, factor * base, tolerance)
+
+
+RULES = (_multiplies, _adds_up)
+"""In this order, since a factor before the whole sum is the simpler explanation."""
