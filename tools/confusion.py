@@ -17,7 +17,11 @@ class Row(NamedTuple):
     verdict: Verdict
 
     def ok(self) -> bool:
-        return self.verdict.outcome == "WRONG" and self.verdict.mistake == self.mistake
+        return self.verdict.outcome == "WRONG" and self.named() == self.mistake
+
+    def named(self) -> str:
+        """The name that the check gave, as certain or as possible."""
+        return self.verdict.mistake or self.verdict.possible
 
 
 def confusion(entry: Entry, seeds: tuple[int, ...] | None = None) -> list[Row]:
@@ -32,9 +36,13 @@ def confusion(entry: Entry, seeds: tuple[int, ...] | None = None) -> list[Row]:
 def table(entry: Entry, rows: list[Row]) -> str:
     """The rows as text, with n/n in the heading: what each mistake was called, where that is not its name."""
     lines = [f"{entry.name}: {sum(row.ok() for row in rows)}/{len(rows)} mistakes named as themselves"]
-    for mistake, verdict in rows:
-        named = verdict.mistake or ("not recognised" if verdict.outcome == "WRONG" else verdict.outcome)
-        lines.append(f"  {'ok' if named == mistake else 'NO':<3} {mistake}" + f"  ->  {named}" * (named != mistake))
+    for row in rows:
+        mistake, verdict = row
+        named = row.named() or ("not recognised" if verdict.outcome == "WRONG" else verdict.outcome)
+        sure = "  (perhaps)" * bool(verdict.possible)
+        lines.append(
+            f"  {'ok' if named == mistake else 'NO':<3} {mistake}{sure}" + f"  ->  {named}" * (named != mistake)
+        )
     return "\n".join(lines)
 
 

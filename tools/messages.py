@@ -48,7 +48,7 @@ ARGPARSE = (
 WORDS = (
     *("PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET", "MISSING", "not started", "not checked"),
     *("1 stub", "{0} stubs", "1 answer", "{0} answers"),
-    *("called", "got", "expected", "problem", "mistake", "note", "where"),
+    *("called", "got", "expected", "problem", "mistake", "perhaps", "second", "note", "remark", "where"),
     *("loss", "reconstruction", "KL", "images/s", "to the fastest", "rung", "model"),
 )
 """Words that are shown, but are names in the code."""
@@ -170,6 +170,7 @@ def _messages_of_exercises() -> Found:
         texts = [*(probe.name for probe in exercise.probes), *exercise.hints]
         for mistake in exercise.mistakes:
             texts += [mistake.name, mistake.explanation]
+        texts += [remark.text for remark in exercise.remarks]
         yield from ((text.strip(), place) for text in texts)
 
 

@@ -123,6 +123,18 @@ ARCS = mistakes_of(
         "The path begins at b: the weight of a is sin((1 - t) Ω), which is largest at t = 0.",
     ),
     (
+        "reversed on the arc, but not where a and b are parallel",
+        lambda a, b, t: lerp(a, b, t) if _angle(a, b) == 0 else _slerp(b, a, t),
+        "The path begins at b: the weight of a is sin((1 - t) Ω), which is largest at t = 0. The straight line for "
+        "parallel vectors is right.",
+    ),
+    (
+        "reversed, and parallel vectors divide 0 by 0",
+        lambda a, b, t: _slerp(b, a, t, parallel=None),
+        "The path begins at b: the weight of a is sin((1 - t) Ω), which is largest at t = 0. Where the angle is 0 the "
+        "arc is the straight line: use lerp.",
+    ),
+    (
         "not divided by sin Ω",
         lambda a, b, t: _slerp(a, b, t) * (np.sin(_angle(a, b)) or 1),
         "Every value is sin Ω times the right one; at t = 0 the path must be at a itself.",

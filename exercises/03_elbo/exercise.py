@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
+from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
 from exercises.model.linear_gaussian import LinearGaussian, exact_noise, log_normal, orthogonal_columns
 from numpy_impl.functional import gaussian_nll_loss, linear
 from numpy_impl.vae_numpy import reparameterize
@@ -158,6 +159,12 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(
+        stands_still(
+            CLIPPED_LOGVAR,
+            lambda answer, x: answer.log_q(np.zeros((DRAWS, Z)), np.zeros((DRAWS, Z)), np.full((DRAWS, Z), x)),
+        ),
+    ),
     alternatives=(
         {
             "sign_of_gap": sign_by_measuring,

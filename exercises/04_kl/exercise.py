@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, normal
+from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
 from numpy_impl.vae_numpy import kl_divergence
 
 from .mistakes import MISTAKES
@@ -70,6 +71,15 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(
+        stands_still(
+            CLIPPED_LOGVAR,
+            *(
+                lambda answer, x, name=name: getattr(answer, name)(np.zeros(SHAPE), np.full(SHAPE, x))
+                for name in ("kl", "kl_per_image", "kl_per_latent")
+            ),
+        ),
+    ),
     alternatives=(
         {"kl": kl_by_integration},
         {"kl": kl_in_place},

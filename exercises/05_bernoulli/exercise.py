@@ -3,6 +3,7 @@
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, full, normal, uniform
+from exercises.kit.remarks import CLIPPED_LOGITS, stands_still
 from numpy_impl.functional import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -88,6 +89,13 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(
+        stands_still(
+            CLIPPED_LOGITS,
+            lambda answer, x: answer.sigmoid(np.full(SHAPE, x)) if x < 0 else 0,
+            lambda answer, x: answer.bce_backward(1.0, np.full(SHAPE, x), np.zeros(SHAPE)) if x < 0 else 0,
+        ),
+    ),
     alternatives=(
         {
             "sigmoid": lambda x: (1 + np.tanh(x / 2)) / 2,

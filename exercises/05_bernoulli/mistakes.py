@@ -39,6 +39,15 @@ def _added(eps):
     )
 
 
+def _logits_clipped(limit):
+    return _wrong(
+        f"logits clipped at ±{limit}",
+        lambda logits, target: _per_pixel(np.clip(logits, -limit, limit), target),
+        "{got} instead of {expected}: no pixel can cost more than about " + f"{limit} nats, and beyond ±{limit} the "
+        "gradient is 0, just where the decoder is most wrong. Logits need no clipping.",
+    )
+
+
 UNSTABLE = (
     _wrong(
         "log of probabilities",
@@ -56,8 +65,9 @@ UNSTABLE = (
         lambda logits, target: np.log(1 + np.exp(-logits)) + (1 - target) * logits,
         "{got} instead of {expected}: exp(-l) is infinite from l = -710 on. For l < 0 take -l out of the logarithm.",
     ),
-    *map(_clipped, (1e-6, 1e-7, 1e-8, 1e-12)),
-    *map(_added, (1e-7, 1e-8, 1e-10, 1e-12)),
+    *map(_clipped, (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)),
+    *map(_added, (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)),
+    *map(_logits_clipped, (5, 10, 15, 20, 30, 50)),
     _wrong(
         "logarithm held at -100",
         lambda logits, target: _from_probability(sigmoid(logits), target, lambda p: np.maximum(np.log(p), -100)),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
+from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
 from numpy_impl import vae_numpy
 from numpy_impl.vae_numpy import reconstruct, reparameterize
 
@@ -47,12 +48,14 @@ def through_z(dz, logvar, eps):
     return 1.0 * dz, 0.5 * dz * reparameterize(np.zeros_like(dz), logvar, eps)
 
 
-VARIANCE_4 = {"mu": np.ones(SHAPE), "logvar": np.full(SHAPE, math.log(4))}
+# Of σ = 3, since exp(logvar) / 2 is right by accident where σ = 2.
+VARIANCE_9 = {"mu": np.ones(SHAPE), "logvar": np.full(SHAPE, math.log(9))}
 random = {"logvar": normal(*SHAPE), "eps": normal(*SHAPE)}
 
 probes = (
-    call("reparameterize", "μ = 1, σ = 2, ε = 1", **VARIANCE_4, eps=np.ones(SHAPE)),
-    call("reparameterize", "μ = 1, σ = 2, ε = -1", **VARIANCE_4, eps=-np.ones(SHAPE)),
+    call("reparameterize", "μ = 1, σ = 3, ε = 1", **VARIANCE_9, eps=np.ones(SHAPE)),
+    call("reparameterize", "μ = 1, σ = 3, ε = -1", **VARIANCE_9, eps=-np.ones(SHAPE)),
+    call("reparameterize", "μ = 1, σ = 1, ε = 1", mu=np.ones(SHAPE), logvar=np.zeros(SHAPE), eps=np.ones(SHAPE)),
     call("reparameterize", "random numbers", mu=normal(*SHAPE), **random),
     Probe("two draws for the same images", two_draws, parts=("first z", "second z")),
     call(
@@ -85,6 +88,14 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(
+        stands_still(
+            CLIPPED_LOGVAR,
+            lambda answer, x: answer.reparameterize(np.zeros(SHAPE), np.full(SHAPE, x), np.ones(SHAPE)),
+            lambda answer, x: answer.reparameterize_backward(np.ones(SHAPE), np.full(SHAPE, x), np.ones(SHAPE))[1],
+            lambda answer, x: answer.latents(np.zeros(SHAPE), np.full(SHAPE, x), np.ones(SHAPE), True),
+        ),
+    ),
     alternatives=(
         {
             "reparameterize": lambda mu, logvar, eps: mu + sigma_of_logvar(logvar) * eps,

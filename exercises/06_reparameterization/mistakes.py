@@ -20,18 +20,24 @@ DRAW = (
     _draw(
         "exp(logvar) for σ",
         lambda mu, logvar, eps: mu + np.exp(logvar) * eps,
-        "{got} instead of {expected}: exp(logvar) is the variance, here 4; σ is its root, 2.",
+        "{got} instead of {expected}: exp(logvar) is the variance, here 9; σ is its root, 3.",
+    ),
+    _draw(
+        "exp(logvar)/2 for σ",
+        lambda mu, logvar, eps: mu + np.exp(logvar) / 2 * eps,
+        "{got} instead of {expected}: half of the variance, 4.5, where its root is 3. The ½ belongs inside the "
+        "exponential. (Right by accident at σ = 2.)",
     ),
     _draw(
         "logvar for σ",
         lambda mu, logvar, eps: mu + logvar * eps,
-        "{got} instead of {expected}: exactly 1 + log 4. The encoder gives the logarithm of the variance, so that it "
+        "{got} instead of {expected}: exactly 1 + log 9. The encoder gives the logarithm of the variance, so that it "
         "may be negative; σ may not.",
     ),
     _draw(
         "logvar/2 for σ",
         lambda mu, logvar, eps: mu + logvar / 2 * eps,
-        "{got} instead of {expected}: exactly 1 + log 2. logvar/2 is log σ; the exponential is missing.",
+        "{got} instead of {expected}: exactly 1 + log 3. logvar/2 is log σ; the exponential is missing.",
     ),
     _draw(
         "root of logvar for σ",
@@ -47,18 +53,18 @@ DRAW = (
     _draw(
         "exp(-logvar/2) for σ",
         lambda mu, logvar, eps: mu + np.exp(-logvar / 2) * eps,
-        "{got} instead of {expected}: exp(-logvar/2) is 1/σ = ½.",
+        "{got} instead of {expected}: exp(-logvar/2) is 1/σ = ⅓.",
     ),
     _draw(
         "log(1 + exp(logvar)) for σ",
         lambda mu, logvar, eps: mu + np.logaddexp(0, logvar) * eps,
-        "{got} instead of {expected}: exactly 1 + log 5. Softplus is another way to make σ positive; here the encoder "
+        "{got} instead of {expected}: exactly 1 + log 10. Softplus is another way to make σ positive; here the encoder "
         "gives log σ².",
     ),
     _draw(
         "exponent divided as integers",
         lambda mu, logvar, eps: mu + np.exp(logvar // 2) * eps,
-        "{got} instead of {expected}: `//` rounds down, and exp(0) = 1 is used for σ = 2.",
+        "{got} instead of {expected}: `//` rounds down, and exp(1) = 2.718 is used for σ = 3.",
     ),
     _draw(
         "no σ",
@@ -73,7 +79,7 @@ DRAW = (
     _draw(
         "σ added, not multiplied",
         lambda mu, logvar, eps: mu + np.exp(logvar / 2) + eps,
-        "{got} instead of {expected}: 1 + 2 + 1. σ stretches the noise: it is a factor.",
+        "{got} instead of {expected}: 1 + 3 + 1. σ stretches the noise: it is a factor.",
     ),
     _draw(
         "noise of 1 everywhere",
@@ -88,12 +94,12 @@ DRAW = (
     _draw(
         "μ and σ exchanged",
         lambda mu, logvar, eps: np.exp(logvar / 2) + mu * eps,
-        "{got} instead of {expected}: 2 + 1·ε. The noise is multiplied by σ and added to μ, not the other way round.",
+        "{got} instead of {expected}: 3 + 1·ε. The noise is multiplied by σ and added to μ, not the other way round.",
     ),
     _draw(
         "σ multiplies μ too",
         lambda mu, logvar, eps: np.exp(logvar / 2) * (mu + eps),
-        "{got} instead of {expected}: 2·(1 + ε). First stretch, then move.",
+        "{got} instead of {expected}: 3·(1 + ε). First stretch, then move.",
     ),
     _draw(
         "noise subtracted",

@@ -57,25 +57,31 @@ def _named(label, names):
 
 
 ACCEPTED_CLUES = {
-    "ReLU: dy ignored": "dy must be random, or its changes have no effect",
-    "ReLU: both masks": "dy needs both signs",
-    "linear, dbias: shape (1, 7)": "compare the shapes before the values",
-    "x²: one entry is NaN": "a comparison with NaN is False, also `error > tolerance`",
-    "x²: only the sum is right": "compare entry by entry, not sums",
-    "x²: only the first entry is right": "look at every entry",
-    "values of 10⁻¹⁰: sign": "a fixed tolerance (or atol) passes all that is smaller than it",
-    "linear, dx: 0.01 % too large": "the tolerance is too large",
+    "ReLU: dy ignored": "a function that ignores dy was accepted: is dy random, and in both gradients?",
+    "ReLU: both masks": "a mask on dy's sign was accepted: has dy both signs?",
+    "linear, dbias: shape (1, 7)": "a gradient of another shape was accepted: are the shapes compared first?",
+    "x²: one entry is NaN": "NaN was accepted: every comparison with it is False, also `error > tolerance`",
+    "x²: only the sum is right": "a gradient with the right sum was accepted: is every entry compared?",
+    "x²: only the first entry is right": "a gradient with one right entry was accepted: is every entry compared?",
+    "values of 10⁻¹⁰: sign": "among values of 10⁻¹⁰ a wrong sign was accepted: is there a fixed tolerance (or atol)?",
+    "linear, dx: 0.01 % too large": "an error of 0.01 % was accepted: how large is the tolerance?",
 }
-"""The likely cause, by a wrong function that was accepted."""
+"""What it means, by a wrong function that was accepted."""
 REFUSED_CLUES = {
-    "x²": "curved functions fail: take steps to both sides",
-    "sigmoid(2x)": "the step is too large where a function bends",
-    "transposed view of x": "f may return a view of x: copy what it returns",
-    "values of 10¹²": "a fixed tolerance fails all that is much larger: divide by the gradient's size",
-    "one number, some slopes near 0": "divide by the largest entry of the gradient, not by each entry itself",
-    "a constant": "a gradient of 0 gives 0/0",
+    "x²": "a parabola was rejected: are the steps to both sides, f(x + h) and f(x - h)?",
+    "sigmoid(2x)": "sigmoid(2x) was rejected, x² was not: is the step too large where a function bends?",
+    "transposed view of x": "a function that returns a view of x was rejected: is what f returns copied?",
+    "values of 10¹²": "values of 10¹² were rejected: is there a fixed tolerance, where the gradient's size should "
+    "count?",
+    "one number, some slopes near 0": "a gradient with entries near 0 was rejected: is each error divided by its own "
+    "entry? The largest entry of the gradient is the scale",
+    "a constant": "a gradient of 0 was rejected, which is right: 0/0 is NaN, and 0 < 0 is False",
 }
-"""The likely cause, by a right function that was rejected while straight lines were accepted."""
+"""What it means, by a right function that was rejected while straight lines were accepted."""
+CURVED = "x²", "sigmoid(2x)", "log-softmax(10x)", "cross-entropy per pixel", "reparameterization, dlogvar"
+"""Functions that bend, with values of ordinary size."""
+OF_SCALE = "values of 10¹²", "one number, some slopes near 0"
+"""Functions that bend as well: of a wrong scale they tell only where the others are accepted."""
 
 
 def clues(slipped: list[str], stopped: list[str], refused: list[str]) -> Iterator[str]:
@@ -89,12 +95,20 @@ def clues(slipped: list[str], stopped: list[str], refused: list[str]) -> Iterato
     if "x²: no factor 2" in slipped:
         yield "a gradient without its factor 2 was accepted: correct this first"
         return
+    if "x²: sign wrong in one row" in slipped and "linear, dx: sign" in slipped:
+        yield "a wrong sign was accepted: is the absolute value taken of the difference, and of nothing else?"
+        return
     yield from (clue for name, clue in ACCEPTED_CLUES.items() if name in slipped)
     if stopped and "linear, dbias: shape (1, 7)" not in slipped:
         yield "a gradient of another shape is wrong, not an error: return False"
     for name, clue in REFUSED_CLUES.items():
-        if name in refused and not (name == "sigmoid(2x)" and "x²" in refused):
+        if name in refused and not (name == "sigmoid(2x)" and "x²" in refused) and not _is_about_bends(name, refused):
             yield clue
+
+
+def _is_about_bends(name: str, refused: list[str]) -> bool:
+    """Whether a function of an unusual scale was rejected with those that bend: the step explains it then."""
+    return name in OF_SCALE and any(curved in refused for curved in CURVED)
 
 
 def one_case(case):

@@ -156,28 +156,29 @@ STEPS = (
         slope=not_halved,
     ),
     _mistake(
-        "h = 0.1",
-        "Straight functions and x² pass, others do not: the error grows with h², and a step of 0.1 crosses the kink of "
-        "ReLU at a distance of 0.05. Take h = 1e-5.",
+        "h is far too large",
+        "Straight functions and x² pass, others do not: the error grows with h², and a step such as 0.1 crosses the "
+        "kink "
+        "of ReLU at a distance of 0.05. Take h = 1e-5.",
         h=0.1,
     ),
     _mistake(
-        "h = 0.01",
-        "Straight functions, ReLU and x² pass, others do not: the error is h² f'''/6, here 2e-5 of f'''. "
+        "h is too large",
+        "Straight functions, ReLU and x² pass, others do not: the error is h² f'''/6: with h = 0.01, 2e-5 of f'''. "
         "Take h = 1e-5.",
         h=0.01,
     ),
     _mistake(
         "h is too small",
         "Right gradients pass only at x near 0: elsewhere x + h is rounded to about 1e-16, and that "
-        "divided by h = 1e-12 is an error of 1e-4. Take h = 1e-5.",
+        "divided by an h of 1e-12, for example, is an error of 1e-4. Take h = 1e-5.",
         h=1e-12,
     ),
     Mistake(
-        "float32",
+        "float32, or a step smaller than the rounding",
         {"check_gradient": in_float32},
-        "Right gradients pass only at x = 0: float32 has 7 digits, so x + 1e-5 keeps one or two of the step's. A "
-        "gradient check needs float64.",
+        "Right gradients pass only at x = 0: the step is lost in x + h. float32 has 7 digits, so x + 1e-5 keeps one or "
+        "two of the step's; in float64 that happens below h = 1e-13. Take float64 and h = 1e-5.",
     ),
     _mistake(
         "f's result is not copied",
@@ -195,13 +196,13 @@ STEPS = (
 
 TOLERANCES = (
     _mistake(
-        "absolute tolerance 0.01",
+        "an absolute tolerance, and a large one",
         "A wrong gradient of 0.001 passes, and a right one of 10¹² cannot pass, since its rounding alone "
         "is larger. Divide by the size of the gradient.",
         agree=within(0.01),
     ),
     _mistake(
-        "absolute tolerance 1e-6",
+        "a small absolute tolerance",
         "Good for gradients near 1; those of 10⁻⁸ pass whatever they are, and those of 10¹² cannot. Divide by the "
         "size of the gradient.",
         agree=within(1e-6),
@@ -215,7 +216,7 @@ TOLERANCES = (
     _mistake(
         "relative tolerance too small",
         "Right gradients are rejected, except near x = 0: rounding leaves about 1e-16 / h = 1e-11 of every difference, "
-        "so 1e-12 requires more digits than float64 has. Take 1e-6.",
+        "so a tolerance such as 1e-12 requires more digits than float64 has. Take 1e-6.",
         agree=same_shape(lambda dx, numeric: np.max(np.abs(dx - numeric)) <= 1e-12 * np.max(np.abs(numeric))),
     ),
     _mistake(

@@ -74,6 +74,7 @@ probes = (
     call(f"linear_backward -> {PARTS}", "random numbers", dy=normal(N, O), x=normal(N, I), weight=normal(O, I)),
     call("relu_backward", "five numbers", dy=[10, -20, 30, -40, 50], x=[-2, -1, 1, 2, 3]),
     call("relu_backward", "random numbers", dy=normal(N, O), x=away_from_zero(N, O)),
+    call("relu_backward", "close to 0 on both sides", dy=[10, -20], x=[1e-9, -1e-9]),
     call(
         f"linear_relu_backward -> {PARTS}",
         "one image, one output open and one closed",
@@ -81,6 +82,14 @@ probes = (
         x=[[1, 2, 3]],
         weight=WEIGHT,
         y=[[0, 4]],
+    ),
+    call(
+        f"linear_relu_backward -> {PARTS}",
+        "one output barely open",
+        dy=[[1, -10]],
+        x=[[1, 2, 3]],
+        weight=WEIGHT,
+        y=[[1e-9, 4]],
     ),
     Probe("a layer with random numbers", through_a_real_layer, parts=tuple(PARTS.split(", "))),
 )

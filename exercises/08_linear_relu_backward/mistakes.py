@@ -1,5 +1,7 @@
 """Wrong backward functions of a linear layer, a ReLU and both together, each with the numbers that show it."""
 
+import itertools
+
 import numpy as np
 
 from exercises.kit.exercise import Mistake
@@ -21,6 +23,10 @@ def _linear(name, explanation, **wrong):
 def _reordered(*order):
     return lambda dy, x, weight: tuple(linear_backward(dy, x, weight)[i] for i in order)
 
+
+PARTS = "dx", "dweight", "dbias"
+ORDERS = {order: [PARTS[i] for i in order] for order in list(itertools.permutations(range(3)))[1:]}
+IN_ORDER = "All three are right, but in another order: (dx, dweight, dbias) is asked for."
 
 LINEAR = (
     _linear(
@@ -127,15 +133,9 @@ LINEAR = (
         {"linear_backward": lambda dy, x, weight: tuple(-gradient for gradient in linear_backward(dy, x, weight))},
         "Every number has the other sign. The minus of gradient descent belongs to the optimiser's step.",
     ),
-    Mistake(
-        "order dweight, dbias, dx",
-        {"linear_backward": _reordered(1, 2, 0)},
-        "All three are right, but in another order: (dx, dweight, dbias) is asked for.",
-    ),
-    Mistake(
-        "order dweight, dx, dbias",
-        {"linear_backward": _reordered(1, 0, 2)},
-        "All three are right, but dx and dweight have changed places: (dx, dweight, dbias) is asked for.",
+    *(
+        Mistake(f"order {', '.join(names)}", {"linear_backward": _reordered(*order)}, IN_ORDER)
+        for order, names in ORDERS.items()
     ),
 )
 
@@ -180,10 +180,10 @@ RELU = (
         "{got} instead of {expected}: that is the slope dy/dx alone. The chain rule multiplies it by dL/dy.",
     ),
     _relu(
-        "dy[x <= 0] = 0 writes into the caller's dy",
+        "the caller's dy is masked in place",
         _masked_in_place,
-        "The values are right, but the caller's array has changed, and the caller may still need it. "
-        "Multiply by the mask, which makes a new array, or copy dy first.",
+        "The values are right, but the caller's array has changed, as by dy[x <= 0] = 0 or dy *= ..., and the caller "
+        "may still need it. dy * mask makes a new array; or copy dy first.",
     ),
     _relu(
         "only the mask, as truth values",
@@ -204,6 +204,11 @@ RELU = (
         "a leaky slope of 0.01",
         lambda dy, x: dy * np.where(x > 0, 1, 0.01),
         "{got} instead of {expected}: a slope of 0.01 left of 0 is the leaky ReLU's. This one is flat there.",
+    ),
+    _relu(
+        "open only above a threshold",
+        lambda dy, x: dy * (x > 1e-6),
+        "{got} instead of {expected}: x = 1e-9 is positive, and the ReLU is open there. Its kink is at 0, exactly.",
     ),
 )
 
@@ -227,12 +232,21 @@ def _mask_on_dx(dy, x, weight, y):
     return dx * (x > 0), dweight, dbias
 
 
+def _layer_reordered(*order):
+    return lambda dy, x, weight, y: tuple(linear_backward(dy * (y > 0), x, weight)[i] for i in order)
+
+
+MASK_OF_X = (
+    "The mask has the shape of dy: one entry for each output. x has one for each input of the layer; "
+    "where the ReLU was open shows in y."
+)
+
 LAYER = (
     _layer(
-        "mask y >= 0, which is no mask at all",
-        lambda dy, x, weight, y: linear_backward(dy * (y >= 0), x, weight),
-        "After a ReLU every y is >= 0, so nothing is masked: the closed output's 1 · [1 0 -1] is still in dx. "
-        "The ReLU was open where y > 0.",
+        "whole layer: no mask at all",
+        lambda dy, x, weight, y: linear_backward(dy, x, weight),
+        "Nothing is masked: the closed output's 1 · [1 0 -1] is still in dx. The ReLU was open where y > 0. (y >= 0 "
+        "would be no mask either, since after a ReLU every y is.)",
     ),
     _layer(
         "whole layer: the mask looks at dy",
@@ -283,6 +297,30 @@ LAYER = (
         _mask_on_dx,
         "The ReLU follows the linear layer: its mask has dy's shape, is that of y, and is used first. "
         "Whether x is positive matters to the layer before.",
+    ),
+    _layer(
+        "the mask is made of x: dy * (x > 0)",
+        lambda dy, x, weight, y: linear_backward(dy * (x > 0), x, weight),
+        MASK_OF_X,
+    ),
+    _layer(
+        "the mask is made of x: (x > 0) * dy",
+        lambda dy, x, weight, y: linear_backward((x > 0) * dy, x, weight),
+        MASK_OF_X,
+    ),
+    _layer(
+        "the mask is made of x: np.where(x > 0, dy, 0)",
+        lambda dy, x, weight, y: linear_backward(np.where(x > 0, dy, 0), x, weight),
+        MASK_OF_X,
+    ),
+    _layer(
+        "whole layer: open only above a threshold",
+        lambda dy, x, weight, y: linear_backward(dy * (y > 1e-6), x, weight),
+        "An output of 1e-9 is positive, so the ReLU was open there: y > 0, exactly.",
+    ),
+    *(
+        _layer(f"whole layer: order {', '.join(names)}", _layer_reordered(*order), IN_ORDER)
+        for order, names in ORDERS.items()
     ),
     _layer(
         "y in the place of x",

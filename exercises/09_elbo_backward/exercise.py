@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, normal, uniform
+from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
 from foundation.objective import Objective
 from numpy_impl.functional import binary_cross_entropy_with_logits_backward, linear, linear_backward, sigmoid
 from numpy_impl.vae_numpy import kl_divergence_backward, reparameterize, reparameterize_backward
@@ -135,6 +136,20 @@ probes = (
     ),
 )
 
+
+def _dlogvar_of_the_kl(answer, x):
+    """For a large logvar only: the slope for a small one is -1/2, with or without a bound."""
+    return answer.kl_backward(np.zeros((N, Z)), np.full((N, Z), x))[1] if x > 0 else 0
+
+
+def _dlogvar_of_the_elbo(answer, x):
+    """The same with weights of 0, so that only the KL is left."""
+    zeros = np.zeros((N, Z))
+    if x < 0:
+        return 0
+    return answer.elbo_backward(np.zeros((N, D)), zeros, zeros + x, zeros, np.zeros((D, Z)), np.zeros(D))[2]
+
+
 hints = Hints(
     idea="Two paths lead from mu to the loss: one through the KL term, and one through z, the decoder and the "
     "reconstruction term. What changes mu changes both, so the two gradients are added. The same holds for logvar. "
@@ -157,6 +172,7 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(stands_still(CLIPPED_LOGVAR, _dlogvar_of_the_kl, _dlogvar_of_the_elbo),),
     alternatives=(
         {
             "reconstruction_backward": lambda logits, x: complex_step(lambda logits: reconstruction(logits, x), logits),

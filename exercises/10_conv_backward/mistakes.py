@@ -89,6 +89,14 @@ def _sum_of_windows(dy, padded, kernel_size, stride, first=0):
     return dweight
 
 
+def _windows_cut_short(dy, x, kernel_size, stride, padding):
+    dweight = np.zeros((dy.shape[1], x.shape[1], *kernel_size))
+    for p, q in np.ndindex(dy.shape[2:]):
+        window = x[:, :, stride * p : stride * p + kernel_size[0], stride * q : stride * q + kernel_size[1]]
+        dweight += np.einsum("no,ncij->ocij", dy[:, :, p, q], window)
+    return dweight
+
+
 def _right_dweight(dy, x, kernel_size, stride, padding):
     return correlate_weight(x, dy, kernel_size, (stride, stride), (padding, padding))
 
@@ -127,10 +135,10 @@ def _dweight(name, wrong, explanation):
 
 WEIGHT = (
     _dweight(
-        "dweight is flipped",
+        "dweight comes out turned by half a turn",
         lambda *arguments: _right_dweight(*arguments)[:, :, ::-1, ::-1],
         "With one window and dy = 1, dweight is the window itself; here it is turned by half a turn. Deep learning's "
-        "convolution does not flip its kernel, so nothing is flipped on the way back either.",
+        "convolution takes the kernel as it is, so its gradient has the order of the window.",
     ),
     _dweight(
         "dweight has in and out exchanged",
@@ -165,6 +173,12 @@ WEIGHT = (
         lambda dy, x, kernel_size, stride, padding: _sum_of_windows(dy, x, kernel_size, stride),
         "Right without padding. With padding 1, the first window begins one row above and one column left of the "
         "image, in the zeros; this one begins in the image's corner.",
+    ),
+    _dweight(
+        "no padding in dweight, and windows beyond the image",
+        _windows_cut_short,
+        "Right without padding. Windows that reach beyond the image are cut short there, so they do not fit the "
+        "kernel: pad x with zeros first.",
     ),
     _dweight(
         "padding doubled in dweight",
@@ -248,6 +262,11 @@ def _cropped_by_one(dy, weight, image_size, stride, padding):
     return _canvas(dy, weight, image_size, stride, padding)[:, :, 1:-1, 1:-1].copy()
 
 
+def _cropped_by_minus_padding(dy, weight, image_size, stride, padding):
+    canvas = _canvas(dy, weight, image_size, stride, padding)
+    return canvas[:, :, padding:-padding, padding:-padding].copy()
+
+
 def _by_window(dy, weight, image_size, stride, padding, *, step=None, add=True):
     """Window by window on a canvas that is large enough for any `step` between windows."""
     step = stride if step is None else step
@@ -301,10 +320,12 @@ def _dx(name, wrong, explanation):
 
 DX = (
     _dx(
-        "kernel flipped in dx",
+        "dx has the kernel the wrong way round",
         lambda dy, weight, *others: _right_dx(dy, weight[:, :, ::-1, ::-1], *others),
-        "With one window and dy = 1, dx is the kernel itself; here it is turned by half a turn. If you correlate a "
-        "padded dy with the kernel, it is there that the kernel has to be turned: weight[:, :, ::-1, ::-1].",
+        "With one window and dy = 1, dx is the kernel itself; here it comes out turned by half a turn. Adding stamps "
+        "to "
+        "a canvas takes the kernel as it is; correlating a padded dy turns it, so there weight[:, :, ::-1, ::-1] is "
+        "needed.",
     ),
     _dx(
         "dx not cropped",
@@ -323,6 +344,20 @@ DX = (
         _cropped_after(2),
         "Right without padding. With padding 1, one row is cut off at the top and one at the bottom; here two went "
         "at the top.",
+    ),
+    _dx(
+        "dx cropped by [padding:-padding], which is empty for padding 0",
+        _cropped_by_minus_padding,
+        "Right with a padding. Without one, [0:-0] is [0:0] and holds nothing: count from the start, "
+        "canvas[padding : padding + H].",
+    ),
+    _dx(
+        "dx neither cropped nor with its left-over row",
+        lambda dy, weight, image_size, stride, padding: _canvas(
+            dy, weight, _size_without_the_rest(dy, weight, stride, padding), stride, padding
+        ),
+        "Right where nothing is padded and nothing left over. This canvas ends with the last window, at "
+        "(OH - 1)·stride + KH; that of the padded image has H + 2·padding rows, of which the border is cut off.",
     ),
     _dx(
         "dx cropped by 1, whatever the padding",

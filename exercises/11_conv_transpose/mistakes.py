@@ -191,9 +191,9 @@ def _wrong(name, explanation, function):
 
 STAMPS = (
     _wrong(
-        "kernel flipped",
-        "{got} instead of {expected}: the stamp is the kernel as it is. Turning it by 180° belongs to the other "
-        "way of writing this, a convolution of the stretched image.",
+        "the stamp is the kernel turned by half a turn",
+        "{got} instead of {expected}: the stamp is the kernel as it is. A convolution of the stretched image turns it, "
+        "so that way of writing this needs weight[:, :, ::-1, ::-1]; stamps on a canvas do not.",
         lambda x, weight, bias, *options: stamped(x, weight[:, :, ::-1, ::-1], bias, *options),
     ),
     _wrong(

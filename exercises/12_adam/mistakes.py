@@ -47,7 +47,7 @@ def adam_with(returned=("parameter", "m", "v", "t"), **changed):
     def adam(parameter, gradient, m, v, t, learning_rate, beta1, beta2, eps):
         numbers = {"parameter": parameter, "g": gradient, "m": m, "v": v, "t": t}
         options = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "eps": eps}
-        state = SimpleNamespace(**numbers, m_before=m, t_before=t, **options)
+        state = SimpleNamespace(**numbers, m_before=m, v_before=v, t_before=t, **options)
         for name, line in (STEPS | changed).items():
             setattr(state, name, line(state))
         return tuple(getattr(state, name) for name in returned)
@@ -91,6 +91,31 @@ CORRECTION = (
         "{got} instead of {expected}: returned unchanged, t stays what it is, and the second step is "
         "corrected like the first.",
         returned=("parameter", "m", "v", "t_before"),
+    ),
+    wrong(
+        "t is neither used as t + 1 nor counted",
+        "The first step divides by 1 - β⁰ = 0, and t comes back as it was. t = t + 1 comes first, and the new t goes "
+        "into the corrections and is returned.",
+        t=lambda s: s.t,
+        m_hat=lambda s: s.m / np.float64(1 - s.beta1**s.t),
+        v_hat=lambda s: s.v / np.float64(1 - s.beta2**s.t),
+    ),
+    wrong(
+        "m and v returned in the wrong order",
+        "{got} instead of {expected}: the two averages have changed places. (parameter, m, v, t) is asked for.",
+        returned=("parameter", "v", "m", "t"),
+    ),
+    wrong(
+        "m̂ and v̂ exchanged in the step",
+        "{got} instead of {expected}: v̂ over √m̂. The direction is m̂, and the root of v̂ divides it.",
+        update=lambda s: s.learning_rate * s.v_hat / (np.sqrt(s.m_hat) + s.eps),
+    ),
+    wrong(
+        "m and v exchanged as arguments",
+        "{got} instead of {expected}: the given m went into the average of squares, and the given v into that of "
+        "gradients. It does not show in the first step, where both are 0.",
+        m=lambda s: s.beta1 * s.v_before + (1 - s.beta1) * s.g,
+        v=lambda s: s.beta2 * s.m_before + (1 - s.beta2) * s.g**2,
     ),
     wrong(
         "corrected by 1 - β instead of 1 - βᵗ",
@@ -272,24 +297,28 @@ IN_PLACE = (
     Mistake(
         "parameter changed in place",
         {"adam": _in_place("parameter")},
-        "`parameter -= ...` changes the caller's array. The numbers are right, but the old parameter is gone.",
+        "The caller's array was written into, as `parameter -= ...` does. The numbers are right, but the old parameter "
+        "is gone.",
     ),
     Mistake(
         "m and v changed in place",
         {"adam": _in_place("m", "v")},
-        "`m *= ...` and `m += ...` change the caller's arrays. The numbers are right, but calling again with the same "
+        "The caller's arrays were written into, as `m *= ...` and `m += ...` do. The numbers are right, but calling "
+        "again with the same "
         "state gives another step.",
     ),
     Mistake(
         "parameter, m and v changed in place",
         {"adam": _in_place("parameter", "m", "v")},
-        "`-=`, `*=` and `+=` change the caller's arrays. The rung's optimiser does so on purpose, to save memory; a "
+        "The caller's arrays were written into, as `-=`, `*=` and `+=` do. The rung's optimiser does so on purpose, to "
+        "save memory; a "
         "function that returns the new ones must leave the old ones alone.",
     ),
     Mistake(
         "gradient squared in place",
         {"adam": _gradient_squared_in_place},
-        "`gradient *= gradient` or `gradient **= 2` changes the caller's array: the next function that reads the "
+        "The caller's array was written into, as `gradient *= gradient` or `gradient **= 2` does: the next function "
+        "that reads the "
         "gradient gets its square.",
     ),
 )

@@ -519,6 +519,20 @@ def _in_place(*groups):
     return train_step
 
 
+def _same_dict(*groups):
+    """The right step, whose new arrays are put into these of the caller's dicts."""
+
+    def train_step(parameters, m, v, t, x, eps, beta, learning_rate):
+        new = RIGHT(parameters, m, v, t, x, eps, beta, learning_rate)
+        for group, arrays in {"parameters": parameters, "m": m, "v": v}.items():
+            if group in groups:
+                arrays.update(new[group])
+                new[group] = arrays
+        return new
+
+    return train_step
+
+
 def _forward_without_noise(parameters, x, eps):
     return forward_with()(parameters, x, 0 * eps)
 
@@ -555,6 +569,18 @@ STATE = (
         "The first step divides by 1 - β⁰ = 0, and 0/0 follows. t + 1 is the number of this step.",
         m_hat=lambda a: a["m"] / np.float64(1 - ADAM[0] ** a["t_before"]),
         v_hat=lambda a: a["v"] / np.float64(1 - ADAM[1] ** a["t_before"]),
+    ),
+    _step(
+        "t is neither used as t + 1 nor counted",
+        "The first step divides by 1 - β⁰ = 0, and t comes back as it was. t + 1 is the number of this step.",
+        given=lambda name, a: a | {"t_before": a["t_before"] - 1},
+        m_hat=lambda a: a["m"] / np.float64(1 - ADAM[0] ** a["t"]),
+        v_hat=lambda a: a["v"] / np.float64(1 - ADAM[1] ** a["t"]),
+    ),
+    wrong(
+        "m and v exchanged in the result",
+        "m holds the average of the squares, and v that of the gradients: they have changed places.",
+        train_step=_returning(lambda new, parameters, m, v: new | {"m": new["v"], "v": new["m"]}),
     ),
     _step(
         "t counted for every parameter",
@@ -621,6 +647,12 @@ UPDATES = (
     ),
 )
 
+SAME_DICT = (
+    "No array was written into, but the caller's dict has got new ones: `new = parameters` is a second name for the "
+    "same "
+    "dict, and new[name] = ... replaces its entries. Begin with an empty dict, or with a copy."
+)
+
 RESULTS = (
     wrong(
         "the old parameters are returned",
@@ -639,19 +671,37 @@ RESULTS = (
     ),
     wrong(
         "parameters changed in place",
-        "`parameters[name] -= ...` changes the caller's arrays. The rungs do so on purpose, to save memory; here old "
+        "The caller's arrays were written into, as `parameters[name] -= ...` does. The rungs do so on purpose, to save "
+        "memory; here old "
         "and new are wanted side by side.",
         train_step=_in_place("parameters"),
     ),
     wrong(
+        "the new parameters are put into the caller's dict",
+        SAME_DICT,
+        train_step=_same_dict("parameters"),
+    ),
+    wrong(
+        "the new m and v are put into the caller's dicts",
+        SAME_DICT,
+        train_step=_same_dict("m", "v"),
+    ),
+    wrong(
+        "the new parameters, m and v are put into the caller's dicts",
+        SAME_DICT,
+        train_step=_same_dict("parameters", "m", "v"),
+    ),
+    wrong(
         "m and v changed in place",
-        "`m[name] *= ...` changes the caller's arrays. The rungs do so on purpose, to save memory; here old and new "
+        "The caller's arrays were written into, as `m[name] *= ...` does. The rungs do so on purpose, to save memory; "
+        "here old and new "
         "are wanted side by side.",
         train_step=_in_place("m", "v"),
     ),
     wrong(
         "parameters, m and v changed in place",
-        "`-=`, `*=` and `+=` change the caller's arrays. The rungs do so on purpose, to save memory; here old and new "
+        "The caller's arrays were written into, as `-=`, `*=` and `+=` do. The rungs do so on purpose, to save memory; "
+        "here old and new "
         "are wanted side by side.",
         train_step=_in_place("parameters", "m", "v"),
     ),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
+from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
 from exercises.model.linear_gaussian import LinearGaussian, exact_noise
 from numpy_impl.vae_numpy import kl_divergence, reparameterize
 
@@ -141,6 +142,13 @@ probes = (
     call("iwae_bound", "random numbers", **_draws_about()),
 )
 
+
+def _log_weights_at(answer, logvar):
+    """With z at the mean, so that logvar counts alone."""
+    zeros = np.zeros((N, Z))
+    return answer.log_weights(np.zeros((N, K)), np.zeros((N, K, Z)), zeros, zeros + logvar)
+
+
 hints = Hints(
     idea="A weight is the probability of the pair (x, z) under the model, over that of z under q. The average of "
     "the weights over draws from q is p(x), whatever q is; the logarithm of that average is the bound. Weights such "
@@ -159,6 +167,7 @@ exercise = Exercise(
     probes=probes,
     hints=hints,
     mistakes=MISTAKES,
+    remarks=(stands_still(CLIPPED_LOGVAR, _log_weights_at),),
     alternatives=(
         {"log_mean_exp": lambda log_w: np.logaddexp.reduce(log_w, axis=1) - math.log(log_w.shape[1])},
         {

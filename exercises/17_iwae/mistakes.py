@@ -127,10 +127,11 @@ LOG_MEAN_EXP = (
         "exp(-1000) = 0. Every row needs its own maximum: `axis=1, keepdims=True`.",
     ),
     _mean_exp(
-        "the mean taken out instead of the maximum",
+        "something else than the largest log-weight is taken out",
         lambda log_w: log_w.mean(axis=1) + _shifted(log_w, log_w.mean(axis=1, keepdims=True)),
-        "Right as long as the draws of an image are alike; a draw 1000 nats above the mean still overflows. The "
-        "maximum leaves no exponent above 0.",
+        "Right as long as the draws of an image are alike; a draw 1000 nats above what is taken out, such as the mean, "
+        "the "
+        "median or the smallest, still overflows. The maximum leaves no exponent above 0.",
     ),
 )
 
@@ -359,4 +360,26 @@ BOUND = (
     ),
 )
 
-MISTAKES = LOG_MEAN_EXP + LOG_WEIGHTS + BOUND
+
+def _bound_of(mistake):
+    """The bound of log-weights with a mistake in them, where it does not call `log_weights`."""
+    wrong_weights = mistake.functions["log_weights"]
+    function = {"iwae_bound": lambda *arguments: np.mean(log_mean_exp(wrong_weights(*arguments)))}
+    explanation = mistake.explanation.partition(": ")[2]
+    return Mistake(f"in the bound: {mistake.name}", function, "{got} instead of {expected}: " + explanation)
+
+
+IN_THE_BOUND = (
+    "adds log q instead of subtracting it",
+    "log q - log p(z)",
+    "forgot the prior",
+    "forgot q",
+    "read logvar as log σ",
+    "subtracts the log-likelihood",
+)
+MISTAKES = (
+    LOG_MEAN_EXP
+    + LOG_WEIGHTS
+    + BOUND
+    + tuple(_bound_of(mistake) for mistake in LOG_WEIGHTS if mistake.name in IN_THE_BOUND)
+)

@@ -315,10 +315,21 @@ def unloadable(entry: Entry, exercise: Exercise, answer: Path, error: BaseExcept
     verdict = wrong(entry, exercise, called, in_one_line(error), expected)
     return dataclasses.replace(
         verdict,
-        problem="the file cannot be read",
+        problem=_why_unloadable(error),
         where=place(str(answer), line) if line else "",
         traceback=traceback_of(error, {str(answer)}),
     )
+
+
+def _why_unloadable(error: BaseException) -> str:
+    """Why a file's functions could not be called, in words that are true of every such exception."""
+    if isinstance(error, SyntaxError):
+        return "Python does not understand the file"
+    if isinstance(error, ImportError):
+        return "an import of the file fails, so none of its functions could be called"
+    if isinstance(error, AssertionError):
+        return "an assert fails while the file is run, before its functions could be called"
+    return "the file ends with an exception while it is run, before its functions could be called"
 
 
 def no_function(entry: Entry, exercise: Exercise, answer: Path, name: str, kind: str) -> Verdict:

@@ -179,7 +179,8 @@ def _factor(ratio: float) -> str:
         return "minus"
     fraction = Fraction(ratio).limit_denominator(1000)
     simple = np.isclose(float(fraction), ratio, rtol=1e-9, atol=0) and fraction.denominator > 1
-    return f"{fraction} of" if simple and abs(ratio) < 1 else f"{number(ratio)} ×"
+    digits = next(digits for digits in range(4, 18) if number(ratio, digits) != "1" or digits == 17)
+    return f"{fraction} of" if simple and abs(ratio) < 1 else f"{number(ratio, digits)} ×"
 
 
 def _rearranged(got: np.ndarray, expected: np.ndarray, tolerance: float) -> str:

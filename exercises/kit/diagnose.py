@@ -1,5 +1,6 @@
 """The verdict on an answer: run all probes, find the first that fails, and name the mistake where it is certain."""
 
+import contextlib
 import dataclasses
 import secrets
 from collections.abc import Iterator
@@ -8,27 +9,32 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from exercises.kit.catalogue import Entry
-from exercises.kit.compare import Difference, common_factor, explain, same
+from exercises.kit.compare import Difference, common_factor, differences, explain, first_difference
 from exercises.kit.exercise import Exercise, Functions, Mistake
+from exercises.kit.frames import arrays_of
 from exercises.kit.observe import (
     ABSENT,
+    REPLACED,
+    Answer,
     Call,
     Observation,
     ProbeResult,
     TimeUp,
-    is_unstable,
     measurable,
     run_probe,
     run_probes,
     signatures_of,
+    silence,
     stored_observation,
 )
-from exercises.kit.raised import Stopped, in_one_line, lines_of, name_of, text_of, traceback_of
+from exercises.kit.raised import Stopped, in_one_line, lines_of, text_of, traceback_of
+from exercises.kit.recognise import Recognition, confirmed, recognise
 from exercises.kit.text import (
     compare_keys,
     describe,
     describe_both,
     kind_of,
+    number,
     path_text,
     place,
     place_of,
@@ -38,8 +44,15 @@ from exercises.kit.text import (
 SEED = 0
 """The seed of the first round, whose numbers the messages show: the same in every check."""
 NEW_ARRAY = "make new ones: no `+=`, no `out=`, no `x[...] =` on an argument"
+NEW_DICT = "`new = old` is a second name for the same dict or list: begin with an empty one, or with a copy"
 HARD_CODED = "right with the numbers and sizes of the first run, wrong with fresh ones: is one written into the code?"
 NEVER_ENDS = "does a loop never end?"
+TOGETHER = "two mistakes whose effects together are exactly this; the numbers below are those of each one alone"
+CLOSE = 1e-3
+"""The largest relative error that is called small."""
+SHOWN_NAMES = 3
+UNNAMED: dict[str, Any] = dict.fromkeys(("mistake", "possible", "explanation", "second", "second_explanation"), "")
+"""The fields of a verdict that one probe alone is no evidence for."""
 UNKNOWN = "this mistake is not one that the exercise knows by name"
 Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
 
@@ -63,10 +76,17 @@ class Verdict:
     """What is wrong in words: an exception, a shape, the worst entry."""
     mistake: str = ""
     """The name of the stored mistake that gives exactly these results."""
+    possible: str = ""
+    """In its place where infinities and NaN are the only evidence, which other mistakes give as well."""
     explanation: str = ""
     """Why the numbers show that mistake."""
+    second: str = ""
+    """The name of another stored mistake that the answer contains as well."""
+    second_explanation: str = ""
     note: str = ""
     """Further information, with any outcome."""
+    remark: str = ""
+    """With PASS: what else is worth knowing about the answer."""
     where: str = ""
     """file:line"""
     traceback: str = ""
@@ -88,8 +108,12 @@ class Verdict:
             ("expected", self.expected),
             ("problem", self.problem),
             ("mistake", self.mistake),
+            ("perhaps", self.possible),
             ("", self.explanation),
+            ("second", self.second),
+            ("", self.second_explanation),
             ("note", self.note),
+            ("remark", self.remark),
             ("where", self.where),
         ]
         return [(label, text) for label, text in labelled if text]
@@ -158,8 +182,8 @@ def _verdict(
     results: list[ProbeResult] = []
     for seed, results in zip(seeds, rounds, strict=True):
         if any(result.wrong() for result in results):
-            verdict = _wrong(name, exercise, functions, results)
-            hard_coded = seed != seeds[0] and not verdict.mistake
+            verdict = _wrong(name, exercise, functions, results, None if stuck(results) else rounds)
+            hard_coded = seed != seeds[0] and not (verdict.mistake or verdict.possible)
             return dataclasses.replace(verdict, note=HARD_CODED) if hard_coded else verdict
         if any(result.not_written() for result in results):
             return _not_written(name, exercise, results)
@@ -169,7 +193,18 @@ def _verdict(
         note = f"{counts}; the others need {', '.join(missing)}, which is not installed"
         return Verdict(name, "NOT MEASURED", probes=len(exercise.probes), note=note)
     note = f"{len(results)} probes, with the usual numbers and sizes and with fresh ones"
-    return Verdict(name, "PASS", probes=len(exercise.probes), note=note)
+    return Verdict(name, "PASS", probes=len(exercise.probes), note=note, remark=_remarks(exercise, functions))
+
+
+def _remarks(exercise: Exercise, functions: Functions) -> str:
+    """What is worth a word about an answer that is right."""
+    answer = Answer(functions, signatures_of(exercise.solution), Observation())
+    said = []
+    for remark in exercise.remarks:
+        with contextlib.suppress(Exception, TimeUp, Stopped, SystemExit), np.errstate(all="ignore"), silence():
+            if remark.shows(answer):
+                said.append(remark.text)
+    return " ".join(said)
 
 
 def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: int) -> Verdict:
@@ -182,7 +217,7 @@ def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: 
     if result.not_written():
         return unknown
     if result.fails():
-        return dataclasses.replace(_wrong(name, exercise, functions, [result]), mistake="", explanation="", note="")
+        return dataclasses.replace(_wrong(name, exercise, functions, [result]), note="", **UNNAMED)
     call = result.observed.calls[-1] if result.observed.calls else None
     called = _called(call, result.observed.count) if call else ""
     got, expected = describe(result.observed.value), describe(result.expected.value)
@@ -204,34 +239,120 @@ def _not_written(name: str, exercise: Exercise, results: list[ProbeResult]) -> V
     return Verdict(name, "NOT WRITTEN YET", probes=len(exercise.probes), note="; ".join(notes))
 
 
-def _wrong(name: str, exercise: Exercise, functions: Functions, results: list[ProbeResult]) -> Verdict:
-    """The verdict on the first probe that fails, with all that the others add to it."""
-    first, mistake = recognise(exercise, results)
-    observed, found = first.observed, first.difference
+def stuck(results: list[ProbeResult]) -> bool:
+    """Whether some function did not return in time, so that nothing is called once more."""
+    return any(result.took_too_long() for result in results)
+
+
+def _wrong(
+    name: str,
+    exercise: Exercise,
+    functions: Functions,
+    results: list[ProbeResult],
+    rounds: Iterator[list[ProbeResult]] | None = None,
+) -> Verdict:
+    """The verdict on the first probe that fails, with all that the others add to it.
+
+    What is recognised is named only where it also explains the next round, with other numbers and sizes: a 3 in the
+    code is no mean over 3 latents.
+    """
+    found = recognise(exercise, results)
+    if found.mistake is not None and rounds is not None:
+        with silence():
+            again = next(rounds, None)
+        found = found if again is None else confirmed(exercise, found, again)
+    first, mistake = found.first, found.mistake
     call, got, expected, problem = _what_is_wrong(first)
     if mistake is None:
-        problem = _factor(first, results) or problem
-    elif found is not None and found.kind in ("shape", "value"):
-        problem = ""  # the mistake's name says more
-    explained = stored_observation(exercise, first.index, first.seed[0], mistake).mutated
-    if found is not None and (besides := observed.mutated - explained):
-        problem = "; ".join(filter(None, [problem, f"besides, {_mutation(besides)}: {NEW_ARRAY}"]))
+        problem = _factor(first, results) or problem or _how_far(first)
+    elif first.difference is not None and first.difference.kind in ("shape", "value"):
+        problem = TOGETHER if found.together else ""  # the mistake's name says more
+    names = _names(exercise, found, results)
     return Verdict(
         name,
         "WRONG",
         probe=first.index + 1,
         probes=len(exercise.probes),
         about=first.probe.name,
-        called=_called(call, observed.count) if call else first.probe.name,
+        called=_called(call, first.observed.count) if call else first.probe.name,
         got=got,
         expected=expected,
-        problem=problem,
-        mistake=mistake.name if mistake else "",
-        explanation=_explanation(mistake, first, got, expected) if mistake else "",
-        note="; ".join(filter(None, [UNKNOWN * (mistake is None and _by_value(first)), _stuck(first, results)])),
+        problem="; ".join(filter(None, [problem, _changed_besides(exercise, first, mistake)])),
+        note="; ".join(filter(None, [*_unknown(found, results), _stuck(first, results)])),
         where=_place(first, call, functions, Entry(name).given()),
-        traceback=format_traceback(observed.error, functions) if observed.error else "",
+        traceback=format_traceback(first.observed.error, functions) if first.observed.error else "",
+        **names,
     )
+
+
+def _names(exercise: Exercise, found: Recognition, results: list[ProbeResult]) -> dict[str, str]:
+    """The fields of a verdict that name what was recognised."""
+    if found.mistake is None:
+        return {}
+    shown = _alone(exercise, found.mistake, results) if found.together else found.first
+    named = {"mistake" if found.is_certain else "possible": found.mistake.name}
+    named["explanation"] = _explanation(found.mistake, shown)
+    if found.other is not None:
+        failing = (result for result in results if result.wrong())
+        at = next(result for result in failing if result.expected.functions & found.other.functions.keys())
+        at = _alone(exercise, found.other, results) if found.together else at
+        named |= {"second": found.other.name, "second_explanation": _explanation(found.other, at)}
+    return named
+
+
+def _changed_besides(exercise: Exercise, first: ProbeResult, mistake: Mistake | None) -> str:
+    """Arguments that were changed in place, where the mistake does not explain it."""
+    explained = stored_observation(exercise, first.index, first.seed[0], mistake).mutated
+    besides = first.observed.mutated - explained
+    return f"besides, {_mutation(besides)}: {_make_new(besides)}" if first.difference is not None and besides else ""
+
+
+def _unknown(found: Recognition, results: list[ProbeResult]) -> Iterator[str]:
+    """That the mistake has no name, and where the same functions give the right result."""
+    first = found.first
+    if found.mistake is not None or not _by_value(first):
+        return
+    yield UNKNOWN
+    alike = [result for result in results if result.expected.functions == first.expected.functions]
+    right = [result.probe.name for result in alike if not result.fails()]
+    wrong = [result.probe.name for result in alike if result.wrong()]
+    if right:
+        yield f"right: {_some(right)}"
+        yield f"wrong: {_some(wrong)}"
+    if far := max((_relative(result) for result in alike if result.wrong()), default=0.0):
+        yield f"off by {far:.1g} of the largest value at most: an eps, a rounded constant or float32?" * (far < CLOSE)
+
+
+def _some(names: list[str]) -> str:
+    """The first few of these names."""
+    return ", ".join(f'"{name}"' for name in names[:SHOWN_NAMES]) + (
+        f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES)
+    )
+
+
+def _relative(result: ProbeResult) -> float:
+    """The largest error, relative to the largest expected value of its tensor; infinite where that cannot be told."""
+    if result.observed.error is not None:
+        return np.inf
+    worst = 0.0
+    for found in differences(result.observed.value, result.expected.value, result.probe.tolerance):
+        if found.kind != "value" or np.asarray(found.expected).dtype.kind != "f":
+            return np.inf
+        size = float(np.max(np.abs(found.expected)))
+        worst = max(worst, float(np.max(np.abs(found.got - found.expected))) / size if size else np.inf)
+    return worst
+
+
+def _how_far(first: ProbeResult) -> str:
+    """By how much a number is off."""
+    found = first.difference
+    if found is None or found.kind != "value" or isinstance(found.expected, str | bool | np.bool_):
+        return ""
+    got, expected = float(np.asarray(found.got).item()), float(np.asarray(found.expected).item())
+    if not np.isfinite(got) or not np.isfinite(expected) or expected == 0:
+        return ""
+    far = f"{number(abs(got - expected))} too {'large' if got > expected else 'small'}"
+    return f"{far}: {number(got / expected)} × the expected one" if abs(got / expected - 1) > CLOSE else far
 
 
 def _stuck(first: ProbeResult, results: list[ProbeResult]) -> str:
@@ -245,11 +366,23 @@ def _stuck(first: ProbeResult, results: list[ProbeResult]) -> str:
     return "; ".join([right, *(f"{name}: {text}, {NEVER_ENDS}" for name, text in stuck.items())])
 
 
-def _explanation(mistake: Mistake, result: ProbeResult, got: str, expected: str) -> str:
+def _explanation(mistake: Mistake, result: ProbeResult) -> str:
     """The mistake's explanation with the bare values filled in: "2", not "loss = 2"."""
+    _, got, expected, _ = _what_is_wrong(result)
     label = path_text(result.difference.path, result.probe.parts) if result.difference else ""
     got, expected = (text.removeprefix(f"{label} = ") for text in (got, expected))
     return mistake.explanation.replace("{got}", got).replace("{expected}", expected)
+
+
+def _alone(exercise: Exercise, mistake: Mistake, results: list[ProbeResult]) -> ProbeResult:
+    """The first probe that fails of a mistake which the answer makes together with another one, by itself."""
+    for result in results:
+        if result.expected.functions & mistake.functions.keys():
+            stored = stored_observation(exercise, result.index, result.seed[0], mistake)
+            difference = first_difference(stored.value, result.expected.value, result.probe.tolerance)
+            if difference is not None:
+                return dataclasses.replace(result, observed=stored, difference=difference)
+    raise RuntimeError(f"{mistake.name}: no probe shows it")
 
 
 def _by_value(result: ProbeResult) -> bool:
@@ -307,9 +440,7 @@ def _difference(found: Difference, result: ProbeResult) -> tuple[str, str, str]:
         expected = str(np.asarray(found.expected).dtype)
         got = f"{kind_of(found.got)}, {np.asarray(found.got).dtype}"
         entry = {"b": "True or False", "i": "a whole number"}.get(np.asarray(found.expected).dtype.kind)
-        problem = (
-            f"every entry should be {entry}" if entry else f"the arguments are {expected}, and so should the result be"
-        )
+        problem = f"every entry should be {entry}" if entry else _which_dtype(expected, result)
     elif found.kind == "finite":
         problem = "the result holds NaN or infinity"
     label = path_text(found.path, result.probe.parts)
@@ -318,19 +449,35 @@ def _difference(found: Difference, result: ProbeResult) -> tuple[str, str, str]:
     return got, expected, problem
 
 
+def _which_dtype(expected: str, result: ProbeResult) -> str:
+    """What the dtype of the result should be, and that the arguments have it, where all of them do."""
+    arguments = result.observed.calls[-1].arguments if result.observed.calls else {}
+    dtypes = {array.dtype.name for array in arrays_of(list(arguments.values()))}
+    whole = any(isinstance(value, int) and not isinstance(value, bool) for value in arguments.values())
+    if dtypes == {expected} and not whole:
+        return f"the arguments are {expected}, and so should the result be"
+    return f"the result should be {expected}, whatever the arguments are"
+
+
 def _side_effect(result: ProbeResult) -> tuple[str, str, str]:
     """The values may be right, but the function has an effect that a function should not have."""
     if result.observed.unstable:
         problem = "a second call with the same arguments gives another result: draw no random numbers, keep no state"
         return f"{describe(result.observed.value)}, then something else", describe(result.expected.value), problem
     if result.observed.mutated:
-        return _mutation(result.observed.mutated), "arguments as they were", NEW_ARRAY
+        mutated = result.observed.mutated
+        return _mutation(mutated), "arguments as they were", _make_new(mutated)
     got = f"a result of {result.overwritten} that a later call overwrites"
     return got, "a new array from each call", "the function returns the same array every time"
 
 
 def _mutation(arguments: set[str]) -> str:
     return f"{', '.join(sorted(arguments))} {'was' if len(arguments) == 1 else 'were'} changed in place"
+
+
+def _make_new(arguments: set[str]) -> str:
+    """How to leave the arguments alone."""
+    return NEW_DICT if all(argument.endswith(REPLACED) for argument in arguments) else NEW_ARRAY
 
 
 def _advice(got: Any) -> str:
@@ -351,83 +498,6 @@ def _factor(first: ProbeResult, results: list[ProbeResult]) -> str:
         if result.observed.functions == first.observed.functions and found.path == first.difference.path:
             pairs.append((found.got, found.expected))
     return common_factor(pairs)
-
-
-# Recognition of stored mistakes
-
-
-def recognise(exercise: Exercise, results: list[ProbeResult]) -> tuple[ProbeResult, Mistake | None]:
-    """The failing probe to show, and the stored mistake that explains it, if there is one.
-
-    A mistake is recognised where every probe that its functions take part in observes the same of the answer as of
-    the mistake, and no other mistake fits. Where arguments were changed in place and no mistake explains that, the
-    values alone are compared.
-    """
-    # Of a function that never ends there is less to learn than of one that gives a wrong result.
-    wrong = sorted((result for result in results if result.wrong()), key=ProbeResult.took_too_long)
-    mistake = _best_match(exercise, results, wrong)
-    if mistake is None and any(result.observed.mutated for result in wrong):
-        values = [result.without_mutation() for result in results]
-        wrong_values = [result for result in values if result.wrong()]
-        mistake = _best_match(exercise, values, wrong_values) if wrong_values else None
-        if mistake is not None:
-            return next(result for result in wrong if result.index == wrong_values[0].index), mistake
-    return wrong[0], mistake
-
-
-def _best_match(exercise: Exercise, results: list[ProbeResult], wrong: list[ProbeResult]) -> Mistake | None:
-    """The one stored mistake that explains the first failing probe, or None where there is none or more than one.
-
-    Of two that fit, one that also explains everything that the other explains, and more, is the right one.
-    """
-    explained = {}
-    for mistake in exercise.mistakes:
-        touched = probes_explained(exercise, mistake, results, wrong[0])
-        if touched is not None:
-            explained[mistake.name] = (mistake, {result.index for result in wrong} & touched)
-    for mistake, probes in explained.values():
-        others = [(other, theirs) for other, theirs in explained.values() if other is not mistake]
-        if all(_explains_more(mistake, probes, other, theirs) for other, theirs in others):
-            return mistake
-    return None
-
-
-def _explains_more(mistake: Mistake, probes: set[int], other: Mistake, theirs: set[int]) -> bool:
-    """Whether one fits better: it explains more, or as much with fewer wrong functions."""
-    return probes > theirs or (probes == theirs and mistake.functions.keys() < other.functions.keys())
-
-
-def probes_explained(
-    exercise: Exercise, mistake: Mistake, results: list[ProbeResult], first: ProbeResult
-) -> set[int] | None:
-    """The probes that the mistake's functions take part in, if all of them observe the same of it as of the answer.
-
-    Probes of functions that are not written yet do not count. None where one differs, and where the first failing
-    probe is not among them.
-    """
-    touched = [result for result in results if result.expected.functions & mistake.functions.keys()]
-    touched = [result for result in touched if not result.not_written()]
-    if first not in touched:
-        return None
-    for result in sorted(touched, key=lambda result: result is not first):  # first, since it decides most often
-        stored = stored_observation(exercise, result.index, result.seed[0], mistake)
-        if result.observed.unstable and stored.error is None:
-            functions, signatures = exercise.solution | mistake.functions, signatures_of(exercise.solution)
-            stored.unstable = is_unstable(stored, result.probe, functions, signatures, result.seed)
-        if not alike(result.observed, stored, result.probe.tolerance):
-            return None
-    return {result.index for result in touched}
-
-
-def alike(one: Observation, other: Observation, tolerance: float) -> bool:
-    """Whether two observations of a probe are the same."""
-    if one.error is not None or other.error is not None:
-        if one.error is None or other.error is None:
-            return False
-        return name_of(one.error) == name_of(other.error) and text_of(one.error) == text_of(other.error)
-    if one.mutated != other.mutated or one.unstable != other.unstable:
-        return False
-    return one.unstable or same(one.value, other.value, tolerance)
 
 
 # Tracebacks without the kit's own lines

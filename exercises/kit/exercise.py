@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,15 @@ class Mistake:
 
 
 @dataclasses.dataclass(frozen=True)
+class Remark:
+    """Something that a right answer may do and that is worth a word: said beside PASS, and no reason to refuse it."""
+
+    shows: Callable[[Any], bool]
+    """shows(answer) -> whether the answer does it; an exception counts as no."""
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Exercise:
     """One exercise. Its folder gives its number and name, its page the title."""
 
@@ -59,6 +69,8 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     alternatives: tuple[Functions, ...] = ()
     """Other right answers; the solution supplies functions that are not named."""
+    remarks: tuple[Remark, ...] = ()
+    """What is said of an answer that passes, as far as it applies."""
     sources: tuple[Callable[..., Any], ...] = ()
     """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too."""
     observed: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
@@ -108,13 +120,26 @@ class Draws(np.random.Generator):
         self._size_draws = np.random.default_rng([seed, probe, 1]) if seed else None
 
     def size(self, size: int) -> int:
-        """The size of an axis: at least 3, another one than `size`, the same at every call, no two axes alike."""
+        """The size of an axis: at least 3, another one than `size`, the same at every call, no two axes alike.
+
+        No product or quotient of several axes is what it is in the first round either, so that an answer with such a
+        number written into it is refused.
+        """
         if not isinstance(size, Axis) or self._size_draws is None:
             return int(size)
         if size not in self._sizes:
-            free = [n for n in range(3, size + 9) if n != size and n not in self._sizes.values()]
-            self._sizes[size] = int(self._size_draws.choice(free[: max(size - 1, 2)]))
+            ratios, used = self._ratios(), self._sizes.values()
+            free = [n for n in range(3, size + 19) if n not in used and Fraction(n, size) not in ratios]
+            self._sizes[size] = int(self._size_draws.choice(free[: max(size - 1, 3)]))
         return self._sizes[size]
+
+    def _ratios(self) -> set[Fraction]:
+        """Of drawn sizes to usual ones: 1, and all products of some of them, each upright or inverted."""
+        ratios = {Fraction(1)}
+        for usual, drawn in self._sizes.items():
+            ratio = Fraction(drawn, usual)
+            ratios |= {known * factor for known in ratios for factor in (ratio, 1 / ratio)}
+        return ratios
 
 
 def sized(rng: np.random.Generator, *shape: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import json
 import keyword
 import math
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -259,3 +259,21 @@ def update(old: Any, new: Any) -> bool:
 def _updated(old: list[Any], new: list[Any]) -> Iterable[Any]:
     for number, item in enumerate(new):
         yield old[number] if number < len(old) and update(old[number], item) else item
+
+
+def replace(old: Any, new: Any) -> None:
+    """Give a dict or list the entries of another, and write into none of the arrays that it held."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        old.clear()
+        old.update(new)
+    elif isinstance(old, list) and isinstance(new, list):
+        old[:] = new
+
+
+def arrays_of(value: Any) -> Iterator[np.ndarray]:
+    """The arrays in a value: itself, or those in a list, tuple or dict."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from arrays_of(item)

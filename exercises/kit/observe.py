@@ -7,19 +7,21 @@ import inspect
 import io
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from exercises.kit.compare import Difference, first_difference, identical
+from exercises.kit.compare import Difference, differences, first_difference, identical, wrong_entries
 from exercises.kit.exercise import Draws, Exercise, Functions, Mistake, Probe
+from exercises.kit.frames import arrays_of
 from exercises.kit.plain import plain
 from exercises.kit.text import describe
 
 KEPT_CALLS = 8
 """The number of calls of one probe whose results are kept, to detect that a later call changes them."""
 ABSENT = "there is no function"
+REPLACED = " (its entries were replaced, no array was written into)"
 Signatures = dict[str, inspect.Signature]
 REDIRECTION = threading.RLock()
 
@@ -51,7 +53,7 @@ class Observation:
     functions: set[str] = dataclasses.field(default_factory=set)
     """The names of all functions that were called."""
     mutated: set[str] = dataclasses.field(default_factory=set)
-    """Arguments that a call changed, such as "mu of kl"."""
+    """Arguments that a call changed, such as "mu of kl"; with REPLACED where a dict or list got other entries."""
     unstable: bool = False
     """Whether a repetition gives another result: the functions draw random numbers, or keep state."""
     results: list[tuple[Call, Any, Any]] = dataclasses.field(default_factory=list)
@@ -109,6 +111,7 @@ class Answer:
         observation.calls = [*observation.calls[-KEPT_CALLS:], Call(name, before)]
         for argument, value in before.items():
             bound.arguments[argument] = snapshot(value)
+        given = {argument: list(arrays_of(value)) for argument, value in bound.arguments.items()}
         try:
             if name not in self._functions:
                 raise NotImplementedError(f"{ABSENT} {name}")
@@ -120,7 +123,8 @@ class Answer:
             raise
         for argument, value in before.items():
             if not identical(bound.arguments[argument], value):
-                observation.mutated.add(f"{argument} of {name}")
+                written = isinstance(value, np.ndarray) or not all(map(identical, given[argument], arrays_of(value)))
+                observation.mutated.add(f"{argument} of {name}" + REPLACED * (not written))
         if len(observation.results) < KEPT_CALLS:
             observation.results.append((observation.calls[-1], result, snapshot(result)))
         return result
@@ -142,10 +146,17 @@ def observe(probe: Probe, functions: Functions, signatures: Signatures, seed: tu
     return observation
 
 
-def observe_silently(probe: Probe, functions: Functions, signatures: Signatures, seed: tuple[int, int]) -> Observation:
-    """`observe` without prints: for functions of the exercise, and for repetitions."""
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drop what is printed inside the block."""
     # Both redirections are those of the whole process: two threads at once would leave one in place for good.
     with REDIRECTION, contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def observe_silently(probe: Probe, functions: Functions, signatures: Signatures, seed: tuple[int, int]) -> Observation:
+    """`observe` without prints: for functions of the exercise, and for repetitions."""
+    with silence():
         return observe(probe, functions, signatures, seed)
 
 
@@ -213,6 +224,16 @@ class ProbeResult:
     def took_too_long(self) -> bool:
         """Whether it stopped at a function that did not return in time."""
         return isinstance(self.observed.error, TimeUp)
+
+    def shows_numbers(self) -> bool:
+        """Whether it fails by more than infinities and NaN, which many mistakes have in common."""
+        observed, tolerance = self.observed, self.probe.tolerance
+        if observed.error or observed.mutated or observed.unstable or self.overwritten:
+            return True
+        return any(
+            found.kind != "finite" or wrong_entries(found.got, found.expected, tolerance).any()
+            for found in differences(observed.value, self.expected.value, tolerance)
+        )
 
     def without_mutation(self) -> "ProbeResult":
         """The same by values alone, as if no argument had been changed."""

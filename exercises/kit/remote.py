@@ -21,7 +21,7 @@ import numpy as np
 
 from exercises.kit.confine import ANSWERS, FAILED
 from exercises.kit.exercise import Shared
-from exercises.kit.frames import LARGEST_ARRAYS, Encoder, Frame, FrameError, read_frame, update, write_frame
+from exercises.kit.frames import LARGEST_ARRAYS, Encoder, Frame, FrameError, read_frame, replace, update, write_frame
 from exercises.kit.limits import OUT_OF_MEMORY, PRINTED_BYTES, TIME_IS_UP, Limits, how_it_ended, printable
 from exercises.kit.observe import Refreshing
 from exercises.kit.processes import end_all, memory_of
@@ -171,8 +171,9 @@ class RemoteAnswer:
             raise error
         with self._reading():
             result = frame.value(frame.message["result"])
+            replaced = set(frame.message["replaced"])
             for number, node in frame.message["changed"].items():
-                update(arguments[int(number)], frame.value(node))
+                (replace if int(number) in replaced else update)(arguments[int(number)], frame.value(node))
         self.results.append(result)
         return result
 

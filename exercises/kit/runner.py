@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from exercises.kit import confine
-from exercises.kit.frames import Encoder, Frame, FrameError, read_frame, update, write_frame
+from exercises.kit.frames import Encoder, Frame, FrameError, arrays_of, read_frame, update, write_frame
 
 KEPT_RESULTS, KEPT_BYTES = 256, 64 << 20
 """So many results are kept, to tell whether a later call changes one."""
@@ -104,6 +104,8 @@ class Connection:
         """Call one function and send its result, or its exception, with the arguments that it changed."""
         arguments = [frame.value(node) for node in frame.message["arguments"]]
         before = [_content(value) for value in arguments]
+        arrays = [list(arrays_of(value)) for value in arguments]
+        contents = [[_content(array) for array in of_one] for of_one in arrays]
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -120,6 +122,7 @@ class Connection:
             changed = [n for n, value in enumerate(arguments) if _content(value) != before[n]]
             message = {"result": encoder.node(result)}
             message["changed"] = {str(n): encoder.node(arguments[n]) for n in changed}
+            message["replaced"] = [n for n in changed if arrays[n] and list(map(_content, arrays[n])) == contents[n]]
             self.send(message, encoder)
         except FrameError as error:
             self.send({"too large": str(error)})
