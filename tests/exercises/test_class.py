@@ -1,6 +1,8 @@
 """The class: its plan adds up, commands and mistakes on its page are real, slides are made and are not too full."""
 
+import base64
 import importlib
+import io
 import json
 import re
 import shlex
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -265,7 +268,7 @@ def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
         assert f'<html lang="{language}">' in web
         assert ("다음" in web) == (language == "ko")
         assert web.count("<section ") == len(slides)
-        assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#)|@import", web)
+        assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#|data:)|@import", web)
         used, defined = set(re.findall(r"href=\"#(\w+)\"", web)), re.findall(r" id=\"(\w+)\"", web)
         assert used <= set(defined)
         assert len(defined) == len(set(defined))
@@ -273,6 +276,19 @@ def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
 
 def test_the_same_source_gives_the_same_bytes(build):
     assert build.pdf() == build.pdf()
+    assert build.font_face("한글") == build.font_face("한글")
+
+
+def test_the_korean_page_brings_the_letters_of_its_notes(build, decks):
+    page = build.web_page("ko")
+    (encoded,) = re.findall(r"url\(data:font/woff;base64,([^)]+)\)", page)
+    brought = TTFont(io.BytesIO(base64.b64decode(encoded))).getBestCmap()
+    notes = "".join(slide.notes + slide.title + slide.part for slide in decks["ko"])
+    hangul = {letter for letter in notes if is_hangul(letter)}
+    assert len(hangul) > 300
+    assert hangul <= set(map(chr, brought))
+    assert "뷁" not in map(chr, brought)
+    assert "@font-face" not in build.web_page("en")
 
 
 def test_both_decks_have_the_same_slides(decks):
