@@ -118,6 +118,7 @@ def recorded(f: Callable[..., Any], f_backward: Callable[..., Any]) -> Callable[
     """
 
     def call(*inputs: Any, **options: Any) -> Tensor:
+        """The value of f, recorded with its adjoint."""
         values = [x.value if isinstance(x, Tensor) else x for x in inputs]
         parents = {i: x for i, x in enumerate(inputs) if isinstance(x, Tensor)}
 
@@ -130,7 +131,6 @@ def recorded(f: Callable[..., Any], f_backward: Callable[..., Any]) -> Callable[
 
         return Tensor(f(*values, **options), list(parents.values()), adjoint)
 
-    call.__doc__ = f.__doc__
     return call
 
 

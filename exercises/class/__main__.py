@@ -1,4 +1,4 @@
-"""`python -m exercises.class [FOLDER]` makes the slides, by default in build/class."""
+"""`python -m exercises.class [FOLDER]` makes the slides, by default in build/class; those in Korean in a folder ko."""
 
 import sys
 from pathlib import Path

@@ -1,10 +1,12 @@
 """Builds the slides: typst sets the source as a PDF, and together with the notes as a handout and a web page.
 
-The web page holds every slide as a picture made of outlines: it needs no font, no network and no other file. The source
-holds each text in English and in Korean, and each language has files of its own.
+The web page holds every slide as a picture made of outlines, and the Korean letters of its notes: it needs no font, no
+network and no other file. The source holds each text in English and in Korean, and each language has files of its own.
 """
 
+import base64
 import html
+import io
 import json
 import string
 from pathlib import Path
@@ -13,8 +15,9 @@ from xml.etree import ElementTree
 
 import matplotlib
 import typst
+from fontTools import subset
 
-from figures.fonts import HANGUL_PACKAGE, hangul_folder
+from figures.fonts import HANGUL, HANGUL_PACKAGE, hangul_folder
 from foundation.errors import InputError
 from foundation.files import write_bytes, write_text
 
@@ -117,15 +120,33 @@ def compiler(source: Path | bytes = SOURCE, mode: str = "slides", language: Lang
 
     Raises InputError where the language is Korean and its font is not installed.
     """
-    folders = [FONTS]
-    if language == "ko":
-        folder = hangul_folder()
-        if folder is None:
-            raise InputError(f'slides: Korean needs {HANGUL_PACKAGE}; pip install -e ".[slides]" installs it')
-        folders.append(folder)
+    folders = [FONTS] if language == "en" else [FONTS, korean_fonts()]
     inputs = {"mode": mode, "language": language}
     options: dict[str, Any] = {"root": CHECKOUT, "font_paths": folders, "sys_inputs": inputs}
     return typst.Compiler(source, ignore_system_fonts=True, **options)
+
+
+def korean_fonts() -> Path:
+    """The folder of the Korean font. Raises InputError where it is not installed."""
+    folder = hangul_folder()
+    if folder is None:
+        raise InputError(f'slides: Korean needs {HANGUL_PACKAGE}; pip install -e ".[slides]" installs it')
+    return folder
+
+
+def font_face(text: str) -> str:
+    """A rule of CSS with the letters of a text, as the Korean font draws them, for browsers without such a font."""
+    options = subset.Options()
+    options.drop_tables += [f"TSI{n}" for n in (0, 1, 2, 3, 5)]  # the designer's notes
+    font = subset.load_font(korean_fonts() / f"{HANGUL}.ttf", options)
+    letters = subset.Subsetter(options)
+    letters.populate(text=text)
+    letters.subset(font)
+    font.flavor = "woff"
+    file = io.BytesIO()
+    font.save(file)
+    source = f"url(data:font/woff;base64,{base64.b64encode(file.getvalue()).decode()})"
+    return f'@font-face {{ font-family: "Notes"; src: {source} format("woff"); }}'
 
 
 def web_page(language: Language = "en") -> str:
@@ -144,9 +165,13 @@ def web_page(language: Language = "en") -> str:
         drawing.attrib |= {"role": "img", "aria-label": f"{slide.title}. {' '.join(slide.words.split())}"}
         sections.append(_section(number, _when(minute, slide, language), slide, _to_text(drawing)))
         minute += slide.minutes
+    shown = "".join(
+        [*KEYS[language].values(), *(_when(0, slide, language) + slide.title + slide.notes for slide in deck)]
+    )
     template = string.Template(TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
         language=language,
+        font=font_face(shown) if language == "ko" else "",
         title=html.escape(deck[0].title),
         shared="".join(map(_to_text, shared.values())),
         slides="\n".join(sections),

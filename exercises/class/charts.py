@@ -131,7 +131,7 @@ def parity() -> Picture:
         write(figure, 360, 26 + 41 * row, layer, ha="right", fontfamily="DejaVu Sans Mono", fontsize=TICKS)
         for kind, fill in (("weight", P_COLOUR), ("bias", "white")):
             place = max(errors[f"{layer}.{kind}"], 1e-17)
-            axes.plot(place, row, "o", markersize=5, color=P_COLOUR, markerfacecolor=fill)
+            axes.plot(place, row, "o", markersize=5, color=P_COLOUR, markerfacecolor=fill, clip_on=False, zorder=4)
     axes.axvline(1e-10, color=Q_COLOUR, linewidth=1.2)
     axes.text(2e-10, 4, "tolerance", fontsize=TEXT, color=Q_COLOUR)
     axes.set(xscale="log", xlim=(1e-17, 1e-7), ylim=(8.5, -0.5), yticks=[], xticks=[1e-16, 1e-14, 1e-12, 1e-10, 1e-8])

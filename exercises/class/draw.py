@@ -1,5 +1,7 @@
 """Draw the pictures of the slides: PNG files in pictures/, and the numbers that the slides quote in numbers.json.
 
+A picture with words is drawn in Korean as well, in pictures/ko/.
+
     python -m exercises.class.draw                 all; trains six small models, three minutes on one core
     python -m exercises.class.draw missing kl      or some
 
@@ -15,6 +17,7 @@ from foundation.errors import InputError
 from foundation.files import write_json
 
 from . import charts, diagrams, planes, tiles
+from .words import to_korean
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 NUMBERS = FOLDER / "numbers.json"
@@ -31,11 +34,13 @@ PICTURES = {
 
 
 def draw(name: str) -> Path:
-    """Draw one picture, write down its numbers, and return its path."""
+    """Draw one picture in both languages, write down its numbers, and return the path of the English one."""
     numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.is_file() else {}
     with book_style():
         picture = PICTURES[name]()
         path = save(picture.figure, FOLDER / f"{name}.png")
+        if to_korean(picture.figure):
+            save(picture.figure, FOLDER / "ko" / f"{name}.png")
     numbers[name] = picture.numbers
     write_json(NUMBERS, {known: numbers[known] for known in PICTURES if numbers.get(known)})
     return path

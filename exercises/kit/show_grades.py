@@ -33,8 +33,8 @@ def show_mistakes(console: Console, grades: list[Grade]) -> None:
     for graded in grades:
         if graded.verdict is None or graded.state not in ("WRONG", "IMPORTED", "NOT MEASURED"):
             continue
-        unknown = f"not recognised: {graded.verdict.got} instead of {graded.verdict.expected}"
-        about = graded.verdict.mistake or (unknown if graded.verdict.got else graded.verdict.problem)
+        unknown = f"{translate('not recognised')}: {graded.verdict.got} ≠ {graded.verdict.expected}"
+        about = translate(graded.verdict.mistake) or (unknown if graded.verdict.got else graded.verdict.problem)
         say(console, f"{graded.learner}  {graded.exercise}  {' '.join(about.split())[:300]}")
 
 

@@ -1,6 +1,8 @@
 """The class: its plan adds up, commands and mistakes on its page are real, slides are made and are not too full."""
 
+import base64
 import importlib
+import io
 import json
 import re
 import shlex
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
+from matplotlib.figure import Figure
 from PIL import Image
 
 from exercises.commands import run_command
@@ -20,8 +24,8 @@ from foundation.language import set_language
 from ladder import cli
 from tests.support.kl_answers import RIGHT_KL, WRONG_KL
 
-charts, draw, page, posterior = (
-    importlib.import_module(f"exercises.class.{name}") for name in ("charts", "draw", "page", "posterior")
+charts, draw, page, posterior, words = (
+    importlib.import_module(f"exercises.class.{name}") for name in ("charts", "draw", "page", "posterior", "words")
 )
 
 CHECKOUT = Path(__file__).parents[2]
@@ -264,7 +268,7 @@ def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
         assert f'<html lang="{language}">' in web
         assert ("다음" in web) == (language == "ko")
         assert web.count("<section ") == len(slides)
-        assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#)|@import", web)
+        assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\((?!#|data:)|@import", web)
         used, defined = set(re.findall(r"href=\"#(\w+)\"", web)), re.findall(r" id=\"(\w+)\"", web)
         assert used <= set(defined)
         assert len(defined) == len(set(defined))
@@ -272,6 +276,19 @@ def test_slides_are_made_whole_and_need_nothing_else(build, slides, tmp_path):
 
 def test_the_same_source_gives_the_same_bytes(build):
     assert build.pdf() == build.pdf()
+    assert build.font_face("한글") == build.font_face("한글")
+
+
+def test_the_korean_page_brings_the_letters_of_its_notes(build, decks):
+    page = build.web_page("ko")
+    (encoded,) = re.findall(r"url\(data:font/woff;base64,([^)]+)\)", page)
+    brought = TTFont(io.BytesIO(base64.b64decode(encoded))).getBestCmap()
+    notes = "".join(slide.notes + slide.title + slide.part for slide in decks["ko"])
+    hangul = {letter for letter in notes if is_hangul(letter)}
+    assert len(hangul) > 300
+    assert hangul <= set(map(chr, brought))
+    assert "뷁" not in map(chr, brought)
+    assert "@font-face" not in build.web_page("en")
 
 
 def test_both_decks_have_the_same_slides(decks):
@@ -423,15 +440,20 @@ def test_code_is_read_from_the_rungs(build):
 
 
 def test_every_picture_is_drawn_and_shown():
-    shown = re.findall(r'picture\("(\w+)\.png"', SOURCE)
+    shown = re.findall(r'picture\((?:t\()?"(\w+)\.png"', SOURCE)
     assert sorted(shown) == sorted(draw.PICTURES)
     assert {path.stem for path in draw.FOLDER.glob("*.png")} == set(draw.PICTURES)
+    korean = re.findall(r'picture\(t\("(\w+)\.png", "ko/\1\.png"\)', SOURCE)
+    assert {path.stem for path in (draw.FOLDER / "ko").glob("*.png")} == set(korean)
+    assert len(korean) > 10
     assert set(json.loads(draw.NUMBERS.read_text(encoding="utf-8"))) <= set(draw.PICTURES)
 
 
 def test_each_picture_has_words_for_who_cannot_see_it():
     described = r'alt: t\("[^"]{15,}", "[^"]*[가-힣][^"]{10,}"\)'
-    assert len(re.findall(rf'picture\("\w+\.png", {described}', SOURCE)) == len(draw.PICTURES)
+    assert len(re.findall(rf'picture\((?:"\w+\.png"|t\("\w+\.png", "ko/\w+\.png"\)), {described}', SOURCE)) == len(
+        draw.PICTURES
+    )
     assert len(re.findall(rf"excerpt\([^()]*{described}", SOURCE)) == len(EXCERPTS)
 
 
@@ -482,11 +504,41 @@ def test_pictures_are_drawn_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(draw, "FOLDER", tmp_path)
     monkeypatch.setattr(draw, "NUMBERS", tmp_path / "numbers.json")
     draw.main(["reparameterization", "kl"])
-    assert {path.name for path in tmp_path.iterdir()} == {"reparameterization.png", "kl.png", "numbers.json"}
+    drawn = {"reparameterization.png", "kl.png"}
+    assert {path.name for path in tmp_path.iterdir()} == drawn | {"numbers.json", "ko"}
+    assert {path.name for path in (tmp_path / "ko").iterdir()} == drawn
+    for name in drawn:
+        with Image.open(tmp_path / name) as one, Image.open(tmp_path / "ko" / name) as other:
+            assert one.size == other.size
+            assert (np.asarray(one) != np.asarray(other)).any()
     numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
     np.testing.assert_allclose(numbers["kl"]["nats"], [0, 2, (3 - np.log(4)) / 2, (np.log(4) - 0.75) / 2], atol=1e-12)
     with pytest.raises(InputError, match=r"expected one of title, .*, got 'cat'"):
         draw.main(["cat"])
+
+
+def test_words_of_pictures_are_translated_with_their_numbers():
+    assert words.translate("reconstruction 80.1, KL 25.9 nats per image") == "재구성 80.1, KL 25.9, 이미지당 내트"
+    for text in ("32×14×14", r"$\log p(x)$", "encoder.conv1", "mu, logvar", "log 2 = 0.69", "β = 0.1", "A"):
+        assert words.translate(text) == text
+    with pytest.raises(InputError, match=r"translation of 'a new word' in exercises/class/words.py"):
+        words.translate("a new word")
+
+
+def test_korean_words_of_pictures_agree_with_the_english_ones():
+    for english, korean in words.KOREAN.items():
+        assert any(map(is_hangul, korean)), english
+        assert not untranslated(korean.replace("{}", "")), english
+        assert "$" not in korean, english
+        assert korean.count("{}") == english.count("{}"), english
+
+
+def test_a_picture_with_letters_that_no_font_has_is_refused(monkeypatch):
+    figure = Figure()
+    figure.text(0, 0, "gap")
+    monkeypatch.setitem(words.KOREAN, "gap", "차이 \U0001f9ff")
+    with pytest.raises(InputError, match="no font has all letters of 차이"):
+        words.to_korean(figure)
 
 
 def test_numeric_derivatives_err_by_curvature_on_the_right_and_by_rounding_on_the_left():
