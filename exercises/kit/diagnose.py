@@ -472,7 +472,8 @@ def _side_effect(result: ProbeResult) -> tuple[str, str, str]:
 
 
 def _mutation(arguments: set[str]) -> str:
-    return f"{', '.join(sorted(arguments))} {'was' if len(arguments) == 1 else 'were'} changed in place"
+    names = ", ".join(sorted(arguments))
+    return f"{names} was changed in place" if len(arguments) == 1 else f"{names} were changed in place"
 
 
 def _make_new(arguments: set[str]) -> str:
