@@ -46,9 +46,8 @@ def every_third(number):
 
 
 @every_exercise
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf], ids=str)
-@pytest.mark.parametrize("how", ["all", "some"])
-def test_infinities_and_nan_alone_are_no_evidence(entry, number, how):
+@pytest.mark.parametrize(("how", "number"), [("all", np.inf), ("some", np.nan)])
+def test_infinities_and_nan_alone_are_no_evidence(entry, how, number):
     exercise = entry.load()
     change = every_third(number) if how == "some" else lambda array: np.full(array.shape, number)
     for name, right in exercise.solution.items():
@@ -93,7 +92,7 @@ def test_mistakes_in_two_functions_are_two_and_no_others(entry):
         if not one.functions.keys() & other.functions.keys()
     ]
     rng = np.random.default_rng(int(entry.number))
-    for i in rng.permutation(len(apart))[:12]:
+    for i in rng.permutation(len(apart))[:4]:
         one, other = apart[i]
         verdict = diagnose(entry.name, exercise, exercise.solution | one.functions | other.functions, (0,))
         assert {verdict.mistake or verdict.possible, verdict.second} <= {one.name, other.name, ""}, f"{one}, {other}"
@@ -125,7 +124,8 @@ def differences(step, central):
 def test_a_checker_of_the_right_scale_is_not_told_to_take_it(step, central):
     verdict = verdict_on("07", check_gradient=differences(step, central))
     assert verdict.outcome == "WRONG"
-    assert "scale" not in verdict.got and "fixed tolerance" not in verdict.got
+    assert "scale" not in verdict.got
+    assert "fixed tolerance" not in verdict.got
     assert "0.01" not in verdict.mistake
 
 
@@ -139,10 +139,8 @@ def test_a_forgotten_mask_is_called_that():
 
 
 def test_whole_arguments_are_not_called_float64():
-    assert (
-        "arguments are"
-        not in verdict_on("16", one_hot=lambda labels, classes: np.eye(classes, dtype=int)[labels]).problem
-    )
+    verdict = verdict_on("16", one_hot=lambda labels, classes: np.eye(classes, dtype=int)[labels])
+    assert verdict.problem == "the result should be float64, whatever the arguments are"
     verdict = verdict_on("01", quantiles=lambda n: solution("01", "quantiles")(n).astype(np.float32))
     assert verdict.problem == "the result should be float64, whatever the arguments are"
     verdict = verdict_on("05", sigmoid=lambda x: solution("05", "sigmoid")(x).astype(np.float32))
@@ -314,7 +312,8 @@ def test_two_mistakes_in_one_function_are_named_as_two(number, functions, names)
     verdict = verdict_on(number, **functions)
     assert {verdict.mistake, verdict.second} == names
     assert verdict.problem.startswith("two mistakes whose effects together")
-    assert verdict.explanation and verdict.second_explanation
+    assert verdict.explanation
+    assert verdict.second_explanation
 
 
 def test_an_unknown_mistake_says_where_it_is_right_and_by_how_much_it_is_off():
@@ -395,16 +394,13 @@ def test_answer_with_the_usual_number_of_entries_written_into_it_is_refused(entr
     for name, right in exercise.solution.items():
         counts = set()
 
-        def scaled(*arguments, right=right, counts=counts):
-            count = float(np.prod(sizes_in(arguments)))
-            counts.add(count)
-            return changed(
-                right(*arguments), lambda array: array * (min(counts) if len(counts) == 1 else count) / count
-            )
+        def seen(*arguments, right=right, counts=counts):
+            counts.add(float(np.prod(sizes_in(arguments))))
+            return right(*arguments)
 
-        usual = diagnose(entry.name, exercise, exercise.solution | {name: scaled}, (0,))
-        if len(counts) > 1 or counts <= {1.0} or usual.outcome != "PASS":
-            continue  # its probes have several sizes in one round
+        diagnose(entry.name, exercise, exercise.solution | {name: seen}, (0,))
+        if len(counts) > 1 or counts <= {1.0}:
+            continue  # its probes have several sizes in one round, or none
         (first,) = counts
 
         def fitted(*arguments, right=right, first=first):
