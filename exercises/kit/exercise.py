@@ -1,6 +1,7 @@
 """The parts of an exercise. Its author fills them in; the rest of the kit reads them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -128,18 +129,20 @@ class Draws(np.random.Generator):
         if not isinstance(size, Axis) or self._size_draws is None:
             return int(size)
         if size not in self._sizes:
-            ratios, used = self._ratios(), self._sizes.values()
+            ratios, used = _ratios(tuple(self._sizes.items())), self._sizes.values()
             free = [n for n in range(3, size + 19) if n not in used and Fraction(n, size) not in ratios]
             self._sizes[size] = int(self._size_draws.choice(free[: max(size - 1, 3)]))
         return self._sizes[size]
 
-    def _ratios(self) -> set[Fraction]:
-        """Of drawn sizes to usual ones: 1, and all products of some of them, each upright or inverted."""
-        ratios = {Fraction(1)}
-        for usual, drawn in self._sizes.items():
-            ratio = Fraction(drawn, usual)
-            ratios |= {known * factor for known in ratios for factor in (ratio, 1 / ratio)}
-        return ratios
+
+@functools.lru_cache(maxsize=4096)
+def _ratios(drawn: tuple[tuple[int, int], ...]) -> frozenset[Fraction]:
+    """Of drawn sizes to usual ones: 1, and all products of some of them, each upright or inverted."""
+    ratios = {Fraction(1)}
+    for usual, new in drawn:
+        ratio = Fraction(new, usual)
+        ratios |= {known * factor for known in ratios for factor in (ratio, 1 / ratio)}
+    return frozenset(ratios)
 
 
 def sized(rng: np.random.Generator, *shape: int) -> tuple[int, ...]:
