@@ -282,6 +282,7 @@ PAGES = (
     "glossary.html",
     "promises.html",
     "api/numpy_impl.html",
+    "explorer.html",
     "ko/index.html",
     "ko/numpy_impl/index.html",
     "ko/paper/index.html",

@@ -42,6 +42,8 @@ TITLES = {"start": {"en": "Getting started", "ko": "시작하기"}}
 
 BADGE = re.compile(r"\[!\[(?P<text>[^\]]*)\]\(https?://[^)]*\)\]\((?P<target>[^)]*)\)")
 """A picture from the web that is a link; on the site its text stands in its place, as no page loads from elsewhere."""
+MOVING = re.compile(r'<picture>\n<source[^>]* srcset="(?P<still>[^"]+)">\n<img [^>]*alt="(?P<text>[^"]*)">\n</picture>')
+"""A moving picture with its still, which the site shows: the explorer itself is a page of it."""
 SWITCH = re.compile(r"^\[(?:한국어|English)\]\([\w.]+\.(?:md|ipynb)\)\n+", re.MULTILINE)
 """The line that leads to the other language; the site has a switch of its own on every page."""
 NO_TWIN = """\
@@ -125,6 +127,7 @@ class Staging:
         self._stage_contents()
 
     def _markdown(self, text: str, file: Path) -> str:
+        text = MOVING.sub(r"![\g<text>](\g<still>)", text)
         text = SWITCH.sub("", BADGE.sub(r"[\g<text>](\g<target>)", text), count=1)
         return self._with_links(text, file)
 
