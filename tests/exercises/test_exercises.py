@@ -151,8 +151,20 @@ def test_solution_and_alternatives_pass(entry):
             assert verdict.outcome == expected, f"alternative {number}\n{verdict}\n{verdict.traceback}"
 
 
-@every_exercise
-@pytest.mark.parametrize("seeds", SEEDS[:2], ids=("usual numbers", "fresh numbers"))
+LONG = ("13_train_step", "18_bug_hunt")
+"""Exercises whose mistakes take half a minute to name."""
+
+
+@pytest.mark.parametrize(
+    ("entry", "seeds"),
+    [
+        pytest.param(
+            entry, seeds, id=f"{what}-{entry.name}", marks=[pytest.mark.slow] * (what == "fresh" and entry.name in LONG)
+        )
+        for entry in ENTRIES
+        for what, seeds in zip(("usual", "fresh"), SEEDS, strict=False)
+    ],
+)
 def test_every_mistake_is_named_as_itself_in_whole_messages(entry, seeds):
     rows = confusion(entry, seeds)
     print("\n" + table(entry, rows))

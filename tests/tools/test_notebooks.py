@@ -29,6 +29,8 @@ BADGE = re.compile(r"\[!\[.*\n+")
 RELATIVE = re.compile(r"\]\((?!https?:)([\w./-]+)\)")
 ADDRESS = re.compile(r"github(?:\.com)?/([\w-]+/vae-ladder)\b")
 LANGUAGES = ("en", "ko")
+LONG = [source for source in SOURCES if source.name == "explore.py" or source.parent.name == "pytorch_lowlevel"]
+"""Notebooks that only `make proofs` runs."""
 every_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda s: s.relative_to(notebooks.SOURCES).as_posix())
 in_every_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -139,7 +141,13 @@ def test_its_links_lead_somewhere(source, language):
     assert all((path.parent / target).exists() or (path.parent / target).resolve() in made for target in targets)
 
 
-@every_notebook
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(source, id=source.parent.name + "/" + source.name, marks=[pytest.mark.slow] * (source in LONG))
+        for source in SOURCES
+    ],
+)
 def test_it_runs_and_shows_what_is_kept(source, monkeypatch):
     monkeypatch.setenv("VAE_LADDER_BUILD", "1")  # or `explore` would open this machine's runs
     if re.search(r"^import torch|^from (paper|pytorch_lowlevel)", source.read_text(encoding="utf-8"), re.MULTILINE):
