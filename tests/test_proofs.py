@@ -44,7 +44,8 @@ def test_rung_1_learns_mnist():
     if not (MNIST / "MNIST" / "raw").is_dir():
         pytest.skip("MNIST is not here")
     data = DataOptions(name="mnist", root=MNIST, validation=0.0)
-    training = make_training(TrainOptions(model=VAEOptions(), rung="numpy_impl", data=data, epochs=2), load_data(data))
+    options = TrainOptions(model=VAEOptions(latent_dim=20), rung="numpy_impl", data=data, epochs=2)
+    training = make_training(options, load_data(data))
     losses = [record.held_out["loss"] for record in train(training) if isinstance(record, EpochRecord)]
     assert losses[0] > 450  # noise, before training
     assert losses[1] < 130
