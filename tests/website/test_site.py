@@ -317,9 +317,9 @@ def test_the_switch_of_languages_stays_on_the_page(width, visit):
 
 @pytest.mark.slow
 def test_a_page_without_a_korean_one_leads_back_to_the_english(visit):
-    page, said = visit("ko/paper/tour.html")
+    page, said = visit("ko/api/index.html")
     page.locator("a.other-language").click()
-    assert page.url.endswith("/paper/tour.html")
+    assert page.url.endswith("/api/index.html")
     assert "/ko/" not in page.url
     assert said == []
 
