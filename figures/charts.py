@@ -29,6 +29,7 @@ from figures.style import (
     rule,
     text_width,
 )
+from foundation.latents import principal_plane
 
 MOST_NAMED = 30
 """Classes and bars at most that are named."""
@@ -147,13 +148,10 @@ def main_plane(mu: np.ndarray, small: bool = False) -> tuple[np.ndarray, tuple[s
     """
     if mu.shape[1] == 2:
         return mu, ("$z_1$", "$z_2$")
-    _, singular, directions = np.linalg.svd(mu - mu.mean(axis=0, dtype=np.float64), full_matrices=False)
-    directions = np.pad(directions, ((0, max(0, 2 - len(directions))), (0, 0)))[:2]
-    largest = directions[[0, 1], np.abs(directions).argmax(axis=1)]
-    share = np.pad(singular**2, (0, 2))[:2] / max((singular**2).sum(), np.finfo(mu.dtype).tiny)
+    plane = principal_plane(mu)
     words = "direction {} ({:.0%})" if small else "main direction {} of μ ({:.0%} of its variance)"
-    names = [words.format(i, part) for i, part in enumerate(share, 1)]
-    return mu @ (directions * np.where(largest < 0, -1, 1)[:, None]).T, (names[0], names[1])
+    names = [words.format(i, part) for i, part in enumerate(plane.explained, 1)]
+    return mu @ plane.directions.T, (names[0], names[1])
 
 
 def _short(name: str, letters: int) -> str:

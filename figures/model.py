@@ -26,6 +26,7 @@ from figures.galleries import (
 )
 from figures.style import save
 from foundation.data.dataset import Dataset
+from foundation.latents import ACTIVE, kl_by_latent
 from foundation.rung import Rung, encode_all
 from foundation.runs import Run
 
@@ -45,8 +46,6 @@ GRID = 20
 """Tiles along each axis of the manifold."""
 POINTS, BATCH = 5000, 500
 """Test images in the latent space, and how many of them are computed at once."""
-ACTIVE = 0.01
-"""A latent is active where the variance of its mu over the images is above this (Burda et al. 2016, section 5.2)."""
 NOISE = {
     "bernoulli": "a Bernoulli draw from p(x|z), each pixel black or white",
     "continuous-bernoulli": "a continuous-Bernoulli draw from p(x|z), each pixel some grey",
@@ -89,12 +88,6 @@ def latent_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Figure]:
         z, quantiles = quantile_grid(GRID)
         figures["manifold"] = manifold(decode_all(rung, z), quantiles)
     return figures
-
-
-def kl_by_latent(mu: Float[np.ndarray, "N Z"], logvar: Float[np.ndarray, "N Z"]) -> Float[np.ndarray, " Z"]:
-    """KL(q(z_j|x) || p(z_j)) in nats, mean over the images, for each latent in the model's order."""
-    mu, logvar = mu.astype(np.float64), logvar.astype(np.float64)
-    return (-0.5 * (1 + logvar - np.square(mu) - np.exp(logvar))).mean(axis=0)
 
 
 def decode_all(

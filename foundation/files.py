@@ -88,7 +88,7 @@ def open_regular(path: str | Path) -> io.BufferedReader:
 
 
 def read_file(path: str | Path, most: int) -> bytes:
-    """The content of a file that may come from anybody.
+    """The content of a file of unknown origin.
 
     Raises `InputError` that begins with the path for one of more than `most` bytes, of which no more are read, for a
     pipe, a device or a folder, and for a file that cannot be read.

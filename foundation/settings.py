@@ -1,6 +1,6 @@
 """The settings that the numbers of a training depend on: they are kept beside its weights and compared with its run's.
 
-config.json is text that anybody can edit. What it says decides which images a model is measured on and how a training
+config.json is text, which can be edited. What it says decides which images a model is measured on and how a training
 goes on, so weights and checkpoint hold the settings that they were trained with, under their own digest.
 """
 

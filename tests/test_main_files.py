@@ -225,7 +225,7 @@ def test_a_forward_pass_has_the_same_results():
 
 
 def test_functions_take_the_same_arguments():
-    """A model in place of parameters; it knows its images' size, which rungs 1 and 2 are told."""
+    """A model in place of parameters; it holds its images' size, which rungs 1 and 2 take as an argument."""
     for name in set(EXPECTED[5:]) - {"backward"}:
         nodes = [function(source, name) for source in SOURCES.values()]
         numpy, lowlevel, paper = ([argument.arg for argument in node.args.args] for node in nodes)

@@ -62,7 +62,7 @@ def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe
     For one probe, the output goes straight to standard output instead.
     """
     limits = limits or Limits()
-    with _temporary_folder() as folder, _temporary_folder() as empty:
+    with temporary_folder() as folder, temporary_folder() as empty:
         files = {"verdict": folder / "verdict.json", "stack": folder / "stack.txt", "clock": folder / "clock.txt"}
         task = {
             "exercise": entry.name,
@@ -83,7 +83,8 @@ def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe
 
 
 @contextlib.contextmanager
-def _temporary_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
+    """A folder that ends with the block; those of killed processes are removed first."""
     _remove_old_folders()
     with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
         yield Path(name).resolve()

@@ -20,7 +20,7 @@ from typing import Any
 
 NOBODY = 65534
 FIRST_USER = 2_000_000
-"""Users from this number on belong to nobody else; each process of an answer gets one of its own, and so a count of
+"""Users from this number on belong to no other user; each process of an answer gets one of its own, and so a count of
 processes of its own."""
 FAILED = 72
 """Exit code of a process that could not be confined."""

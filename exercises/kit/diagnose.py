@@ -53,7 +53,7 @@ CLOSE = 1e-3
 SHOWN_NAMES = 3
 UNNAMED: dict[str, Any] = dict.fromkeys(("mistake", "possible", "explanation", "second", "second_explanation"), "")
 """The fields of a verdict that one probe alone is no evidence for."""
-UNKNOWN = "this mistake is not one that the exercise knows by name"
+UNKNOWN = "this mistake is not among those stored for the exercise"
 Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
 
 
@@ -386,7 +386,7 @@ def _alone(exercise: Exercise, mistake: Mistake, results: list[ProbeResult]) -> 
 
 
 def _by_value(result: ProbeResult) -> bool:
-    """Whether numbers are wrong, of which the exercise knows some by name; a text explains itself."""
+    """Whether numbers are wrong, some of which have stored mistakes; a text explains itself."""
     found = result.difference
     if found is None or result.observed.unstable or isinstance(found.expected, str):
         return False

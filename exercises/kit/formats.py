@@ -22,7 +22,6 @@ from foundation.files import to_json, write_bytes, write_text
 
 Keys = Callable[[list[str]], list[str]]
 """The names under which the learner of a row may be known."""
-FORMATS = ("csv", "canvas", "moodle", "gradescope")
 FIELDS = ("learner", "exercise", "state", "mistake", "probe", "got", "expected", "problem", "points", "of")
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """At the start of a file it tells Excel that it is UTF-8; Canvas and Moodle pass over it."""
@@ -55,7 +54,7 @@ def in_figures(points: float) -> str:
 
 
 def feedback(own: list[Grade], credit: Credit, separator: str = "\n") -> str:
-    """What a learner is told: a line for each exercise, with the mistake or what came instead."""
+    """What a learner is told: a line for each exercise, with the mistake or the result."""
     lines = []
     for graded in own:
         points = f"{in_figures(points_of(graded, credit))}/{in_figures(credit.weights(graded.exercise).points)}"
@@ -65,7 +64,7 @@ def feedback(own: list[Grade], credit: Credit, separator: str = "\n") -> str:
 
 
 def about_grade(graded: Grade) -> str:
-    """The mistake by its name, else what came instead of what, else nothing."""
+    """The mistake by its name, else the result and the expected one, else nothing."""
     verdict = graded.verdict
     if verdict is None or graded.state in ("PASS", "NOT WRITTEN YET"):
         return ""

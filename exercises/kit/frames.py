@@ -29,7 +29,7 @@ DEEPEST = 40
 LONGEST_INTEGER = 63
 """Bits of a whole number, as NumPy has them."""
 KNOWN = ("bool", "number", "str", "tuple", "list", "dict", "ndarray")
-"""Kinds of values that a comparison knows; a class that has one of these names is another one."""
+"""Kinds of values that a comparison distinguishes; a class that has one of these names is another one."""
 KINDS = "biufcUSmM"
 """NumPy's kinds of data that hold no references to objects."""
 

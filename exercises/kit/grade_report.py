@@ -132,7 +132,7 @@ def _shares(grades: list[Grade], entries: list[Entry]) -> list[tuple[str, str, i
 
 
 def common_mistakes(grades: list[Grade]) -> list[Common]:
-    """The mistakes that the course knows by name, the most frequent first."""
+    """The recognised mistakes by their names, the most frequent first."""
     found = collections.defaultdict[tuple[str, str], list[str]](list)
     for graded in grades:
         if graded.verdict is not None and graded.verdict.mistake:

@@ -6,7 +6,6 @@ solution gives is computed once, before the first answer. Should it fail itself,
     python -c "from exercises.kit.judge import main; main()"
 """
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -15,12 +14,12 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from exercises.kit.catalogue import Entry
-from exercises.kit.check import no_function, unloadable, wrong
+from exercises.kit.check import no_function, temporary_folder, unloadable, wrong
 from exercises.kit.diagnose import Assessment, Verdict, assess
 from exercises.kit.exercise import Exercise
 from exercises.kit.limits import Limits, printable
@@ -54,7 +53,8 @@ def judge(task: Task, course: Path) -> Assessment:
     """The verdict on an answer that runs in a process of its own, in which nothing of the verdict is."""
     entry = Entry(task.exercise)
     exercise, limits = entry.load(), Limits(task.seconds, task.megabytes)
-    with _temporary_folder() as folder:
+    with temporary_folder() as folder:
+        os.chmod(folder, 0o755)  # the answer may run as another user
         _let_all_read(Path(task.files))
         where = Place(Sandbox(task.sandbox), folder, Path(task.files), course)
         if not where.is_apart:  # an answer could change the copy that the next one gets
@@ -75,13 +75,6 @@ def _let_all_read(folder: Path) -> None:
         os.chmod(parent, 0o755)
         for name in files:
             os.chmod(os.path.join(parent, name), 0o644)
-
-
-@contextlib.contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="vae-ladder-", ignore_cleanup_errors=True) as name:
-        os.chmod(name, 0o755)  # the answer may run as another user
-        yield Path(name).resolve()
 
 
 def _judge(entry: Entry, exercise: Exercise, answer: RemoteAnswer, path: Path) -> Assessment:

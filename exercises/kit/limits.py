@@ -34,7 +34,7 @@ class Limits:
 
 
 def how_it_ended(code: int | None, limits: Limits) -> tuple[str, str]:
-    """What came instead of a result, and the likely cause, by an exit code; None stands for a time that was up.
+    """The outcome in place of a result, and the likely cause, by an exit code; None stands for a time that was up.
 
     A negative code, and one above 128, stands for a signal.
     """

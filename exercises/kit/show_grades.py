@@ -29,7 +29,7 @@ def show_grades(console: Console, grades: list[Grade], entries: list[Entry]) -> 
 
 
 def show_mistakes(console: Console, grades: list[Grade]) -> None:
-    """Print a line for each answer that is wrong: the mistake, or what came instead of what."""
+    """Print a line for each answer that is wrong: the mistake, or the result and the expected one."""
     for graded in grades:
         if graded.verdict is None or graded.state not in ("WRONG", "IMPORTED", "NOT MEASURED"):
             continue

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Float
 
 from figures.choices import one_of_each
-from figures.model import ACTIVE, kl_by_latent
 from foundation.architecture import Parameters
 from foundation.data import load
 from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.errors import InputError
+from foundation.latents import ACTIVE, kl_by_latent, principal_plane
 from foundation.options import TrainOptions
 from foundation.rung import Description, Rung, encode_all
 from foundation.runs import Run
@@ -158,18 +158,13 @@ def code_facts(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
 
 
 def components(mu: Float[np.ndarray, "N Z"]) -> dict[str, Any]:
-    """The plane in which the codes vary most: their mean, two principal directions, and the share of variance of each.
-
-    A direction's largest entry is positive, so that the plane does not turn over from one machine to another.
-    """
-    mean = mu.mean(axis=0)
-    _, sizes, directions = np.linalg.svd(mu - mean, full_matrices=True)
-    two = directions[:2]
-    two = two * np.sign(two[range(2), np.abs(two).argmax(axis=1)])[:, None]
-    variances = np.zeros(mu.shape[1])
-    variances[: len(sizes)] = sizes**2
-    explained = variances[:2] / max(variances.sum(), np.finfo(float).tiny)
-    return {"mean": mean.tolist(), "directions": two.tolist(), "explained": explained.tolist()}
+    """The plane in which the codes vary most: the mean, two principal directions, and their shares of variance."""
+    plane = principal_plane(mu)
+    return {
+        "mean": mu.mean(axis=0).tolist(),
+        "directions": plane.directions.tolist(),
+        "explained": plane.explained.tolist(),
+    }
 
 
 def embedded_images(part: Dataset[np.ndarray]) -> dict[str, Any]:

@@ -9,13 +9,11 @@ from torch import Tensor
 
 from foundation.data.splits import Data
 from foundation.errors import InputError
+from foundation.latents import ACTIVE
 from foundation.rung import encode_all
 from paper.models.base import Images, Model
-from paper.models.vae import kl_per_latent
 
 LatentArray = Float[np.ndarray, "N Z"] | Float[Tensor, "N Z"]
-ACTIVE = 0.01
-"""A latent is active where the variance of its mu over the images is above this (Burda et al. 2016, section 5.2)."""
 COLLAPSED = 0.01
 """A latent with a smaller KL than this, in nats, has collapsed onto the prior."""
 
@@ -63,12 +61,6 @@ def active_latents(model: Model, data: Data) -> Bool[np.ndarray, " Z"]:
     """Which latents are active on the test images. All are for an autoencoder, whose codes have no fixed scale."""
     mu, logvar = encode_all(model, data.test.images, data.test.labels, torch.cat)
     return np.ones(mu.shape[1], dtype=bool) if logvar is None else variance_of_mu(mu) > ACTIVE
-
-
-def kl_by_latent(mu: LatentArray, logvar: LatentArray) -> Float[np.ndarray, " Z"]:
-    """KL(q(z_j|x) || p(z_j)) in nats, mean over the images, for each latent in the model's order."""
-    # In float64: near 0, where latents collapse, the terms of the KL cancel to less than float32 resolves.
-    return kl_per_latent(*(torch.as_tensor(values).cpu().double() for values in (mu, logvar))).mean(0).numpy()
 
 
 def collapse_warning(kl: Float[np.ndarray, " Z"]) -> str | None:

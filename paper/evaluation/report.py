@@ -20,18 +20,17 @@ from rich.table import Table
 
 from foundation.console import print_table, say
 from foundation.data.splits import Data
+from foundation.latents import ACTIVE, kl_by_latent
 from foundation.rung import encode_all
 from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
 from paper.evaluation.disentanglement import Scores, disentanglement, images_needed, mutual_information_gap, two_best
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
 from paper.evaluation.importance import Estimate, importance_sample
 from paper.evaluation.latents import (
-    ACTIVE,
     active_latents,
     active_units,
     batches,
     collapse_warning,
-    kl_by_latent,
     posteriors,
     variance_of_mu,
 )
@@ -128,7 +127,7 @@ def bound(evaluation: Evaluation) -> Results:
 def latents(evaluation: Evaluation) -> Results:
     """The KL of every latent over all test images, and which latents are active."""
     mu, logvar = posteriors(evaluation.model, evaluation.data.test.images, evaluation.data.test.labels)
-    kl, variance = kl_by_latent(mu, logvar), variance_of_mu(mu)
+    kl, variance = kl_by_latent(mu.cpu(), logvar.cpu()), variance_of_mu(mu)
     active = active_units(mu)
     evaluation.show("Latents, by KL", latent_table(kl, variance), about_activity(active, len(kl)))
     evaluation.warn(collapse_warning(kl))

@@ -15,10 +15,11 @@ from figures.model import traversal_figure
 from foundation.console import step_display
 from foundation.data.splits import Data
 from foundation.errors import InputError
+from foundation.latents import kl_by_latent
 from foundation.options import DataOptions
 from paper.evaluation.disentanglement import disentanglement
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
-from paper.evaluation.latents import active_latents, kl_by_latent, posteriors
+from paper.evaluation.latents import active_latents, posteriors
 from paper.experiments.experiment import Experiment, Settings, image_rows, line_over
 from paper.experiments.tables import Column, over_seeds
 from paper.models.base import Model
@@ -130,7 +131,8 @@ def draw(experiment: Experiment, rows: dict[str, Tensor], best: dict[float, Mode
         rows, apart=(1,)))  # fmt: skip
     for beta, model in best.items():
         test = experiment.data.test
-        kl = kl_by_latent(*posteriors(model, test.images, test.labels))
+        mu, logvar = posteriors(model, test.images, test.labels)
+        kl = kl_by_latent(mu.cpu(), logvar.cpu())
         experiment.draw(
             f"traversals-beta{beta:g}", traversal_figure(ModelRung(model), to_arrays(experiment.data).test, kl)
         )

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from foundation.console import make_console
 from foundation.errors import InputError
 from tests.support.kl_answers import RIGHT_KL as RIGHT
 from tests.support.kl_answers import WRONG_KL as WRONG
+from tests.support.processes import is_running, wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 KL = find("04_kl")
@@ -461,7 +461,7 @@ def test_processes_that_an_answer_starts_end_with_it(here):
     pid = int(verdict.prints.split()[0])
     state = Path(f"/proc/{pid}/stat")
     if state.parents[1].is_dir():
-        assert not state.exists() or state.read_text().split()[2] in "ZX"  # a zombie of nobody's, at most
+        assert not state.exists() or state.read_text().split()[2] in "ZX"  # an orphaned zombie, at most
 
 
 def test_helpers_beside_an_answer_can_be_imported_but_hide_nothing(here):
@@ -492,24 +492,6 @@ def test_a_check_ends_with_the_process_that_asked_for_it(here, how, loop):
         asking.send_signal(how)
         asking.wait()
     wait_until(lambda: not is_running(checking))
-
-
-def wait_until(condition, seconds=60):
-    """Wait for something that happens in another process, at most so long."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def is_running(pid):
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] in "ZX")
 
 
 def test_an_endless_loop_ends_itself_at_its_limit(here):

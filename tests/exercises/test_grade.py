@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +39,7 @@ from foundation.language import set_language
 from tests.exercises.attacks import ATTACKS
 from tests.support.kl_answers import RIGHT_KL as RIGHT
 from tests.support.kl_answers import WRONG_KL as WRONG
+from tests.support.processes import is_running, wait_until
 
 KL = find("04_kl")
 CONFINED = [kind for kind in ("bubblewrap", "namespaces") if sandbox_module.works(Sandbox(kind))]
@@ -227,24 +227,6 @@ def test_answers_end_with_the_process_that_grades(here):
         grading.kill()
         grading.wait()
     wait_until(lambda: not is_running(int((here / "pid").read_text())))
-
-
-def wait_until(condition, seconds=60):
-    """Wait for something that happens in another process, at most so long."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def is_running(pid):
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] in "ZX")
 
 
 def test_control_characters_of_an_answer_do_not_reach_the_terminal(here, capsys):

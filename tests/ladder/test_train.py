@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from foundation.runs import open_run
 from ladder import cli
 from paper.models.options import MODELS
 from tests.support.pictures import write_pictures
+from tests.support.processes import processes_with, wait_until
 from tests.support.run_files import own_files
 
 torch = pytest.importorskip("torch")
@@ -211,7 +211,7 @@ def test_one_process_of_a_pair_is_killed(rank, tmp_path):
     pair = subprocess.Popen(
         [*train_for, tmp_path / "cut"], env=ONE_THREAD, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    (run,) = wait_for(lambda: list(tmp_path.glob("cut/*/checkpoint.safetensors")))
+    (run,) = wait_until(lambda: list(tmp_path.glob("cut/*/checkpoint.safetensors")))
     for process in processes_with(f"{tmp_path / 'cut'}", f"RANK={rank}"):
         os.kill(process, signal.SIGKILL)
     pair.communicate(timeout=120)
@@ -221,28 +221,6 @@ def test_one_process_of_a_pair_is_killed(rank, tmp_path):
     assert done.returncode == 0, done.stderr
     (expected,) = (tmp_path / "whole").iterdir()
     assert json.loads((run.parent / "test.json").read_text()) == json.loads((expected / "test.json").read_text())
-
-
-def wait_for(found, seconds=120):
-    """What a function finds once it finds anything."""
-    until = time.monotonic() + seconds
-    while not (result := found()):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return result
-
-
-def processes_with(argument, variable):
-    """The processes that have this in their command line and in their environment, by number."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line, environment = ((folder / name).read_bytes() for name in ("cmdline", "environ"))
-        except OSError:
-            continue
-        if argument.encode() in line and any(e.startswith(variable.encode()) for e in environment.split(b"\0")):
-            found.append(int(folder.name))
-    return found
 
 
 @pytest.mark.slow

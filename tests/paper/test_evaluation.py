@@ -17,6 +17,7 @@ from foundation.data.dataset import Dataset  # noqa: E402
 from foundation.data.shapes import RANGES, SHAPES, draw_shapes  # noqa: E402
 from foundation.data.splits import Data  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
+from foundation.latents import kl_by_latent  # noqa: E402
 from foundation.objective import Objective  # noqa: E402
 from foundation.options import DataOptions, TrainOptions  # noqa: E402
 from foundation.rung import encode_all  # noqa: E402
@@ -33,7 +34,6 @@ from paper.evaluation.importance import importance_sample  # noqa: E402
 from paper.evaluation.latents import (  # noqa: E402
     active_units,
     collapse_warning,
-    kl_by_latent,
     linear_probe,
     variance_of_mu,
 )

@@ -1,4 +1,4 @@
-"""A right answer to exercise 04, and one with the mistake that it knows best."""
+"""A right answer to exercise 04, and one with the mistake that is recognised first."""
 
 RIGHT_KL = """
 import numpy as np

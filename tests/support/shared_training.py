@@ -84,7 +84,7 @@ def kept(record: object) -> bool:
 
 
 def main(process: int, processes: int, out: Path) -> None:
-    """Do every case as one of several processes; write what came of it."""
+    """Do every case as one of several processes; write the results."""
     dist.init_process_group("gloo", init_method=f"file://{out / 'store'}", rank=process, world_size=processes)
     for name in CASES:
         tensors, lines = train_case(name)

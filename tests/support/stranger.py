@@ -60,7 +60,7 @@ def stop(*signal_and_frame: Any) -> None:
 
 
 class Bench:
-    """A training of each kind, whole and stopped after its first epoch, and what comes of it if nothing is hostile."""
+    """A training of each kind, whole and stopped after its first epoch, and its result if nothing is hostile."""
 
     def __init__(self, folder: Path, with_runs: bool) -> None:
         self.folder = folder

@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 def parts(page: str) -> list[Part]:
-    """A page in order: headings, paragraphs, items of lists, rows of tables, and blocks that nobody translates."""
+    """A page in order: headings, paragraphs, items of lists, rows of tables, and blocks that stay untranslated."""
     found = []
     for kind, block in (("generated table", PLACE), ("formula", FORMULA), ("code", BLOCK)):
         found += [(match.start(), Part(kind, match[0])) for match in block.finditer(page)]

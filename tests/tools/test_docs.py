@@ -4,11 +4,16 @@ import itertools
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from foundation.architecture import Architecture
+from foundation.data import load
 from foundation.errors import InputError
 from foundation.files import write_json
+from foundation.objective import Objective
 from ladder.cli import main
+from numpy_impl import vae_numpy as vae
 from tests.support.documents import (
     RUN,
     RUN_SLOWLY,
@@ -404,3 +409,24 @@ def test_a_command_is_shown_as_a_reader_types_it():
     command = "vae-ladder evaluate runs/2026-01-31_142501_train_vae --record a/b.json --seed 3 --out x"
     assert tables.as_typed(command) == "vae-ladder evaluate RUN --seed 3"
     assert [tables.duration(seconds) for seconds in (12.4, 99.4, 150.0, 7200.0)] == ["12 s", "99 s", "2 min", "2.0 h"]
+
+
+def test_the_first_reconstruction_lies_in_the_range_that_pages_state():
+    """With 12 seeds and Z = 2, 8 and 20, on 128 test images of glyphs, before the first step."""
+    x = load("glyphs", "test").images[:128]
+    found = []
+    for latent_dim, seed in itertools.product((2, 8, 20), range(12)):
+        rng = np.random.default_rng(seed)
+        parameters = vae.init(Architecture(latent_dim), rng)
+        run, _ = vae.forward(parameters, x, rng.standard_normal((len(x), latent_dim), np.float32))
+        found.append(vae.loss(run.logits, x, run.mu, run.logvar, Objective()).reconstruction)
+    low, high = f"{min(found):.0f}", f"{max(found):.0f}"
+    for name in (
+        "exercises/18_bug_hunt.md",
+        "exercises/18_bug_hunt.ko.md",
+        "tools/notebook_sources/numpy_impl/tour.py",
+        "exercises/class/structure.typ",
+    ):
+        text = (CHECKOUT / name).read_text(encoding="utf-8")
+        assert low in text, f"{name}: the smallest is {low}"
+        assert high in text, f"{name}: the largest is {high}"

@@ -4,13 +4,13 @@ import functools
 import http.server
 import json
 import re
-import shutil
 import threading
 
 import pytest
 from docutils.utils.math import MathError
 
 from foundation.errors import InputError
+from tests.support.browser import start_browser
 from tests.support.documents import FORMULA, INLINE
 from tools import CHECKOUT, REPOSITORY
 from tools.links import pages
@@ -23,18 +23,6 @@ from tools.site.check import problems_of_site
 from tools.site.formulas import mathml
 from tools.site.korean import SCRIPT, stem
 from tools.site.pages import LANGUAGES, Staging, name_of, site_pages
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # The sources
 
@@ -234,14 +222,8 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, without a network of its own."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with start_browser() as started:
+        yield started
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import json
 import numpy as np
 import pytest
 
-from figures.model import kl_by_latent
 from foundation.errors import InputError
+from foundation.latents import kl_by_latent
 from foundation.rung import encode_all
 from ladder.explorer.page import bundle, inside_element, inside_script, render
 from ladder.explorer.payload import LARGEST, base85, components, make_payload

@@ -26,12 +26,13 @@ from figures.charts import kl_per_latent
 from figures.model import class_figure, generated_figures, latent_figures, style_figure
 from figures.notebook import show, show_images
 from foundation.data.splits import load_data
+from foundation.latents import ACTIVE, kl_by_latent
 from foundation.objective import Objective
 from foundation.options import DataOptions, TrainOptions
 from foundation.records import EpochRecord
 from paper.evaluation.bound import elbo_parts, images_for_likelihood
 from paper.evaluation.importance import importance_sample
-from paper.evaluation.latents import ACTIVE, active_units, kl_by_latent, posteriors, variance_of_mu
+from paper.evaluation.latents import active_units, posteriors, variance_of_mu
 from paper.models.options import BetaVAEOptions, ConditionalVAEOptions, VAEOptions
 from paper.models.registry import make_model
 from paper.rung import ModelRung
