@@ -179,7 +179,7 @@ class NewExercise:
 
     Examples:
       vae-ladder new-exercise flow
-      vae-ladder new-exercise 19_flow
+      vae-ladder new-exercise 30_flow
     """
 
     name: Annotated[Positional[str], Option("NAME")]

@@ -60,7 +60,7 @@ NOISY_LATENTS = mistakes_of(
     (
         "noise of standard deviation 0.01",
         exhibits.noisy_latents,
-        "{got} instead of {expected}: a hundredth of the noise that the KL counts with, so that the bound is none.",
+        "{got} instead of {expected}: a hundredth of the noise that the KL counts with: the loss is no bound any more.",
     ),
     (
         "noise of standard deviation 0.1",

@@ -14,7 +14,7 @@ NAME = re.compile(r"(?:(\d\d)_)?([a-z][a-z0-9_]*)")
 def new_exercise(name: str) -> tuple[Entry, list[Path]]:
     """Make the folder and the page of an exercise, and return it with the paths of its files.
 
-    name: such as "flow", which gets the next free number, or "19_flow".
+    name: such as "flow", which gets the next free number, or "30_flow".
     Raises InputError for another name, for one that exists, and where the course is installed without its sources.
     """
     if not is_checkout():
