@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, full, normal, sized, uniform
+from exercises.kit.exercise import Exercise, Functions, Hints, Probe, axes, call, full, normal, sized, uniform
 from foundation.objective import Objective
 from numpy_impl import vae_numpy
 from numpy_impl.functional import binary_cross_entropy_with_logits, sigmoid
@@ -113,7 +113,7 @@ def _image_by_image(decode, x, mu, logvar, eps, training):
     return sum(np.sum(pixels) + np.sum(latents) for pixels, latents in pairs) / len(x)
 
 
-ALTERNATIVES = (
+ALTERNATIVES: tuple[Functions, ...] = (
     {
         "draw_latents": lambda mu, logvar, eps: mu + np.sqrt(np.exp(logvar)) * eps,
         "training_loss": _summed,

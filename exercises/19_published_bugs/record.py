@@ -119,8 +119,29 @@ def gradients(case: Case, parameters: Parameters, x: np.ndarray, eps: np.ndarray
     return parts, {name: (encoder | decoder)[name] for name in parameters}
 
 
-def train(case: Case, training: Dataset, test: np.ndarray, others: np.ndarray) -> tuple[Record, np.ndarray]:
+class Images(NamedTuple):
+    """What all cases share."""
+
+    training: Dataset
+    with_test: Dataset
+    """The training set with the test images in it."""
+    test: np.ndarray
+    others: np.ndarray
+    """As many more, on which none is trained."""
+
+
+def images() -> Images:
+    """The first glyphs of each split."""
+    training, held = load("glyphs", "train", count=TRAIN), load("glyphs", "test", count=2 * TEST)
+    pixels, labels = ([getattr(part, name) for part in (training, held)] for name in ("images", "labels"))
+    count = TRAIN + TEST
+    with_test = Dataset("glyphs", "train", np.concatenate(pixels)[:count], np.concatenate(labels)[:count])
+    return Images(training, with_test, held.images[:TEST], held.images[TEST:])
+
+
+def train(case: Case, shared: Images, epochs: int = EPOCHS) -> tuple[Record, np.ndarray]:
     """One training: its curves by epoch, and pictures (2, SHOWN, 28, 28): reconstructions, and samples of the prior."""
+    test = shared.test
     rng = np.random.default_rng(SEED)
     parameters = vae_numpy.init(ARCHITECTURE, np.random.default_rng(SEED))
     optimizer = Adam(parameters, LEARNING_RATE)
@@ -130,13 +151,14 @@ def train(case: Case, training: Dataset, test: np.ndarray, others: np.ndarray) -
 
     def look() -> None:
         seen = measure(case, parameters, test, np.float32(case.test_noise) * eps)
-        honest = measure(Case(), parameters, others if case.trains_on_test else test, eps)
+        honest = measure(Case(), parameters, shared.others if case.trains_on_test else test, eps)
         curves["test"].append(case.printed(*seen))
         curves["measured"].append(sum(honest))
         curves["kl"].append(honest.kl)
 
     look()
-    for _ in range(EPOCHS):
+    training = shared.with_test if case.trains_on_test else shared.training
+    for _ in range(epochs):
         printed = []
         for x, batch_eps, _ in draw_batches(rng, training, BATCH, lambda count: (count, ARCHITECTURE.latent_dim)):
             parts, grads = gradients(case, parameters, x, batch_eps)
@@ -159,16 +181,13 @@ def main() -> None:
     """Train, write both files."""
     from .symptoms import draw  # needs matplotlib, which no check does
 
-    training, held = load("glyphs", "train", count=TRAIN), load("glyphs", "test", count=2 * TEST)
-    test, others = held.images[:TEST], held.images[TEST:]
-    images, labels = ([getattr(part, name) for part in (training, held)] for name in ("images", "labels"))
-    both = Dataset("glyphs", "train", np.concatenate(images)[: TRAIN + TEST], np.concatenate(labels)[: TRAIN + TEST])
+    shared = images()
     found, pictures = dict[str, Record](), dict[str, np.ndarray]()
     with np.errstate(all="ignore"):
         for name, case in CASES.items():
-            found[name], pictures[name] = train(case, both if case.trains_on_test else training, test, others)
+            found[name], pictures[name] = train(case, shared)
     write_json(FILE, found)
-    draw(found, pictures, test[:SHOWN, 0], FILE.with_name("symptoms.png"))
+    draw(found, pictures, shared.test[:SHOWN, 0], FILE.with_name("symptoms.png"))
 
 
 if __name__ == "__main__":

@@ -135,6 +135,15 @@ def test_recorded_case_learns_by_the_gradient_of_what_it_prints(name):
         np.testing.assert_allclose(gradients["encoder.mu.bias"], mu.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", record.CASES)
+def test_record_begins_as_the_code_trains_today(name):
+    found, pictures = record.train(record.CASES[name], record.images(), epochs=1)
+    for curve, values in found.items():
+        np.testing.assert_allclose(values, record.records()[name][curve][: len(values)], rtol=1e-3, err_msg=curve)
+    assert pictures.shape == (2, record.SHOWN, 28, 28)
+    assert 0 <= pictures.min() < pictures.max() <= 1
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_numbers_of_the_page_are_those_of_the_record(page):
     rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", page.read_text("utf-8"), re.MULTILINE)
