@@ -147,6 +147,7 @@ def test_record_begins_as_the_code_trains_today(name):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_numbers_of_the_page_are_those_of_the_record(page):
     rows = re.findall(r"^\| (\d+) \| ([\d.]+) \| ([\d.]+) \|$", page.read_text("utf-8"), re.MULTILINE)
+    assert f"−{record.records()['negative_elbo']['measured'][-1] / 1e20:.0f}·10²⁰" in page.read_text("utf-8")
     records = dict(enumerate(record.records().values()))
     assert len(rows) == len(records) - 1  # one has no number that could be written down
     for number, printed, measured in rows:
