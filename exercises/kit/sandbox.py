@@ -33,7 +33,7 @@ REPOSITORY = (".git", "build", "notebooks", "tests")
 GIVEN_PACKAGES = ("foundation", "numpy_impl")
 GIVEN_MODEL = re.compile(r"exercises\.model(\.(pictures(\.\w+)?|load_\w+|Model|CLASSES))?")
 """What the pages of the first exercises use; the linear model beside it is a part of solutions."""
-KIT = ("confine.py", "frames.py", "runner.py")
+KIT = ("confine.py", "frames.py", "runner.py", "tensors.py")
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/localtime")
 DISK_MEGABYTES, FILE_MEGABYTES, PROCESSES = 64, 32, 64
 TRIAL = "import statistics, numpy.polynomial\n"
@@ -233,7 +233,7 @@ def masks() -> list[str]:
 
 def hidden_functions(exercise: Exercise) -> Names:
     """(module, name) of every function of the course that is the solution of an exercise, or that it calls."""
-    functions = [*exercise.solution.values(), *exercise.sources]
+    functions = [*exercise.solution.values(), *exercise.source_functions()]
     return {(function.__module__, function.__name__) for function in functions if hasattr(function, "__name__")}
 
 
