@@ -104,9 +104,9 @@ hints = Hints(
     idea="A module keeps a list of the layers, parameters and buffers that are assigned to its attributes, and of "
     "nothing else. Their names are the attributes' names, joined by dots. state_dict, load_state_dict, "
     "named_parameters, double and to all go through that list.",
-    formula="In __init__: Module's own __init__, then conv1, conv2 (kernel 3, stride 2, padding 1), fc from channels[1] · "
-    "H/4 · W/4 inputs to hidden, mu and logvar from hidden to latents. In forward: ReLU behind the first three, "
-    "flatten(1) before fc. A tensor that is saved and not learned: register_buffer.",
+    formula="In __init__: Module's own __init__, then conv1, conv2 (kernel 3, stride 2, padding 1), fc from "
+    "channels[1] · H/4 · W/4 inputs to hidden, mu and logvar from hidden to latents. In forward: ReLU behind the "
+    "first three, flatten(1) before fc. A tensor that is saved and not learned: register_buffer.",
     line="VAE(**sizes).double(), then .load_state_dict(...), then under torch.no_grad() the encoder. For the "
     "gradients: the KL over len(x), .backward(), and the .grad that is not None of each of .named_parameters().",
 )

@@ -1,7 +1,8 @@
 """연습 문제 23: 매개변수를 지니는 층. exercises/23_module.ko.md를 읽고 클래스와 함수를 쓴다.
 
 `sizes`는 딕셔너리이다: latents, channels(두 합성곱의 것), hidden, image_shape (C, H, W). `VAE(**sizes)`가
-이것을 풀어 쓴다. 검사는 배열을 준다. `@tensors`가 그것을 텐서로 바꾸고, 반환한 것을 다시 배열로 바꾼다. 그 줄은 그대로 둔다.
+이것을 풀어 쓴다. 검사는 배열을 준다. `@tensors`가 그것을 텐서로 바꾸고, 반환한 것을 다시 배열로 바꾼다.
+그 줄은 그대로 둔다.
 """
 
 import math

@@ -150,8 +150,8 @@ def test_solution_and_alternatives_pass(entry):
             assert verdict.outcome == expected, f"alternative {number}\n{verdict}\n{verdict.traceback}"
 
 
-LONG = ("13_train_step", "18_bug_hunt")
-"""Exercises whose mistakes take half a minute to name."""
+LONG = ("13_train_step", "18_bug_hunt", "22_lowlevel_step", "23_module", "25_cvae_condition")
+"""Exercises whose mistakes take long to name."""
 
 
 @pytest.mark.parametrize(
