@@ -13,7 +13,7 @@ from foundation.objective import Objective
 
 from .mistakes import MISTAKES
 
-N, Z, C1, C2, HIDDEN, ROWS, COLUMNS, STEPS = axes(5, 3, 7, 11, 13, 2, 3, 4)
+N, Z, C1, C2, HIDDEN, ROWS, COLUMNS, STEPS = axes(5, 3, 4, 6, 7, 2, 3, 4)
 LATENTS = N, Z
 BETA = 3.0
 

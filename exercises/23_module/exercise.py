@@ -12,15 +12,22 @@ from foundation.architecture import Architecture, initial_parameters
 
 from .mistakes import MISTAKES
 
-N, Z, C1, C2, HIDDEN, IMAGE, ROWS, COLUMNS = axes(5, 4, 7, 11, 13, 3, 2, 6)
+N, Z, C1, C2, HIDDEN, IMAGE, ROWS, COLUMNS = axes(5, 4, 6, 9, 11, 3, 2, 3)
 
-m, vae_paper = Lazy("exercises.23_module.modules"), Lazy("paper.vae_paper")
+torch, m, vae_paper = Lazy("torch"), Lazy("exercises.23_module.modules"), Lazy("paper.vae_paper")
 
 
 def _vae(sizes):
     """The rung's."""
     architecture = m.architecture(sizes)
     return vae_paper.VAE(vae_paper.Encoder(architecture), vae_paper.Decoder(architecture))
+
+
+def _loaded(sizes, parameters):
+    with torch.device("meta"):  # without initial numbers, which are replaced at once
+        model = _vae(sizes)
+    model.load_state_dict(parameters, assign=True)
+    return model
 
 
 def names(sizes):
@@ -31,8 +38,7 @@ def names(sizes):
 @tensors()
 def encode(sizes, parameters, x):
     """The rung's encoder, whose parameters become these tensors themselves."""
-    model = _vae(sizes)
-    model.load_state_dict(parameters, assign=True)
+    model = _loaded(sizes, parameters)
     mu, logvar = model.encode(x)
     return mu.detach(), logvar.detach()
 
@@ -40,8 +46,7 @@ def encode(sizes, parameters, x):
 @tensors()
 def gradients(sizes, parameters, x):
     """By backward, which leaves them in .grad."""
-    model = _vae(sizes)
-    model.load_state_dict(parameters, assign=True)
+    model = _loaded(sizes, parameters)
     (vae_paper.kl_divergence(*model.encode(x)) / len(x)).backward()
     return {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
 

@@ -11,7 +11,7 @@ from foundation.architecture import Architecture, initial_parameters
 
 from .mistakes import MISTAKES
 
-N, Z, K, C1, C2, HIDDEN, IMAGE, ROWS, COLUMNS = axes(7, 4, 5, 9, 11, 13, 3, 2, 6)
+N, Z, K, C1, C2, HIDDEN, IMAGE, ROWS, COLUMNS = axes(7, 4, 5, 6, 9, 11, 3, 2, 3)
 HEIGHT, WIDTH = axes(8, 12)
 
 torch, c = Lazy("torch"), Lazy("exercises.25_cvae_condition.conditional")
@@ -27,7 +27,8 @@ def _model(sizes):
 
 
 def _loaded(sizes, parameters):
-    model = _model(sizes)
+    with torch.device("meta"):  # without initial numbers, which are replaced at once
+        model = _model(sizes)
     model.load_state_dict(parameters, assign=True)
     return model
 
