@@ -5,14 +5,16 @@
 그 두 줄은 그대로 둔다. 자신의 함수가 다른 함수를 부를 때처럼 텐서를 주면 아무 일도 하지 않는다.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from exercises.kit.tensors import differentiated, tensors
 
-DOWN = {"stride": 2, "padding": 1}
-UP = {"stride": 2, "padding": 1, "output_padding": 1}
+DOWN: dict[str, Any] = {"stride": 2, "padding": 1}
+UP: dict[str, Any] = {"stride": 2, "padding": 1, "output_padding": 1}
 
 
 def _layer(parameters: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

@@ -5,14 +5,16 @@ check calls with arrays: `@tensors` and `@differentiated` make tensors of them, 
 those two lines as they are. Called with tensors, as one of your functions calls another, they do nothing.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from exercises.kit.tensors import differentiated, tensors
 
-DOWN = {"stride": 2, "padding": 1}
-UP = {"stride": 2, "padding": 1, "output_padding": 1}
+DOWN: dict[str, Any] = {"stride": 2, "padding": 1}
+UP: dict[str, Any] = {"stride": 2, "padding": 1, "output_padding": 1}
 
 
 def _layer(parameters: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:

@@ -68,12 +68,8 @@ def names_with(kind):
 
 
 def _vae(encoder):
-    class VAE(globals()["VAE"]):  # of this name, which messages of load_state_dict contain
-        """With this encoder."""
-
-        kind = encoder
-
-    return VAE
+    """A VAE with this encoder, of the name that messages of load_state_dict contain."""
+    return type("VAE", (VAE,), {"kind": encoder})
 
 
 class InAList(Encoder):
@@ -239,7 +235,13 @@ def loaded(kind, sizes, parameters):
     return model
 
 
-def encode_with(kind=Encoder, load=loaded, encode=lambda model, x: [y.detach() for y in model.encoder(x)]):
+def off_the_tape(model, x):
+    """The encoder's results, detached."""
+    mu, logvar = model.encoder(x)
+    return mu.detach(), logvar.detach()
+
+
+def encode_with(kind=Encoder, load=loaded, encode=off_the_tape):
     """`encode` with some pieces replaced."""
 
     @tensors()
