@@ -87,7 +87,7 @@ def _needs_torch(*given):
 
 
 SMALL = {"latents": 2, "channels": (3, 5), "hidden": 7, "image_shape": (1, 8, 12)}
-PICTURE = IMAGE, ROWS, COLUMNS
+PICTURE = IMAGE, *axes(8, 7)
 
 probes = _needs_torch(
     call("names", "2 latents, channels 3 and 5, 7 hidden units, images of 1 × 8 × 12", sizes=SMALL),
