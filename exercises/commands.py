@@ -158,7 +158,7 @@ def solution(choices: options.Solution) -> int:
     if not record.solved and not record.gave_up:
         remembered.give_up(entry)
     exercise = entry.load()
-    show_source(make_console(), list(dict.fromkeys([*exercise.solution.values(), *exercise.sources])))
+    show_source(make_console(), list(dict.fromkeys([*exercise.solution.values(), *exercise.source_functions()])))
     return 0
 
 

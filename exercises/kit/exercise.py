@@ -1,7 +1,10 @@
 """The parts of an exercise. Its author fills them in; the rest of the kit reads them."""
 
+import contextlib
 import dataclasses
 import functools
+import importlib
+import operator
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -72,10 +75,28 @@ class Exercise:
     """Other right answers; the solution supplies functions that are not named."""
     remarks: tuple[Remark, ...] = ()
     """What is said of an answer that passes, as far as it applies."""
-    sources: tuple[Callable[..., Any], ...] = ()
-    """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too."""
+    sources: tuple[Callable[..., Any] | str, ...] = ()
+    """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too.
+
+    One of a module that needs torch is given as "pytorch_lowlevel.vae_lowlevel:train_step".
+    """
     observed: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """Cache: what the probes observe of the solution and of the mistakes is the same in every check."""
+
+    def source_functions(self) -> tuple[Callable[..., Any], ...]:
+        """The functions that `sources` names, without those whose module cannot be imported here."""
+        found = []
+        for source in self.sources:
+            with contextlib.suppress(ImportError):
+                found.append(_by_name(source) if isinstance(source, str) else source)
+        return tuple(found)
+
+
+def _by_name(name: str) -> Callable[..., Any]:
+    """The function of "package.module:function" or of "package.module:Class.function"."""
+    module, _, path = name.partition(":")
+    function: Callable[..., Any] = operator.attrgetter(path)(importlib.import_module(module))
+    return function
 
 
 def mistakes_of(function: str, *rows: tuple[str, Callable[..., Any], str]) -> tuple[Mistake, ...]:

@@ -10,6 +10,7 @@ It runs on a copy of a few modules of the course, so it imports `frames` and `co
 import builtins
 import faulthandler
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -290,10 +291,18 @@ def serve(connection: Connection, answer: Path, functions: list[str]) -> None:
 
 def _about(connection: Connection, function: Any) -> dict[str, Any]:
     """Whether a name of the answer is a function, and where it is defined."""
-    code = getattr(function, "__code__", None)
+    code = getattr(_innermost(function), "__code__", None)
     file = connection.relative(code.co_filename) if code is not None else ""
     line = code.co_firstlineno if code is not None else 0
     return {"callable": callable(function), "type": type(function).__name__, "file": file, "line": line}
+
+
+def _innermost(function: Any) -> Any:
+    """The function under its decorators, where those say so."""
+    try:
+        return inspect.unwrap(function)
+    except ValueError:  # one that wraps itself
+        return function
 
 
 def load(path: Path) -> ModuleType:

@@ -33,7 +33,9 @@ REPOSITORY = (".git", "build", "notebooks", "tests")
 GIVEN_PACKAGES = ("foundation", "numpy_impl")
 GIVEN_MODEL = re.compile(r"exercises\.model(\.(pictures(\.\w+)?|load_\w+|Model|CLASSES))?")
 """What the pages of the first exercises use; the linear model beside it is a part of solutions."""
-KIT = ("confine.py", "frames.py", "runner.py")
+GIVEN_KIT = re.compile(r"exercises\.kit\.tensors(\.(tensors|differentiated))?")
+"""What the stubs of exercises on tensors use."""
+KIT = ("confine.py", "frames.py", "runner.py", "tensors.py")
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/localtime")
 DISK_MEGABYTES, FILE_MEGABYTES, PROCESSES = 64, 32, 64
 TRIAL = "import statistics, numpy.polynomial\n"
@@ -233,7 +235,7 @@ def masks() -> list[str]:
 
 def hidden_functions(exercise: Exercise) -> Names:
     """(module, name) of every function of the course that is the solution of an exercise, or that it calls."""
-    functions = [*exercise.solution.values(), *exercise.sources]
+    functions = [*exercise.solution.values(), *exercise.source_functions()]
     return {(function.__module__, function.__name__) for function in functions if hasattr(function, "__name__")}
 
 
@@ -371,7 +373,8 @@ def _is_solution(module: str, name: str, hidden: Names, given: Names) -> bool:
         return False
     if top in ("exercises", "tools"):
         path = f"{module}.{name}".rstrip(".")
-        return path not in ("exercises", "exercises.check") and not GIVEN_MODEL.fullmatch(path)
+        given_paths = any(pattern.fullmatch(path) for pattern in (GIVEN_MODEL, GIVEN_KIT))
+        return path not in ("exercises", "exercises.check") and not given_paths
     if top not in GIVEN_PACKAGES:
         return True  # the other rungs hold the same functions in other clothes
     return (module, name) in hidden or (name == "*" and any(where == module for where, _ in hidden))

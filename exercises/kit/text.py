@@ -147,7 +147,7 @@ def source_file_of(function: Callable[..., Any]) -> str:
     """The file in which a function is defined, or nothing."""
     if isinstance(function, Located):
         return function.file
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return "" if code is None else str(code.co_filename)
 
 
