@@ -48,6 +48,7 @@ ARGPARSE = (
 WORDS = (
     *("PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET", "MISSING", "not started", "not checked"),
     *("1 stub", "{0} stubs", "1 answer", "{0} answers"),
+    *("easy", "medium", "hard"),
     *("called", "got", "expected", "problem", "mistake", "perhaps", "second", "note", "remark", "where"),
     *("loss", "reconstruction", "KL", "images/s", "to the fastest", "rung", "model"),
 )
