@@ -26,6 +26,7 @@ from exercises.kit.text import shown
 from exercises.kit.watch import ALL_PASSED, Watch, open_keys
 from foundation.console import make_console, say
 from foundation.errors import InputError
+from foundation.files import write_text
 
 
 def start(choices: options.Start) -> int:
@@ -44,6 +45,23 @@ def start(choices: options.Start) -> int:
         say(console, f"\nread   {shown(following.page)}\nwrite  {shown(answers.path(following))}")
         option = _answers_option(choices.to)
         say(console, f"then   vae-ladder check {following.number}{option}, or vae-ladder watch{option}")
+    return 0
+
+
+def read(choices: options.Read) -> int:
+    """`vae-ladder read`"""
+    from exercises import reading  # here, since a check should not wait for what setting a page needs
+
+    console, page = make_console(), reading.page_to_read(choices.page)
+    if choices.out is not None and not choices.html:
+        raise InputError("--out: expected --html beside it")
+    if not choices.html:
+        reading.show_page(console, page)
+        return 0
+    path = choices.out or Path(reading.file_name(page))
+    write_text(path, reading.html_page(page))
+    say(console, "Open this page in a browser:", style="bold")
+    say(console, f"   {shown(path)}")
     return 0
 
 
@@ -208,6 +226,7 @@ def _answers_option(folder: Path | None) -> str:
 
 COMMANDS: dict[type, Callable[[Any], int]] = {
     options.Start: start,
+    options.Read: read,
     options.Check: check,
     options.Watch: watch,
     options.ShowProgress: progress,

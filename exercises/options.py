@@ -38,6 +38,27 @@ class Start:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Read:
+    """Show a page of the course in the terminal, or write it as HTML.
+
+    In the terminal formulas are Unicode. With --html they are set, and the file needs no network; pictures are in it.
+
+    Examples:
+      vae-ladder read 04
+      vae-ladder read chapter 1
+      vae-ladder read 10 --html
+      vae-ladder read chapter 1 --html --out chapter.html
+    """
+
+    page: Annotated[Positional[tuple[str, ...]], optional("[NN | chapter N]", "the overview of the course")] = ()
+    """An exercise by number or name, or chapter 1, 2 or 3."""
+    html: bool = False
+    """Write an HTML file for a browser instead."""
+    out: Annotated[Path | None, optional("FILE", "the page's name, in the working directory")] = None
+    """Where that file goes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Check(AnswersChoice):
     """Check an answer: PASS, WRONG, NOT MEASURED or NOT WRITTEN YET.
 
@@ -188,6 +209,7 @@ class NewExercise:
 
 COMMANDS = {
     "start": Start,
+    "read": Read,
     "check": Check,
     "watch": Watch,
     "progress": ShowProgress,

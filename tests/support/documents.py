@@ -34,7 +34,7 @@ PROGRAMS = (
     ".venv\\Scripts\\activate",
 )
 
-RUN = {"start": [], "progress": [], "check": [], "hint": [], "reset": [], "solution": ["--give-up"]}
+RUN = {"start": [], "read": [], "progress": [], "check": [], "hint": [], "reset": [], "solution": ["--give-up"]}
 """Commands of `vae-ladder` that take no longer than a moment: run beside fresh stubs, with these options on top."""
 RUN_SLOWLY = {
     "climb": ["--epochs", "1"],
