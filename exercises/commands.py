@@ -12,8 +12,10 @@ from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
 from exercises.kit.check import check_answer
 from exercises.kit.diagnose import Verdict
+from exercises.kit.ending import show_ending
 from exercises.kit.limits import Limits
 from exercises.kit.new_exercise import new_exercise
+from exercises.kit.question import ask_before, is_interactive, show_answer
 from exercises.kit.show import (
     bar,
     heading,
@@ -23,7 +25,7 @@ from exercises.kit.show import (
     show_verdict,
 )
 from exercises.kit.text import shown
-from exercises.kit.watch import ALL_PASSED, Watch, open_keys
+from exercises.kit.watch import Watch, open_keys, read_line
 from foundation.console import make_console, say
 from foundation.errors import InputError
 from foundation.files import write_text
@@ -74,18 +76,25 @@ def check(choices: options.Check) -> int:
         return _check_all(answers, limits)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
     path = answers.existing(entry)
     if choices.probe is not None:
         return _check_probe(entry, path, limits, choices.probe, choices.traceback)
-    console, content = make_console(), answers.content(entry)
+    console, progress = make_console(), answers.progress()
+    if is_interactive(console):
+        ask_before(console, progress, entry)
+    content = answers.content(entry)
     verdict = check_answer(entry, path, limits)
-    progress = answers.progress()
-    progress.remember(entry, content, verdict.outcome)  # first: no pass is lost where nothing reads the output any more
+    # First: no pass is lost where nothing reads the output any more.
+    progress.remember(entry, content, verdict.outcome, verdict.mistakes())
     show_verdict(console, verdict, choices.traceback)
     if note := kit.change_of(answers, progress, entry):
         say(console, f"note: {note}", style="yellow")
+    if verdict.outcome == "PASS":
+        show_answer(console, progress, entry)
     say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")
+    if verdict.outcome == "PASS" and progress.next(catalogue()) is None:
+        show_ending(console, progress, catalogue())
     return 0 if verdict.outcome == "PASS" else 1
 
 
@@ -103,7 +112,7 @@ def _check_all(answers: Answers, limits: Limits) -> int:
             continue
         content = answers.content(entry)
         verdict = check_answer(entry, path, limits)
-        progress.remember(entry, content, verdict.outcome)
+        progress.remember(entry, content, verdict.outcome, verdict.mistakes())
         about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")
         heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
         outcomes.append(verdict.outcome)
@@ -136,9 +145,11 @@ def watch(choices: options.Watch) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
+    console = make_console()
+    ask = read_line if is_interactive(console) else None
     with open_keys() as poll, contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the same as q
-        Watch(make_console(), answers, poll, entry).run()
+        Watch(console, answers, poll, entry, ask=ask).run()
     return 0
 
 
@@ -158,7 +169,7 @@ def hint(choices: options.Hint) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
     number, text = answers.progress().next_hint(entry)
     show_hint(make_console(), entry, number, text, last=number == 3)
     return 0
@@ -215,8 +226,8 @@ def _entry_or_next(name: str | None, answers: Answers) -> Entry | None:
     return answers.progress().next(catalogue()) if name is None else find(name)
 
 
-def _all_passed() -> int:
-    say(make_console(), ALL_PASSED, style="green")
+def _all_passed(answers: Answers) -> int:
+    show_ending(make_console(), answers.progress(), catalogue())
     return 0
 
 

@@ -72,6 +72,8 @@ class Exercise:
     """Other right answers; the solution supplies functions that are not named."""
     remarks: tuple[Remark, ...] = ()
     """What is said of an answer that passes, as far as it applies."""
+    model_answer: str = ""
+    """The answer to the page's question before the code; shown after a pass, beside the learner's own."""
     sources: tuple[Callable[..., Any], ...] = ()
     """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too."""
     observed: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from exercises.kit.catalogue import Entry
+from foundation.formulas import in_text
 
+QUESTION = re.compile(r"(?:Before you write|코드를 쓰기 전에).*?(?=\n\n)", re.DOTALL)
+"""The question that a page asks, up to the end of its paragraph, in either language."""
 DIFFICULTIES = ("easy", "medium", "hard")
 EFFORT = {
     "en": re.compile(r"^Difficulty: (\w+) · time: about (\d+) minutes, an estimate$", re.MULTILINE),
@@ -31,3 +34,10 @@ def effort_of(entry: Entry) -> Effort | None:
 def minutes_of(entries: Iterable[Entry]) -> int:
     """The estimated minutes of several exercises together."""
     return sum(effort.minutes for effort in map(effort_of, entries) if effort is not None)
+
+
+def question_of(entry: Entry) -> str:
+    """The question before the code as one line of text, in the language of messages; empty where there is none."""
+    found = QUESTION.search(entry.page.read_text(encoding="utf-8"))
+    line = " ".join(found[0].split()) if found else ""
+    return re.sub(r"\$([^$]+)\$", lambda formula: in_text(formula[1]), line).replace("**", "")

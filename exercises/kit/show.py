@@ -37,7 +37,7 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
     rest = f"{verdict.exercise}, {translate(f'probe {verdict.probe} of {verdict.probes}')}: {translate(verdict.about)}"
     heading(console, verdict.outcome, rest if verdict.probe else verdict.exercise)
     for label, text in verdict.lines():
-        _labelled(console, label, short_place(text) if label == "where" else translate(text))
+        labelled(console, label, short_place(text) if label == "where" else translate(text))
     if with_traceback:
         say(console, f"\n{verdict.traceback.rstrip() or 'no traceback: nothing was raised'}", style="dim")
     if lines := verdict.prints.splitlines():
@@ -47,7 +47,7 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
         console.print(f"{output}{more}", markup=False, soft_wrap=True)  # as it is, in whatever language it was written
 
 
-def _labelled(console: Console, label: str, text: str) -> None:
+def labelled(console: Console, label: str, text: str) -> None:
     """Print a label and its text, which stays in its own column where it takes more than one line."""
     room = max(console.width - LABEL_WIDTH, 20)
     wrapped = (wrap_text(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
