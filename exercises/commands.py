@@ -26,6 +26,8 @@ from exercises.kit.show import (
 )
 from exercises.kit.text import shown
 from exercises.kit.watch import Watch, open_keys, read_line
+from exercises.quiz.questions import questions
+from exercises.quiz.session import Quiz, score, tried_in
 from foundation.console import make_console, say
 from foundation.errors import InputError
 from foundation.files import write_text
@@ -153,11 +155,36 @@ def watch(choices: options.Watch) -> int:
     return 0
 
 
+def quiz(choices: options.Quiz) -> int:
+    """`vae-ladder quiz`"""
+    asked, answers = questions(), _answers_or_none(choices.answers)
+    if choices.question is not None and not 1 <= choices.question <= len(asked):
+        raise InputError(f"question: expected a number from 1 to {len(asked)}, got {choices.question}")
+    tried = tried_in(answers)
+    chosen = asked if choices.again else tuple(one for one in asked if tried.state(one) not in ("first", "later"))
+    if choices.question is not None:
+        chosen = (asked[choices.question - 1],)
+    console = make_console()
+    if not chosen:
+        say(console, score(asked, tried))
+        say(console, "every question is answered; vae-ladder quiz --again puts them once more")
+        return 0
+    Quiz(console, answers).run(asked, chosen)
+    return 0
+
+
+def _answers_or_none(folder: Path | None) -> Answers | None:
+    """The folder of answers; None where none is named and there is none yet."""
+    return None if folder is None and not kit.default_folder().is_dir() else open_answers(folder)
+
+
 def progress(choices: options.ShowProgress) -> int:
     """`vae-ladder progress`"""
     console, answers = make_console(), open_answers(choices.answers)
     remembered = answers.progress()
     show_progress(console, remembered, catalogue())
+    if (tried := tried_in(answers)).choices:
+        say(console, score(questions(), tried))
     notes = [kit.change_of(answers, remembered, entry) for entry in catalogue() if answers.path(entry).is_file()]
     for note in filter(None, [*notes, *(kit.stray_note(answers, path) for path in answers.strays())]):
         say(console, f"note: {note}", style="yellow")
@@ -240,6 +267,7 @@ COMMANDS: dict[type, Callable[[Any], int]] = {
     options.Read: read,
     options.Check: check,
     options.Watch: watch,
+    options.Quiz: quiz,
     options.ShowProgress: progress,
     options.Hint: hint,
     options.Solution: solution,

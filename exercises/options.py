@@ -101,6 +101,25 @@ class Watch(AnswersChoice):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Quiz(AnswersChoice):
+    """Answer questions about concepts, units and curves; every choice is explained.
+
+    Begins with those that are not answered yet. Type a number and Enter; a wrong choice may be followed by another.
+    What you chose is kept beside your answers to the exercises. From a pipe, each line is one answer.
+
+    Examples:
+      vae-ladder quiz
+      vae-ladder quiz 3
+      vae-ladder quiz --again
+    """
+
+    question: Annotated[Positional[int | None], optional("[N]", "all that are not answered rightly yet")] = None
+    """One question by its number."""
+    again: bool = False
+    """Put all questions, also those that were answered rightly."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ShowProgress(AnswersChoice):
     """List the course with the state of every exercise.
 
@@ -212,6 +231,7 @@ COMMANDS = {
     "read": Read,
     "check": Check,
     "watch": Watch,
+    "quiz": Quiz,
     "progress": ShowProgress,
     "hint": Hint,
     "solution": Solution,

@@ -251,7 +251,7 @@ class Progress:
         """
         if not self.folder.is_dir():  # a lock would make it
             raise InputError(f"answers: expected a folder {shown(self.folder)}, found none")
-        with _locked(self.folder / LOCK_FILE):
+        with locked(self.folder / LOCK_FILE):
             self.records = _read_records(self.folder / PROGRESS_FILE)
             yield
             write_json(self.folder / PROGRESS_FILE, self.records)
@@ -332,7 +332,7 @@ def _read_records(path: Path) -> dict[str, Record]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock file while the block runs. A file system that has no locks is used without."""
     lock = FileLock(path, timeout=LOCK_SECONDS)
     try:
