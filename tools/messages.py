@@ -36,6 +36,7 @@ SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS"}
 """Constants whose values are shown."""
 SAID = (
     *("exercises/commands.py", "foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py"),
+    "exercises/quiz/session.py",
     *(
         f"exercises/kit/{name}.py"
         for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
