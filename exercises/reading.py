@@ -36,7 +36,8 @@ code, pre { font-family: ui-monospace, monospace; font-size: 0.92em; }
 pre { overflow-x: auto; padding: 0.8rem; background: #8881; border-radius: 4px; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 td, th { border: 1px solid #8886; padding: 0.25rem 0.6rem; text-align: left; }
-.math.block { overflow-x: auto; margin: 1rem 0; }
+.math.block { overflow: auto hidden; margin: 1rem 0; padding: 0.4rem 0; }
+blockquote { margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #1d4f8b; background: #8881; }
 img { max-width: 100%; background: #fff; }
 :root { color-scheme: light dark; }
 """
