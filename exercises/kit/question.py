@@ -36,7 +36,7 @@ def ask_before(console: Console, progress: Progress, entry: Entry, read: Read = 
         guess = read().strip()
     except EOFError:
         guess = ""
-    progress.remember_guess(entry, guess)
+    progress.remember_guess(entry, "".join(filter(str.isprintable, guess)))
     console.print()
 
 
