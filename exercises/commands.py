@@ -12,8 +12,10 @@ from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
 from exercises.kit.check import check_answer
 from exercises.kit.diagnose import Verdict
+from exercises.kit.ending import show_ending
 from exercises.kit.limits import Limits
 from exercises.kit.new_exercise import new_exercise
+from exercises.kit.question import ask_before, is_interactive, show_answer
 from exercises.kit.show import (
     bar,
     heading,
@@ -23,9 +25,12 @@ from exercises.kit.show import (
     show_verdict,
 )
 from exercises.kit.text import shown
-from exercises.kit.watch import ALL_PASSED, Watch, open_keys
+from exercises.kit.watch import Watch, open_keys, read_line
+from exercises.quiz.questions import questions
+from exercises.quiz.session import Quiz, score, tried_in
 from foundation.console import make_console, say
 from foundation.errors import InputError
+from foundation.files import write_text
 
 
 def start(choices: options.Start) -> int:
@@ -47,6 +52,23 @@ def start(choices: options.Start) -> int:
     return 0
 
 
+def read(choices: options.Read) -> int:
+    """`vae-ladder read`"""
+    from exercises import reading  # here, since a check should not wait for what setting a page needs
+
+    console, page = make_console(), reading.page_to_read(choices.page)
+    if choices.out is not None and not choices.html:
+        raise InputError("--out: expected --html beside it")
+    if not choices.html:
+        reading.show_page(console, page)
+        return 0
+    path = choices.out or Path(reading.file_name(page))
+    write_text(path, reading.html_page(page))
+    say(console, "Open this page in a browser:", style="bold")
+    say(console, f"   {shown(path)}")
+    return 0
+
+
 def check(choices: options.Check) -> int:
     """`vae-ladder check`"""
     answers, limits = open_answers(choices.answers), Limits(choices.time_limit)
@@ -56,18 +78,25 @@ def check(choices: options.Check) -> int:
         return _check_all(answers, limits)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
     path = answers.existing(entry)
     if choices.probe is not None:
         return _check_probe(entry, path, limits, choices.probe, choices.traceback)
-    console, content = make_console(), answers.content(entry)
+    console, progress = make_console(), answers.progress()
+    if is_interactive(console):
+        ask_before(console, progress, entry)
+    content = answers.content(entry)
     verdict = check_answer(entry, path, limits)
-    progress = answers.progress()
-    progress.remember(entry, content, verdict.outcome)  # first: no pass is lost where nothing reads the output any more
+    # First: no pass is lost where nothing reads the output any more.
+    progress.remember(entry, content, verdict.outcome, verdict.mistakes())
     show_verdict(console, verdict, choices.traceback)
     if note := kit.change_of(answers, progress, entry):
         say(console, f"note: {note}", style="yellow")
+    if verdict.outcome == "PASS":
+        show_answer(console, progress, entry)
     say(console, f"\n{_what_now(entry, path, answers, verdict, _answers_option(choices.answers))}")
+    if verdict.outcome == "PASS" and progress.next(catalogue()) is None:
+        show_ending(console, progress, catalogue())
     return 0 if verdict.outcome == "PASS" else 1
 
 
@@ -85,7 +114,7 @@ def _check_all(answers: Answers, limits: Limits) -> int:
             continue
         content = answers.content(entry)
         verdict = check_answer(entry, path, limits)
-        progress.remember(entry, content, verdict.outcome)
+        progress.remember(entry, content, verdict.outcome, verdict.mistakes())
         about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")
         heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
         outcomes.append(verdict.outcome)
@@ -118,10 +147,35 @@ def watch(choices: options.Watch) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
+    console = make_console()
+    ask = read_line if is_interactive(console) else None
     with open_keys() as poll, contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is the same as q
-        Watch(make_console(), answers, poll, entry).run()
+        Watch(console, answers, poll, entry, ask=ask).run()
     return 0
+
+
+def quiz(choices: options.Quiz) -> int:
+    """`vae-ladder quiz`"""
+    asked, answers = questions(), _answers_or_none(choices.answers)
+    if choices.question is not None and not 1 <= choices.question <= len(asked):
+        raise InputError(f"question: expected a number from 1 to {len(asked)}, got {choices.question}")
+    tried = tried_in(answers)
+    chosen = asked if choices.again else tuple(one for one in asked if tried.state(one) not in ("first", "later"))
+    if choices.question is not None:
+        chosen = (asked[choices.question - 1],)
+    console = make_console()
+    if not chosen:
+        say(console, score(asked, tried))
+        say(console, "every question is answered; vae-ladder quiz --again puts them once more")
+        return 0
+    Quiz(console, answers).run(asked, chosen)
+    return 0
+
+
+def _answers_or_none(folder: Path | None) -> Answers | None:
+    """The folder of answers; None where none is named and there is none yet."""
+    return None if folder is None and not kit.default_folder().is_dir() else open_answers(folder)
 
 
 def progress(choices: options.ShowProgress) -> int:
@@ -129,6 +183,8 @@ def progress(choices: options.ShowProgress) -> int:
     console, answers = make_console(), open_answers(choices.answers)
     remembered = answers.progress()
     show_progress(console, remembered, catalogue())
+    if (tried := tried_in(answers)).choices:
+        say(console, score(questions(), tried))
     notes = [kit.change_of(answers, remembered, entry) for entry in catalogue() if answers.path(entry).is_file()]
     for note in filter(None, [*notes, *(kit.stray_note(answers, path) for path in answers.strays())]):
         say(console, f"note: {note}", style="yellow")
@@ -140,7 +196,7 @@ def hint(choices: options.Hint) -> int:
     answers = open_answers(choices.answers)
     entry = _entry_or_next(choices.exercise, answers)
     if entry is None:
-        return _all_passed()
+        return _all_passed(answers)
     number, text = answers.progress().next_hint(entry)
     show_hint(make_console(), entry, number, text, last=number == 3)
     return 0
@@ -197,8 +253,8 @@ def _entry_or_next(name: str | None, answers: Answers) -> Entry | None:
     return answers.progress().next(catalogue()) if name is None else find(name)
 
 
-def _all_passed() -> int:
-    say(make_console(), ALL_PASSED, style="green")
+def _all_passed(answers: Answers) -> int:
+    show_ending(make_console(), answers.progress(), catalogue())
     return 0
 
 
@@ -208,8 +264,10 @@ def _answers_option(folder: Path | None) -> str:
 
 COMMANDS: dict[type, Callable[[Any], int]] = {
     options.Start: start,
+    options.Read: read,
     options.Check: check,
     options.Watch: watch,
+    options.Quiz: quiz,
     options.ShowProgress: progress,
     options.Hint: hint,
     options.Solution: solution,

@@ -38,6 +38,27 @@ class Start:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Read:
+    """Show a page of the course in the terminal, or write it as HTML.
+
+    In the terminal formulas are Unicode. With --html they are set, and the file needs no network; pictures are in it.
+
+    Examples:
+      vae-ladder read 04
+      vae-ladder read chapter 1
+      vae-ladder read 10 --html
+      vae-ladder read chapter 1 --html --out chapter.html
+    """
+
+    page: Annotated[Positional[tuple[str, ...]], optional("[NN | chapter N]", "the overview of the course")] = ()
+    """An exercise by number or name, or chapter 1, 2 or 3."""
+    html: bool = False
+    """Write an HTML file for a browser instead."""
+    out: Annotated[Path | None, optional("FILE", "the page's name, in the working directory")] = None
+    """Where that file goes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Check(AnswersChoice):
     """Check an answer: PASS, WRONG, NOT MEASURED or NOT WRITTEN YET.
 
@@ -77,6 +98,25 @@ class Watch(AnswersChoice):
 
     exercise: Annotated[Positional[str | None], NEXT] = None
     """The exercise to begin with, by number or name."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quiz(AnswersChoice):
+    """Answer questions about concepts, units and curves; every choice is explained.
+
+    Begins with those that are not answered yet. Type a number and Enter; a wrong choice may be followed by another.
+    What you chose is kept beside your answers to the exercises. From a pipe, each line is one answer.
+
+    Examples:
+      vae-ladder quiz
+      vae-ladder quiz 3
+      vae-ladder quiz --again
+    """
+
+    question: Annotated[Positional[int | None], optional("[N]", "all that are not answered rightly yet")] = None
+    """One question by its number."""
+    again: bool = False
+    """Put all questions, also those that were answered rightly."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -188,8 +228,10 @@ class NewExercise:
 
 COMMANDS = {
     "start": Start,
+    "read": Read,
     "check": Check,
     "watch": Watch,
+    "quiz": Quiz,
     "progress": ShowProgress,
     "hint": Hint,
     "solution": Solution,

@@ -36,7 +36,11 @@ SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS"}
 """Constants whose values are shown."""
 SAID = (
     *("exercises/commands.py", "foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py"),
-    *(f"exercises/kit/{name}.py" for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge")),
+    "exercises/quiz/session.py",
+    *(
+        f"exercises/kit/{name}.py"
+        for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
+    ),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (
@@ -48,7 +52,9 @@ ARGPARSE = (
 WORDS = (
     *("PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET", "MISSING", "not started", "not checked"),
     *("1 stub", "{0} stubs", "1 answer", "{0} answers"),
+    *("easy", "medium", "hard"),
     *("called", "got", "expected", "problem", "mistake", "perhaps", "second", "note", "remark", "where"),
+    *("question", "yours", "answer"),
     *("loss", "reconstruction", "KL", "images/s", "to the fastest", "rung", "model"),
 )
 """Words that are shown, but are names in the code."""
@@ -170,7 +176,7 @@ def _messages_of_exercises() -> Found:
         texts = [*(probe.name for probe in exercise.probes), *exercise.hints]
         for mistake in exercise.mistakes:
             texts += [mistake.name, mistake.explanation]
-        texts += [remark.text for remark in exercise.remarks]
+        texts += [exercise.model_answer, *(remark.text for remark in exercise.remarks)]
         yield from ((text.strip(), place) for text in texts)
 
 

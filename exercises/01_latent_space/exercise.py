@@ -131,6 +131,10 @@ exercise = Exercise(
     sources=(sigmoid,),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "Near 0, where the density is highest: every value stands for the same probability. Of the 20, the two in "
+        "the middle are 0.13 apart, the two at an end 0.52."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

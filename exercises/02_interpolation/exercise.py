@@ -140,6 +140,10 @@ exercise = Exercise(
     sources=(sigmoid,),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "At t = ½, for two latents of the same norm: there the straight line is nearest to the origin. At a right "
+        "angle and with norm 10, lerp has a norm of 7.07 there, and slerp 10."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

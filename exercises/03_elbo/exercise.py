@@ -158,6 +158,12 @@ exercise = Exercise(
     sources=(gaussian_nll_loss, reparameterize),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "Equal for the posterior, below for the other two: the gap is the divergence of q from p(z|x), which is 0 "
+        "only there. With the posterior one z gives log p(x) exactly, since log p(x, z) - log q(z|x) is then the "
+        "same for every z. With the other two, a single z may give more than log p(x) or less; only its average "
+        "is a bound."
+    ),
     mistakes=MISTAKES,
     remarks=(
         stands_still(

@@ -70,6 +70,7 @@ exercise = Exercise(
     sources=(kl_divergence,),
     probes=probes,
     hints=hints,
+    model_answer="The mean: ½ · 2² = 2 nats, against ½ (4 - 1 - log 4) = 0.81 for the variance.",
     mistakes=MISTAKES,
     remarks=(
         stands_still(

@@ -88,6 +88,11 @@ exercise = Exercise(
     sources=(binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_backward),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "The logit 0, that is the probability ½, and log 2 = 0.69 nats remain: no prediction costs less than the "
+        "entropy of the target. So the reconstruction of grey images does not fall to 0, however good the decoder "
+        "is."
+    ),
     mistakes=MISTAKES,
     remarks=(
         stands_still(

@@ -87,6 +87,10 @@ exercise = Exercise(
     sources=(vae_numpy.reparameterize_backward, reconstruct),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "In the direction of ε, by ε σ/2 for each unit of logvar: up where ε is positive, down where it is "
+        "negative, and not at all for ε = 0."
+    ),
     mistakes=MISTAKES,
     remarks=(
         stands_still(

@@ -170,6 +170,10 @@ exercise = Exercise(
     sources=(gradcheck.check, gradcheck.numeric_gradient, gradcheck.compare),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "All whose errors cancel in the sum: the right gradients in another order, such as reversed or shifted by "
+        "one, or their mean in every entry. Therefore every entry is compared."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {"check_gradient": checker()},

@@ -113,6 +113,11 @@ exercise = Exercise(
     },
     probes=probes,
     hints=hints,
+    model_answer=(
+        "All are 0, since the ReLU's mask multiplies dy by 0 for every image. Gradient descent leaves such an "
+        "output as it is. It opens again only if the layers before it change its input, or if Adam still moves "
+        "its weights by older gradients."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {"linear_backward": linear_backward_by_image, "relu_backward": lambda dy, x: np.where(x > 0, dy, 0)},

@@ -171,6 +171,11 @@ exercise = Exercise(
     sources=(binary_cross_entropy_with_logits_backward, kl_divergence_backward, reparameterize_backward),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "Both are 0: the KL is at its minimum there, and dz is 0. So training stays where it is, which is how "
+        "latents collapse. If the decoder does depend on z, the KL still adds nothing, and what is left is dz for "
+        "mu and dz · eps / 2 for logvar, since σ = 1."
+    ),
     mistakes=MISTAKES,
     remarks=(stands_still(CLIPPED_LOGVAR, _dlogvar_of_the_kl, _dlogvar_of_the_elbo),),
     alternatives=(

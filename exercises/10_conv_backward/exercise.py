@@ -174,6 +174,11 @@ exercise = Exercise(
     sources=(conv2d_backward, correlate_weight, spread),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "Only dweight needs x, only dx needs weight, and dbias needs neither. A pixel of x that lies in no window "
+        "has the gradient 0: with a kernel of 3 and stride 2, the last row of 28 rows without padding. With "
+        "padding 1 the row left over is one of the padding."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

@@ -151,6 +151,10 @@ exercise = Exercise(
     sources=(conv_transpose2d,),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "1, 2, 13, 20, 30: the stamp (1, 2, 3) at place 0 and the stamp (10, 20, 30) at place 2, which overlap in "
+        "the middle, where 3 + 10 = 13."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {"conv_transpose2d": by_stretching},

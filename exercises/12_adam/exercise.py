@@ -106,6 +106,7 @@ exercise = Exercise(
     sources=(Adam.step, Adam._update),
     probes=probes,
     hints=hints,
+    model_answer="m is 0.1 and v is 0.001, and 0.1 / √0.001 = 3.16: more than three learning rates.",
     mistakes=MISTAKES,
     alternatives=({"adam": corrected_learning_rate}, {"adam": entry_by_entry}),
 )

@@ -339,6 +339,10 @@ exercise = Exercise(
     sources=(vae.forward, vae.loss, vae.backward, vae.train_step),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "All of the encoder's, and none of the decoder's: the KL is a function of mu and logvar, and of nothing "
+        "behind them. z and the noise take no part in it."
+    ),
     mistakes=MISTAKES,
     alternatives=ALTERNATIVES,
 )

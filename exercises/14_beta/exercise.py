@@ -144,6 +144,10 @@ exercise = Exercise(
     sources=(vae_numpy.loss,),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "3.92. Multiply the whole loss by 784: the reconstruction is then the sum over pixels, and the KL in nats "
+        "has the factor 784/200."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

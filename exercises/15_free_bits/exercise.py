@@ -130,6 +130,11 @@ exercise = Exercise(
     sources=(kl_divergence, kl_divergence_backward),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "3.5: the averages are 0.5, 2.5 and 0.3, so that the floor adds 0.2 to the last one. With the floor under "
+        "every number the images cost 3 and 4.5, and their average is 3.75: the first latent then has to carry "
+        "half a nat about every image."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

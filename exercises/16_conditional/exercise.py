@@ -204,6 +204,11 @@ exercise = Exercise(
     sources=(vae_numpy.loss, _encoder, _decoder),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "Its form does not change: reconstruction plus KL, with the same prior. But q and the decoder now depend "
+        "on y, so minus the loss is a bound on log p(x|y), and the KL is smaller where z no longer has to encode "
+        "the class."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

@@ -105,20 +105,21 @@ def _join(*columns):
 
 LOOSER = (
     "q does not move when the label changes: the label is in the decoder only. That is legal, any q gives a lower "
-    "bound on log p(x|y); but the bound is looser, since q must infer the class from x. The task is q(z|x, y)."
+    "bound on log p(x|y); but it is never tighter, and looser where x leaves the class open and the posterior "
+    "depends on it. The task is q(z|x, y)."
 )
 
 IN_ENCODER = (
     _in_encoder(
-        "no label (legal, but looser)",
+        "no label (legal, with a bound that is no tighter)",
         lambda parameters, x, labels: _encoder(parameters, _join(x, 0 * _rows(labels))),
         LOOSER,
     ),
     _in_encoder(
-        "the image alone (legal, but looser)",
+        "the image alone (legal, with a bound that is no tighter)",
         lambda parameters, x, labels: _encoder(parameters, x),
         "The layer has 13 + 3 inputs and got 13: the label is missing. With the label in the decoder only, a CVAE is "
-        "legal, but its bound is looser; it would have 13 inputs here. The task is q(z|x, y).",
+        "legal, with a bound that is no tighter; it would have 13 inputs here. The task is q(z|x, y).",
     ),
     _in_encoder(
         "the label as a number",
@@ -279,9 +280,9 @@ LOSS = (
         target=_join,
     ),
     _loss(
-        "no label for the encoder (legal, but looser)",
+        "no label for the encoder (legal, with a bound that is no tighter)",
         "The loss was computed with a q that does not get the label. That is legal, any q gives a lower bound on "
-        "log p(x|y), but the bound is looser. The task is q(z|x, y).",
+        "log p(x|y), but no tighter a one. The task is q(z|x, y).",
         for_encoder=_none,
     ),
     _loss(

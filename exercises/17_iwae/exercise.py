@@ -166,6 +166,10 @@ exercise = Exercise(
     sources=(log_normal,),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "The ELBO again, however large K is: an average of logarithms estimates their expectation, with less "
+        "noise but no closer to log p(x)."
+    ),
     mistakes=MISTAKES,
     remarks=(stands_still(CLIPPED_LOGVAR, _log_weights_at),),
     alternatives=(

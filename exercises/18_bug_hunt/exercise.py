@@ -266,6 +266,11 @@ exercise = Exercise(
     sources=(_batch,),
     probes=(*(_diagnosis(n) for n in NUMBERS), *(probe for n in NUMBERS for probe in _probes(n))),
     hints=hints,
+    model_answer=(
+        "Six, by the numbers of the table: 1 and 8 by the spread of z, 2 and 7 by the first reconstruction, 3 by "
+        "the weight of the KL in the test loss, 4 by the KL computed by hand. There, 5 and 6 show only in "
+        "training: one by the highest loss of a batch, the other by what it has learned in the end."
+    ),
     mistakes=MISTAKES,
     alternatives=(ALTERNATIVES,),
 )

@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,6 +27,7 @@ ANSWER_NAME = re.compile(r"\d\d_[a-z0-9_]+\.py")
 PROGRESS_FILE, LOCK_FILE = ".progress.json", ".progress.lock"
 MOST_BYTES = 2**20
 """Of the progress; that of the whole course takes some kilobytes."""
+LONGEST_GUESS = 1000
 LOCK_SECONDS = 10.0
 """The longest wait for another process that writes the progress; each holds it for milliseconds."""
 
@@ -220,6 +221,14 @@ class Record:
     """The number of hints given."""
     gave_up: bool = False
     """Whether the solution was shown before a pass."""
+    checks: int = 0
+    """The number of checks of written answers."""
+    mistakes: list[str] = dataclasses.field(default_factory=list)
+    """The names of the mistakes that checks have recognised, each once, in the order in which they were met."""
+    asked: bool = False
+    """Whether the page's question was put before the first check."""
+    guess: str = ""
+    """The learner's answer to it; empty where it was passed over."""
 
 
 @dataclasses.dataclass
@@ -242,7 +251,7 @@ class Progress:
         """
         if not self.folder.is_dir():  # a lock would make it
             raise InputError(f"answers: expected a folder {shown(self.folder)}, found none")
-        with _locked(self.folder / LOCK_FILE):
+        with locked(self.folder / LOCK_FILE):
             self.records = _read_records(self.folder / PROGRESS_FILE)
             yield
             write_json(self.folder / PROGRESS_FILE, self.records)
@@ -254,16 +263,23 @@ class Progress:
         return self.records.setdefault(name, Record())
 
     def forget(self, name: str) -> None:
-        """Remove the record of the answer, but keep that the exercise was solved and which hints were given."""
-        old = self.record(name)
-        self.records[name] = Record(solved=old.solved, hints=old.hints, gave_up=old.gave_up)
+        """Remove the record of the answer, but keep that the exercise was solved, and what it took."""
+        self.records[name] = dataclasses.replace(self.record(name), stub="", answer="", exercise="", outcome="")
 
-    def remember(self, entry: Entry, content: str, outcome: str) -> None:
-        """Write down the outcome of a check of the answer with this content hash."""
+    def remember(self, entry: Entry, content: str, outcome: str, mistakes: Sequence[str] = ()) -> None:
+        """Write down the outcome of a check of the answer with this content hash, and the mistakes that it named."""
         with self.changing():
             record = self.record(entry.name)
             record.answer, record.exercise, record.outcome = content, entry.hash(), outcome
             record.solved |= outcome == "PASS"
+            record.checks += outcome != "NOT WRITTEN YET"
+            record.mistakes += [name for name in mistakes if name not in record.mistakes]
+
+    def remember_guess(self, entry: Entry, guess: str) -> None:
+        """Write down that the page's question was put, and the answer to it."""
+        with self.changing():
+            record = self.record(entry.name)
+            record.asked, record.guess = True, guess[:LONGEST_GUESS]
 
     def next_hint(self, entry: Entry) -> tuple[int, str]:
         """The number and text of the next hint, after the last one that one again; writes down that it was given."""
@@ -316,7 +332,7 @@ def _read_records(path: Path) -> dict[str, Record]:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock file while the block runs. A file system that has no locks is used without."""
     lock = FileLock(path, timeout=LOCK_SECONDS)
     try:

@@ -34,7 +34,11 @@ class Entry:
     @property
     def page(self) -> Path:
         """The page to read first, in the language of messages where there is one."""
-        return page_in_language(COURSE / f"{self.name}.md")
+        return page_in_language(self.english_page)
+
+    @property
+    def english_page(self) -> Path:
+        return COURSE / f"{self.name}.md"
 
     @property
     def stub(self) -> Path:

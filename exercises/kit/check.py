@@ -56,10 +56,21 @@ KIT_FAILED = 70
 """Exit code of a checking process that failed itself."""
 
 
-def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe: int | None = None) -> Verdict:
+class Stopped(Exception):
+    """The check was stopped before it had a verdict."""
+
+
+def check_answer(
+    entry: Entry,
+    answer: Path,
+    limits: Limits | None = None,
+    probe: int | None = None,
+    stop: threading.Event | None = None,
+) -> Verdict:
     """The verdict on an answer's file, with the answer's output; with `probe` (from 1), on that probe alone.
 
-    For one probe, the output goes straight to standard output instead.
+    For one probe, the output goes straight to standard output instead. Raises Stopped soon after another thread has
+    set `stop`; the answer's process has ended then.
     """
     limits = limits or Limits()
     with temporary_folder() as folder, temporary_folder() as empty:
@@ -72,7 +83,9 @@ def check_answer(entry: Entry, answer: Path, limits: Limits | None = None, probe
             "memory_limit": limits.megabytes,
             **{key: str(path) for key, path in files.items()},
         }
-        code, prints = _run_process(task, empty, None if probe else subprocess.PIPE)
+        code, prints = _run_process(task, empty, None if probe else subprocess.PIPE, stop)
+        if stop is not None and stop.is_set():
+            raise Stopped
         if files["verdict"].exists():
             fields = json.loads(files["verdict"].read_text(encoding="utf-8"))
             verdict = Verdict.from_json({key: printable(value) for key, value in fields.items()})
@@ -99,7 +112,9 @@ def _remove_old_folders() -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _run_process(task: dict[str, Any], folder: Path, stdout: int | None) -> tuple[int | None, str]:
+def _run_process(
+    task: dict[str, Any], folder: Path, stdout: int | None, stop: threading.Event | None
+) -> tuple[int | None, str]:
     """The exit code, None when time was up, and the output."""
     environment = os.environ | {
         "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written beside the course or the answer
@@ -122,7 +137,7 @@ def _run_process(task: dict[str, Any], folder: Path, stdout: int | None) -> tupl
     reader = threading.Thread(target=_read, args=(process, kept), daemon=True)
     reader.start()
     try:
-        code = wait_for(process, Path(task["clock"]), task["time_limit"] + GRACE)
+        code = wait_for(process, Path(task["clock"]), task["time_limit"] + GRACE, stop=stop)
     finally:
         _end(process)
         reader.join(GRACE)
@@ -133,11 +148,18 @@ def _run_process(task: dict[str, Any], folder: Path, stdout: int | None) -> tupl
 
 
 def wait_for(
-    process: subprocess.Popen[bytes], clock: Path, seconds: float, now: Callable[[], float] = time.monotonic
+    process: subprocess.Popen[bytes],
+    clock: Path,
+    seconds: float,
+    now: Callable[[], float] = time.monotonic,
+    stop: threading.Event | None = None,
 ) -> int | None:
-    """The exit code, None when time was up. The time starts anew whenever the process writes the file `clock`."""
+    """The exit code, None when time was up or `stop` is set.
+
+    The time starts anew whenever the process writes the file `clock`.
+    """
     began, until = None, now() + START_LIMIT
-    while (code := process.poll()) is None and now() < until:
+    while (code := process.poll()) is None and now() < until and not (stop is not None and stop.is_set()):
         if clock.exists() and (written := clock.stat().st_mtime_ns) != began:
             began, until = written, now() + seconds
         time.sleep(0.01)

@@ -96,6 +96,10 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def mistakes(self) -> list[str]:
+        """The names of the stored mistakes that are certain."""
+        return [name for name in (self.mistake, self.second) if name]
+
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Verdict":
         return cls(**fields)

@@ -75,6 +75,8 @@ class Exercise:
     """Other right answers; the solution supplies functions that are not named."""
     remarks: tuple[Remark, ...] = ()
     """What is said of an answer that passes, as far as it applies."""
+    model_answer: str = ""
+    """The answer to the page's question before the code; shown after a pass, beside the learner's own."""
     sources: tuple[Callable[..., Any] | str, ...] = ()
     """Functions of the rungs that the solution calls; `vae-ladder solution` shows them, too.
 

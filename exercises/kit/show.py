@@ -14,6 +14,7 @@ from rich.text import Text
 from exercises.kit.answers import Progress
 from exercises.kit.catalogue import Entry
 from exercises.kit.diagnose import Verdict
+from exercises.kit.page import Effort, effort_of, minutes_of
 from exercises.kit.text import shown
 from foundation.console import say
 from foundation.language import pad, translate, wrap_text
@@ -36,7 +37,7 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
     rest = f"{verdict.exercise}, {translate(f'probe {verdict.probe} of {verdict.probes}')}: {translate(verdict.about)}"
     heading(console, verdict.outcome, rest if verdict.probe else verdict.exercise)
     for label, text in verdict.lines():
-        _labelled(console, label, short_place(text) if label == "where" else translate(text))
+        labelled(console, label, short_place(text) if label == "where" else translate(text))
     if with_traceback:
         say(console, f"\n{verdict.traceback.rstrip() or 'no traceback: nothing was raised'}", style="dim")
     if lines := verdict.prints.splitlines():
@@ -46,7 +47,7 @@ def show_verdict(console: Console, verdict: Verdict, with_traceback: bool = Fals
         console.print(f"{output}{more}", markup=False, soft_wrap=True)  # as it is, in whatever language it was written
 
 
-def _labelled(console: Console, label: str, text: str) -> None:
+def labelled(console: Console, label: str, text: str) -> None:
     """Print a label and its text, which stays in its own column where it takes more than one line."""
     room = max(console.width - LABEL_WIDTH, 20)
     wrapped = (wrap_text(line, room, break_long_words=False, break_on_hyphens=False) for line in text.splitlines())
@@ -68,13 +69,23 @@ def show_progress(console: Console, progress: Progress, entries: list[Entry]) ->
     following = progress.next(entries)
     states = [progress.state(entry) for entry in entries]
     styles, states = [STYLES.get(state, "dim") for state in states], list(map(translate, states))
-    name_width, state_width = max(len(entry.name) for entry in entries), max(map(cell_len, states))
-    for entry, state, style in zip(entries, states, styles, strict=True):
+    names = [entry.name for entry in entries]
+    efforts = [effort_in_words(effort_of(entry)) for entry in entries]
+    name_width, state_width, effort_width = (max(map(cell_len, texts)) for texts in (names, states, efforts))
+    for entry, state, style, effort in zip(entries, states, styles, efforts, strict=True):
         start = f"{'→' if entry == following else ' '} {entry.name:<{name_width}}  "
-        state_text = (pad(state, state_width), style)
-        line = Text.assemble(start, state_text, f"  {entry.title}", (_help_taken(progress, entry), "dim"))
-        console.print(line, soft_wrap=True)
+        parts = (pad(state, state_width), style), (f"  {pad(effort, effort_width)}", "dim")
+        console.print(
+            Text.assemble(start, *parts, f"  {entry.title}", (_help_taken(progress, entry), "dim")), soft_wrap=True
+        )
+    if left := minutes_of(entry for entry in entries if progress.state(entry) != "PASS"):
+        say(console, f"\nabout {left / 60:.1f} hours of exercises are left; all times are their authors' estimates")
     say(console, f"\n{bar(progress, entries)}")
+
+
+def effort_in_words(effort: Effort | None) -> str:
+    """Such as "easy, 15 minutes"; nothing for a page that does not say it."""
+    return "" if effort is None else f"{translate(effort.difficulty)}, {translate(f'{effort.minutes} minutes')}"
 
 
 def _help_taken(progress: Progress, entry: Entry) -> str:

@@ -2,7 +2,8 @@
 
 The file is read a few times a second and its content compared: watchfiles loses a folder that is renamed or replaced,
 and network and shared drives send no events. Keys are read from the terminal directly: readchar cannot wait for a
-limited time, and prompt_toolkit's raw mode holds back Ctrl-C while a check runs.
+limited time, and prompt_toolkit's raw mode holds back Ctrl-C. A check runs in a thread beside them, and ends when the
+answer changes again: an endless loop does not have to be waited for.
 """
 
 import contextlib
@@ -19,8 +20,10 @@ from rich.console import Console
 
 from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, catalogue, content_hash
-from exercises.kit.check import Limits, check_answer
+from exercises.kit.check import check_answer
 from exercises.kit.diagnose import Verdict
+from exercises.kit.ending import show_ending
+from exercises.kit.question import Read, ask_before, show_answer
 from exercises.kit.show import bar, show_hint, show_progress, show_verdict
 from exercises.kit.text import shown
 from foundation.console import say
@@ -30,10 +33,49 @@ INTERVAL = 0.3
 """Seconds between two readings of the file."""
 KEYS = "h hint · n next · l list · q quit"
 MISSING = "missing"
-ALL_PASSED = "every exercise has passed"
 Poll = Callable[[float], str]
 """poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
-Check = Callable[[Entry, Path, Limits], Verdict]
+Check = Callable[[Entry, Path, threading.Event], Verdict]
+"""check(entry, path, stop) -> the verdict. Raises Stopped soon after `stop` is set."""
+
+
+def check_until_stopped(entry: Entry, path: Path, stop: threading.Event) -> Verdict:
+    """The verdict on an answer, unless `stop` is set before there is one."""
+    return check_answer(entry, path, stop=stop)
+
+
+class Running:
+    """One check in a thread of its own, so that keys are read and the file is watched meanwhile."""
+
+    def __init__(self, check: Check, entry: Entry, path: Path, content: str) -> None:
+        self.content = content
+        """The hash of the answer when the check began."""
+        self._stop, self._result = threading.Event(), queue.SimpleQueue[Verdict | Exception]()
+        self._thread = threading.Thread(target=self._run, args=(check, entry, path), daemon=True)
+        self._thread.start()
+
+    def _run(self, check: Check, entry: Entry, path: Path) -> None:
+        try:
+            self._result.put(check(entry, path, self._stop))
+        except Exception as error:
+            self._result.put(error)
+
+    def has_ended(self, seconds: float) -> bool:
+        """Whether it has ended, for which it waits at most so long."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def verdict(self) -> Verdict:
+        """The verdict of a check that has ended. Raises what the check raised."""
+        result = self._result.get()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def stop(self) -> None:
+        """End the check; its verdict is lost."""
+        self._stop.set()
+        self._thread.join()
 
 
 @dataclasses.dataclass
@@ -44,22 +86,41 @@ class Watch:
     answers: Answers
     poll: Poll
     entry: Entry
-    check_answer: Check = check_answer
+    check_answer: Check = check_until_stopped
+    ask: Read | None = None
+    """Reads a line, for the question before the code; without it none is put."""
     content: str = ""
+    running: Running | None = None
+    answered_key: bool = False
+    """Whether a key has shown something since the check began, which its verdict must not clear away."""
 
     def run(self) -> None:
-        """Until q: check when the answer has changed, and do what the keys ask for."""
-        while True:
-            with self._errors_shown():
-                if (content := self._read()) != self.content:
-                    self.content = content
-                    self.check()
-            key = self.poll(INTERVAL).lower()
-            if key == "q":
-                return
-            if key in ACTIONS:
+        """Until q: check when the answer has changed, and do what the keys ask for, also while a check runs."""
+        try:
+            while True:
                 with self._errors_shown():
-                    ACTIONS[key](self)
+                    self.look()
+                key = self.poll(INTERVAL).lower()
+                if key == "q":
+                    return
+                if key in ACTIONS:
+                    self.answered_key = True
+                    with self._errors_shown():
+                        ACTIONS[key](self)
+        finally:
+            self._stop()
+
+    def look(self) -> None:
+        """Begin a check where the answer has changed, and show the verdict of one that has ended."""
+        if self.ask is not None and not self.content:
+            ask_before(self.console, self.answers.progress(), self.entry, self.ask)
+        if (content := self._read()) != self.content:
+            self._stop()
+            self.content = content
+            self._begin()
+        if self.running is not None and self.running.has_ended(INTERVAL / 3):
+            running, self.running = self.running, None
+            self._show(running.verdict(), running.content)
 
     def _read(self) -> str:
         """A hash of the answer, or MISSING, as while an editor replaces the file."""
@@ -76,31 +137,51 @@ class Watch:
         except InputError as error:
             say(self.console, str(error), style="yellow")
 
-    def check(self) -> None:
-        """Check the answer and show the verdict under the progress bar."""
-        path, verdict = self.answers.path(self.entry), None
-        if self.content != MISSING:
-            if self.console.is_terminal:
-                say(self.console, "checking …", style="dim")
-            verdict = self.check_answer(self.entry, path, Limits())
-            with self._errors_shown():
-                self.answers.progress().remember(self.entry, self.content, verdict.outcome)
-        if self.console.is_terminal:
-            self.console.clear()
-        say(self.console, f"{bar(self.answers.progress(), catalogue())}   {self.entry.name} · {self.entry.title}\n")
-        if verdict is None:
+    def _begin(self) -> None:
+        """Begin a check of the answer; where there is none, say so."""
+        path = self.answers.path(self.entry)
+        if self.content == MISSING:
+            self._show_head()
             say(self.console, f"{shown(path)} is not there; vae-ladder start puts the stub there", style="yellow")
-        else:
-            show_verdict(self.console, verdict)
-            self._say_what_now(verdict)
-        say(self.console, f"\n{KEYS}", style="dim")
+            say(self.console, f"\n{KEYS}", style="dim")
+            return
+        self.answered_key = False
+        if self.console.is_terminal:
+            say(self.console, "checking …", style="dim")
+        self.running = Running(self.check_answer, self.entry, path, self.content)
 
-    def _say_what_now(self, verdict: Verdict) -> None:
+    def _stop(self) -> None:
+        """End a check that still runs: its answer has changed, or nobody waits for it."""
+        if self.running is not None:
+            self.running.stop()
+            self.running = None
+
+    def _show_head(self) -> None:
+        if self.console.is_terminal and not self.answered_key:
+            self.console.clear()
+        progress = self.answers.progress()
+        say(self.console, f"{bar(progress, catalogue())}   {self.entry.name} · {self.entry.title}\n")
+
+    def _show(self, verdict: Verdict, content: str) -> None:
+        """Write down the verdict, and show it under the progress bar."""
+        with self._errors_shown():
+            self.answers.progress().remember(self.entry, content, verdict.outcome, verdict.mistakes())
+        self._show_head()
+        show_verdict(self.console, verdict)
         if verdict.outcome == "PASS":
-            say(self.console, "\nRight. Press n for the next exercise.", style="green")
+            self._show_pass()
         elif verdict.outcome == "NOT WRITTEN YET":
             answer = shown(self.answers.path(self.entry))
             say(self.console, f"\nRead {shown(self.entry.page)}, then write {answer}.")
+        say(self.console, f"\n{KEYS}", style="dim")
+
+    def _show_pass(self) -> None:
+        progress, entries = self.answers.progress(), catalogue()
+        show_answer(self.console, progress, self.entry)
+        if progress.next(entries) is None:
+            show_ending(self.console, progress, entries)
+        else:
+            say(self.console, "\nRight. Press n for the next exercise.", style="green")
 
     def hint(self) -> None:
         """Show the next hint below the verdict."""
@@ -112,10 +193,13 @@ class Watch:
         entries, progress = catalogue(), self.answers.progress()
         later = [entry for entry in entries if entry.name > self.entry.name]
         following = progress.next(later) or progress.next(entries)
-        if following is None or following == self.entry:
-            say(self.console, ALL_PASSED if following is None else "this is the last one without a pass")
-            return
-        self.entry, self.content = following, ""
+        if following is None:
+            show_ending(self.console, progress, entries)
+        elif following == self.entry:
+            say(self.console, "this is the last one without a pass")
+        else:
+            self._stop()
+            self.entry, self.content = following, ""
 
     def list(self) -> None:
         """Show the course and its state."""
@@ -165,6 +249,27 @@ def _posix_poll() -> Iterator[Poll]:
         yield poll
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+def read_line() -> str:
+    """A line from the terminal, which shows what is typed while `open_keys` is open as well."""
+    if sys.platform == "win32":
+        return input()
+    import termios
+
+    terminal = sys.stdin.fileno()
+    single = termios.tcgetattr(terminal)
+    lines = termios.tcgetattr(terminal)
+    lines[LOCAL_MODES] |= termios.ICANON | termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSADRAIN, lines)
+    try:
+        return input()
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, single)
+
+
+LOCAL_MODES = 3
+"""The place of the local modes among a terminal's attributes."""
 
 
 def _poll_windows(seconds: float) -> str:

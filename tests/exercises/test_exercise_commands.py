@@ -1,5 +1,6 @@
 """The commands about exercises as a learner and a teacher use them: nothing is lost, and bad input is one line."""
 
+import contextlib
 import errno
 import json
 import os
@@ -22,7 +23,7 @@ from exercises.kit.catalogue import COURSE, catalogue, content_hash, find
 from exercises.kit.check import check_answer, wait_for
 from exercises.kit.diagnose import Verdict
 from exercises.kit.limits import PRINTED_BYTES, TIME_IS_UP, Limits
-from exercises.kit.watch import Watch
+from exercises.kit.watch import Watch, check_until_stopped
 from foundation.arguments import read_arguments
 from foundation.console import make_console
 from foundation.errors import InputError
@@ -286,7 +287,7 @@ def test_check_without_a_name_takes_the_next_unsolved(here, capsys):
         progress.remember(entry, content_hash(here / "my_answers" / f"{entry.name}.py"), "PASS")
     assert progress.next(entries) is None
     assert check() == 0
-    assert "every exercise has passed" in capsys.readouterr().out
+    assert f"The course is complete: {len(entries)} exercises have passed." in capsys.readouterr().out
     write(WRONG)
     assert check() == 1
     assert capsys.readouterr().out.startswith("WRONG  04_kl")
@@ -659,7 +660,7 @@ def watch(here, *items):
     """Run a watch session from a script; the exercises that were checked, in order."""
     checked = []
 
-    def fake_check(entry, path, limits):
+    def fake_check(entry, path, stop):
         checked.append(entry.name)
         text = path.read_text(encoding="utf-8")
         found = "PASS" if text == RIGHT else "NOT WRITTEN YET" if "NotImplementedError" in text else "WRONG"
@@ -725,18 +726,22 @@ def test_watch_does_not_make_the_folder_that_is_gone(here, capsys):
 def test_watch_survives_an_answer_that_goes_while_it_is_checked(here, capsys):
     path, back = Path("my_answers/04_kl.py"), []
 
-    def check_and_delete(entry, answer, limits):
+    def check_and_delete(entry, answer, stop):
         path.unlink()
-        return check_answer(entry, answer, limits)
+        return check_until_stopped(entry, answer, stop)
 
     def restore():
         back.append(path.write_text(RIGHT, encoding="utf-8"))
 
-    session = Watch(make_console(), Answers(here / "my_answers"), Script("", restore, ""), KL, check_and_delete)
+    def check_once_deleted(entry, answer, stop):
+        return (check_until_stopped if back else check_and_delete)(entry, answer, stop)
+
+    script = Script("", restore, "", lambda: wait_until(lambda: session.running.has_ended(1)), "")
+    session = Watch(make_console(), Answers(here / "my_answers"), script, KL, check_once_deleted)
     session.run()
     out = capsys.readouterr().out
-    assert "FileNotFoundError" in out
     assert "is not there" in out
+    assert "PASS" in out
     assert back
 
 
@@ -744,7 +749,7 @@ def test_watch_gives_a_pass_to_what_was_checked_only(here, capsys):
     """An editor saves while the check runs: what it saves has not passed."""
     write(RIGHT)
 
-    def check_and_change(entry, answer, limits):
+    def check_and_change(entry, answer, stop):
         write("x = 1\n")
         return Verdict(entry.name, "PASS")
 
@@ -756,10 +761,70 @@ def test_watch_without_a_terminal_reads_lines(here):
     write(WRONG)
     code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.commands import run_command"
     code += "; from exercises.options import Watch; sys.exit(run_command(Watch(exercise='04')))"
-    done = subprocess.run([sys.executable, "-c", code], input="h\nq\n", capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "read logvar as log σ" in done.stdout
-    assert "hint 1 of 3" in done.stdout
+    with watching(code) as process:
+        read_until(process, "read logvar as log σ")
+        type_line(process, "h")
+        read_until(process, "hint 1 of 3")
+        type_line(process, "q")
+        assert process.wait(60) == 0
+        assert process.stderr.read() == ""
+
+
+@contextlib.contextmanager
+def watching(code):
+    """A process with pipes, which is ended with the block."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    try:
+        with process:
+            yield process
+            process.kill()
+    finally:
+        process.kill()
+
+
+def read_until(process, text):
+    """What a process prints up to a line with this text."""
+    lines = []
+    while not lines or text not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"the output ended before {text!r}: {lines}"
+    return "".join(lines)
+
+
+def type_line(process, line):
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def test_watch_reads_keys_and_a_saved_fix_while_a_loop_runs(here):
+    write(f"import os\nopen({str(here / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n")
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.commands import run_command"
+    code += "; from exercises.options import Watch; sys.exit(run_command(Watch(exercise='04')))"
+    with watching(code) as process:
+        looping = int(wait_until(lambda: (here / "pid").exists() and (here / "pid").read_text()))
+        type_line(process, "h")
+        assert "WRONG" not in read_until(process, "hint 1 of 3")
+        assert is_running(looping)
+        write(RIGHT)
+        assert "WRONG" not in read_until(process, "PASS")
+        assert not is_running(looping)
+        write(f"import os\nopen({str(here / 'second')!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n")
+        looping = int(wait_until(lambda: (here / "second").exists() and (here / "second").read_text()))
+        type_line(process, "q")
+        assert process.wait(60) == 0
+        assert not is_running(looping)
+
+
+def test_watch_shows_an_error_of_the_check_and_goes_on(here, capsys):
+    def failing(entry, answer, stop):
+        raise InputError("no room for the check")
+
+    session = Watch(make_console(), Answers(here / "my_answers"), Script("", "h"), KL, failing)
+    session.run()
+    out = capsys.readouterr().out
+    assert "no room for the check" in out
+    assert "hint 1 of 3" in out
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a POSIX terminal")
@@ -782,6 +847,103 @@ def test_watch_on_a_terminal_reads_single_keys(here):
     process.stdout.close()
     os.close(ours)
     os.close(theirs)
+
+
+# The question before the code, and the end of the course
+
+
+def question_session(here, *lines):
+    """A session at a terminal in which these lines are typed; the end of the input comes after them."""
+    waiting = iter(lines)
+
+    def read():
+        line = next(waiting, None)
+        if line is None:
+            raise EOFError
+        return line
+
+    def right(entry, answer, stop):
+        return Verdict(entry.name, "PASS")
+
+    Watch(make_console(), Answers(here / "my_answers"), Script("", "n", ""), KL, right, ask=read).run()
+    return Answers(here / "my_answers").progress().records
+
+
+def test_the_question_is_put_once_and_answered_after_the_pass(here, capsys):
+    write(RIGHT)
+    records = question_session(here, "  the mean, of course ", "")
+    out = capsys.readouterr().out
+    assert records["04_kl"].guess == "the mean, of course"
+    assert out.count("Before you write: which costs more") == 2  # before, and beside the answer
+    assert out.index("the mean, of course") < out.index("½ · 2² = 2 nats")
+    following = catalogue()[[entry.name for entry in catalogue()].index("04_kl") + 1]
+    assert records[following.name].asked
+    assert records[following.name].guess == ""
+    question_session(here)
+    assert capsys.readouterr().out.count("one line, and Enter") == 0
+
+
+def test_the_end_of_the_input_passes_the_question_over(here):
+    assert question_session(here)["04_kl"].asked
+
+
+def test_no_question_is_put_in_a_pipe(here, capsys):
+    write(RIGHT)
+    assert check(exercise="04") == 0
+    out = capsys.readouterr().out
+    assert "one line, and Enter" not in out
+    assert "½ · 2² = 2 nats" in out
+    assert "yours" not in out
+    write(WRONG)
+    assert check(exercise="04") == 1
+    assert "½ · 2² = 2 nats" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX terminal")
+def test_a_line_is_read_and_shown_while_single_keys_are(here):
+    import pty
+    import termios
+
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from exercises.kit.watch import open_keys, read_line\n"
+    code += "with open_keys() as poll:\n    print('ready', flush=True)\n    print(repr(read_line()), flush=True)\n"
+    code += "    print('key', poll(20), flush=True)"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=theirs, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    wait_until(lambda: termios.tcgetattr(theirs)[3] & termios.ICANON)
+    os.write(ours, b"two natz\x7fs\n")  # with a correction, as lines have them
+    assert process.stdout.readline() == "'two nats'\n"
+    os.write(ours, b"n")
+    assert process.stdout.readline() == "key n\n"
+    assert process.wait(20) == 0
+    process.stdout.close()
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_last_pass_is_the_end_of_the_course(here, capsys):
+    progress = Progress.load(here / "my_answers")
+    for entry in catalogue():
+        path = here / "my_answers" / f"{entry.name}.py"
+        path.write_text(RIGHT if entry == KL else "x = 1\n", encoding="utf-8")
+        if entry != KL:
+            progress.remember(entry, content_hash(path), "PASS")
+    write(WRONG)
+    assert check(exercise="04") == 1
+    progress.next_hint(KL)
+    assert "The course is complete" not in capsys.readouterr().out
+    write(RIGHT)
+    assert check(exercise="04") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"The course is complete: {len(catalogue())} exercises have passed." in out
+    for entry in catalogue():
+        assert " ".join(entry.title.split()) in out
+    assert "kl, kl_per_image, kl_per_latent" in out
+    assert "1 hints taken" in out
+    assert f"{len(catalogue()) + 1} checks of written answers" in out
+    assert "The mistakes that you met, 1 of them" in out
+    assert "04 read logvar as log σ" in out
+    assert "vae-ladder climb" in out
 
 
 # What a check leaves behind, and its clock

@@ -1,9 +1,13 @@
 """The machinery of the exercises on a small exercise of its own: what it sees, what it says, and whom it accuses."""
 
+import contextlib
 import dataclasses
 import json
 import math
+import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +31,15 @@ from exercises.kit.exercise import (
     sized,
     uniform,
 )
+from exercises.kit.interrupt import Interrupted
+from exercises.kit.observe import TimeUp
 from exercises.kit.show import show_verdict
 from foundation.console import make_console
 from foundation.errors import InputError
 from tools.confusion import confusion, table
 from tools.links import LINK, Link, line_of, links_of, problem_of, renumber
 
+CHECKOUT = Path(__file__).parents[2]
 SHAPE = 5, 3
 
 
@@ -764,6 +771,87 @@ def test_notebook_check_prints_the_verdict(capsys):
     assert capsys.readouterr().out.startswith("WRONG  04_kl, probe 2 of 8")
     exercises.check("4")
     assert capsys.readouterr().out.startswith("NOT WRITTEN YET  04_kl")
+
+
+def endless(mu, logvar):
+    while True:
+        pass
+
+
+def waiting(mu, logvar):
+    threading.Event().wait()
+
+
+def stubborn(mu, logvar):
+    while True:
+        with contextlib.suppress(Exception):
+            endless(mu, logvar)
+
+
+def check_kl(**functions):
+    exercises.check("04", time_limit=0.3, **functions)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs alarms")
+@pytest.mark.parametrize("loop", [endless, waiting, stubborn])
+def test_notebook_check_ends_an_endless_loop_and_judges_the_other_functions(loop, capsys):
+    before = signal.getsignal(signal.SIGALRM)
+    right = find("04").load().solution
+    check_kl(**(right | {"kl": loop}))
+    out = capsys.readouterr().out
+    assert out.startswith("WRONG  04_kl")
+    assert "nothing in 0.3 s" in out
+    assert "does a loop never end?" in out
+    check_kl(**(right | {"kl_per_image": loop, "kl": lambda mu, logvar: 2 * right["kl"](mu, logvar)}))
+    out = capsys.readouterr().out
+    assert "kl_per_image: nothing in 0.3 s" in out
+    assert "2 ×" in out or "factor" in out
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    check_kl(**right)
+    assert capsys.readouterr().out.startswith("PASS")
+
+
+@pytest.mark.parametrize("loop", [endless, stubborn])
+def test_notebook_check_ends_an_endless_loop_without_alarms(loop, capsys):
+    """In another thread than the main one, as on a system that has none."""
+    thread = threading.Thread(target=check_kl, kwargs={"kl": loop})
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert "nothing in 0.3 s" in capsys.readouterr().out
+
+
+def test_the_limit_of_a_thread_does_not_reach_what_runs_later():
+    def many():
+        calls = Interrupted({}, 0.01)
+        for _ in range(300):
+            with contextlib.suppress(TimeUp), calls.limit():
+                sum(range(3000))
+        done.append(True)
+
+    done = []
+    thread = threading.Thread(target=many)
+    thread.start()
+    thread.join(60)
+    assert done == [True]
+
+
+def test_a_kernel_goes_on_after_an_endless_loop():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    code = "from exercises import check\n\ndef kl(mu, logvar):\n    while True: pass\n\n"
+    cells = [code + "check('04', time_limit=1, kl=kl)", "print(6 * 7)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(CHECKOUT)}}).execute()
+    shown = ["".join(output["text"] for output in cell.outputs) for cell in notebook.cells]
+    assert "nothing in 1 s" in shown[0]
+    assert shown[1] == "42\n"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_notebook_check_refuses_a_limit_that_is_none(seconds):
+    with pytest.raises(InputError, match="time limit: expected seconds above 0"):
+        exercises.check("04", time_limit=seconds)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from exercises.kit.catalogue import catalogue
 from exercises.kit.diagnose import diagnose
 from exercises.kit.exercise import Exercise
 from exercises.kit.observe import measurable, stored_observation
+from exercises.kit.page import DIFFICULTIES, EFFORT, QUESTION, effort_of, question_of
 from tools.confusion import confusion, table
 from tools.links import links_of, problem_of
 
@@ -109,6 +110,43 @@ def test_page_has_its_sections_and_its_links_lead_somewhere(entry):
         assert re.search(rf"\b{name}\b", text), f"the page does not mention {name}"
     problems = [problem for link in links_of(entry.page) if (problem := problem_of(link))]
     assert not problems, problems
+
+
+KOREAN = {"easy": "쉬움", "medium": "보통", "hard": "어려움"}
+
+
+@every_exercise
+def test_page_says_difficulty_and_time_under_its_title(entry):
+    effort, english = effort_of(entry), entry.english_page
+    assert effort is not None, f"{english.name}: Difficulty: medium · time: about 30 minutes, an estimate"
+    assert effort.difficulty in DIFFICULTIES
+    assert 5 <= effort.minutes <= 180
+    assert effort.minutes % 5 == 0, "an estimate is not known to the minute"
+    pages = {"en": english, "ko": english.with_suffix(".ko.md")}
+    for language, page in pages.items():
+        if page.is_file():
+            text = page.read_text(encoding="utf-8")
+            found = list(EFFORT[language].finditer(text))
+            assert len(found) == 1, page.name
+            before = [line for line in text[: found[0].start()].splitlines() if line]
+            assert all(line.startswith(("#", "[")) for line in before), f"{page.name}: not under the title"
+            difficulty = effort.difficulty if language == "en" else KOREAN[effort.difficulty]
+            assert found[0].groups() == (difficulty, str(effort.minutes)), page.name
+
+
+@every_exercise
+def test_page_asks_a_question_that_the_exercise_answers(entry):
+    """In both languages; the answer is hidden until the pass, so no page has it."""
+    answer = entry.load().model_answer
+    assert len(answer) > 30, 'model_answer=... of exercise.py answers the page\'s "Before you write"'
+    for page in (entry.english_page, entry.english_page.with_suffix(".ko.md")):
+        if page.is_file():
+            text = page.read_text(encoding="utf-8")
+            assert len(QUESTION.findall(text)) == 1, page.name
+            assert QUESTION.search(text)[0].rstrip().endswith(("?", ".")), page.name
+    assert answer not in " ".join(entry.english_page.read_text(encoding="utf-8").split())
+    assert "$" not in question_of(entry)
+    assert "\\" not in question_of(entry)
 
 
 @every_exercise

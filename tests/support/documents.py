@@ -34,7 +34,7 @@ PROGRAMS = (
     ".venv\\Scripts\\activate",
 )
 
-RUN = {"start": [], "progress": [], "check": [], "hint": [], "reset": [], "solution": ["--give-up"]}
+RUN = {"start": [], "read": [], "progress": [], "check": [], "hint": [], "reset": [], "solution": ["--give-up"]}
 """Commands of `vae-ladder` that take no longer than a moment: run beside fresh stubs, with these options on top."""
 RUN_SLOWLY = {
     "climb": ["--epochs", "1"],
@@ -52,6 +52,7 @@ NOT_RUN = {
     "vae-ladder experiment": "minutes or hours; tests of their own run the experiments in small",
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
     "vae-ladder new-exercise": "writes into the course; tests/exercises/test_exercise_commands.py does so in a copy",
+    "vae-ladder quiz": "waits for answers; tests/exercises/test_quiz.py gives them",
     "vae-ladder watch": "waits for keys; tests/exercises/test_exercise_commands.py presses them",
     "make": "its targets are this test suite, the linter, and commands that are run here without make",
     "python -m": "modules with tests of their own",

@@ -430,3 +430,28 @@ def test_the_first_reconstruction_lies_in_the_range_that_pages_state():
         text = (CHECKOUT / name).read_text(encoding="utf-8")
         assert low in text, f"{name}: the smallest is {low}"
         assert high in text, f"{name}: the largest is {high}"
+
+
+@pytest.mark.parametrize(
+    ("page", "floor", "row", "ratios"),
+    [
+        (
+            "README.md",
+            r"below\s+(\d+) ms on this core, nor below (\d+) ms on two",
+            r"\| nothing \| ([\d.]+) \| ([\d.]+) \| batch 128 \|",
+            r"the step takes ([\d.]+) times the floor, on two ([\d.]+)\.\s",
+        ),
+        (
+            "README.ko.md",
+            r"코어 하나에서 (\d+)ms, 둘에서 (\d+)ms보다",
+            r"\| 없음 \| ([\d.]+) \| ([\d.]+) \| 배치 128 \|",
+            r"바닥값의 ([\d.]+)배, 둘에서 ([\d.]+)배",
+        ),
+    ],
+)
+def test_the_ratios_to_the_floor_follow_from_the_chapters_own_numbers(page, floor, row, ratios):
+    text = (CHECKOUT / "numpy_impl" / page).read_text(encoding="utf-8")
+    floors, steps, said = (
+        [float(number) for number in re.search(found, text).groups()] for found in (floor, row, ratios)
+    )
+    assert said == [round(step / lowest, 1) for step, lowest in zip(steps, floors, strict=True)]

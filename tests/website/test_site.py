@@ -10,6 +10,7 @@ import pytest
 from docutils.utils.math import MathError
 
 from foundation.errors import InputError
+from foundation.formulas import mathml
 from tests.support.browser import start_browser
 from tests.support.documents import FORMULA, INLINE
 from tools import CHECKOUT, REPOSITORY
@@ -20,7 +21,6 @@ pytest.importorskip("sphinx", reason="the site is built by the extra `site`")
 from tools.site.__main__ import build, stage
 from tools.site.api import api_pages, as_rst, packages, source_of
 from tools.site.check import problems_of_site
-from tools.site.formulas import mathml
 from tools.site.korean import SCRIPT, stem
 from tools.site.pages import LANGUAGES, Staging, name_of, site_pages
 

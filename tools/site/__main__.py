@@ -11,6 +11,7 @@ from tools.site.api import api_pages
 from tools.site.check import problems_of_site
 from tools.site.glossary import glossary_page
 from tools.site.pages import LANGUAGES, WEBSITE, Staging
+from tools.site.quiz import quiz_page
 
 BUILD = CHECKOUT / "build"
 EXPLORER = {
@@ -25,6 +26,7 @@ def stage(language: str, folder: Path, with_explorer: bool) -> None:
     """Write all sources of one language for Sphinx into a folder."""
     staging = Staging(folder, language)
     staging.add("glossary", glossary_page(language))
+    staging.add("quiz", quiz_page(language))
     for name, text in api_pages().items():
         if language == "en":
             staging.add(name, text)

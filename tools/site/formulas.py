@@ -1,38 +1,15 @@
-"""Formulas as MathML, which browsers set by themselves: a Sphinx extension that needs neither a script nor a network.
+"""Formulas as MathML, which browsers set by themselves: a Sphinx extension without a script and without a network."""
 
-docutils converts LaTeX to MathML; the few commands that it lacks and the pages use are rewritten first.
-"""
-
-import re
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import MathError, latex2mathml
+from docutils.utils.math import MathError
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from foundation.formulas import mathml
+
 LOG = logging.getLogger(__name__)
-
-REWRITTEN = {
-    r"\\iff(?![A-Za-z])": r"\\;\\Longleftrightarrow\\;",
-    r"\\dots(?![A-Za-z])": r"\\ldots",
-    r"\\gt(?![A-Za-z])": ">",
-    r"\\lt(?![A-Za-z])": "<",
-    r"\\mathrel\{([^{}]*)\}": r"\1",
-    r"\\substack\{([^{}]*)\}": r"{\\begin{matrix}\1\\end{matrix}}",
-    r"\\(big|Big)(?![A-Za-z])": r"\\\1l",
-}
-"""Commands that docutils lacks, by pattern, and what takes their place."""
-
-
-def mathml(latex: str, block: bool) -> str:
-    """The MathML element of a formula.
-
-    Raises docutils' `MathError` for LaTeX that it cannot convert.
-    """
-    for pattern, replacement in REWRITTEN.items():
-        latex = re.sub(pattern, replacement, latex)
-    return latex2mathml.tex2mathml(latex, as_block=block)
 
 
 def _visit_inline(writer: Any, node: nodes.math) -> None:

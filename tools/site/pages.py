@@ -23,7 +23,7 @@ BRANCH = "main"
 
 SECTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("Learn", "배우기"): ("start", "numpy_impl/index", "pytorch_lowlevel/index", "paper/index"),
-    ("Practise", "연습하기"): ("exercises/index", "explorer"),
+    ("Practise", "연습하기"): ("exercises/index", "quiz", "explorer"),
     ("Teach", "가르치기"): ("exercises/class/index",),
     ("Look up", "찾아보기"): ("results", "glossary", "troubleshooting", "promises", "api/index"),
     ("Project", "프로젝트"): ("*",),

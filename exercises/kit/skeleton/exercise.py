@@ -36,6 +36,7 @@ exercise = Exercise(
     sources=(),  # TODO: the rungs' functions that the solution calls
     probes=probes,
     hints=hints,
+    model_answer="TODO: the answer to the page's question before the code.",
     mistakes=MISTAKES,
     alternatives=({"scores": scores_one_by_one},),
 )
