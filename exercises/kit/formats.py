@@ -2,7 +2,7 @@
 
 Canvas: a gradebook as it exports it, with a column filled in. The columns are those that Canvas writes and reads:
 https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_exporter.rb and gradebook_importer.rb beside it.
-Moodle: the grading worksheet of an assignment, with Grade and Feedback comments filled in. It must keep the columns that
+Moodle: the grading worksheet of an assignment, with Grade and Feedback comments filled in. It keeps the columns that
 https://github.com/moodle/moodle/blob/main/mod/assign/feedback/offline/importgradeslib.php looks for.
 Gradescope: the results.json of one submission, https://gradescope-autograders.readthedocs.io/en/latest/specs/.
 """
