@@ -94,9 +94,7 @@ def _build(folder: Path, language: Language, plan: Plan) -> list[Path]:
     return [*written, folder / "slides.html"]
 
 
-def pdf(
-    source: Path | bytes = SOURCE, mode: str = "slides", language: Language = "en", plan: Plan = "short"
-) -> bytes:
+def pdf(source: Path | bytes = SOURCE, mode: str = "slides", language: Language = "en", plan: Plan = "short") -> bytes:
     """The slides as one PDF; with mode "handout", the handout. Raises InputError as `_compile` does."""
     (document,) = _compile("pdf", source, mode, language, plan)
     return document
@@ -189,9 +187,7 @@ def web_page(language: Language = "en", plan: Plan = "short") -> str:
         drawing.attrib |= {"role": "img", "aria-label": f"{slide.title}. {' '.join(slide.words.split())}"}
         sections.append(_section(number, _when(minute, slide, language), slide, _to_text(drawing)))
         minute += slide.minutes
-    shown = "".join(
-        [*KEYS[language].values(), *(_when(0, it, language) + it.title + it.say + it.notes for it in deck)]
-    )
+    shown = "".join([*KEYS[language].values(), *(_when(0, it, language) + it.title + it.say + it.notes for it in deck)])
     template = string.Template(TEMPLATE.read_text(encoding="utf-8"))
     return template.substitute(
         language=language,
@@ -220,5 +216,5 @@ def _when(minute: int, slide: Slide, language: Language) -> str:
 def _section(number: int, when: str, slide: Slide, drawing: str) -> str:
     title, when, say, notes = map(html.escape, (slide.title, when, slide.say, slide.notes))
     script = "".join(f"<p>{DOING.sub(_doing, paragraph)}</p>" for paragraph in say.split("\n\n") if paragraph)
-    aside = f"<aside><h2>{number} · {title}</h2><p>{when}</p>{script}<p class=\"more\">{notes}</p></aside>"
+    aside = f'<aside><h2>{number} · {title}</h2><p>{when}</p>{script}<p class="more">{notes}</p></aside>'
     return f'<section id="{number}">{drawing}{aside}</section>'

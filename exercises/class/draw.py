@@ -24,8 +24,8 @@ NUMBERS = FOLDER / "numbers.json"
 PICTURES = {
     function.__name__: function
     for function in (
-        tiles.title, tiles.data, diagrams.autoencoder, tiles.causes, planes.integral, planes.guess, planes.bound, charts.kl,
-        diagrams.reparameterization, charts.bernoulli, charts.nats, diagrams.network, tiles.draws,
+        tiles.title, tiles.data, diagrams.autoencoder, tiles.causes, planes.integral, planes.guess, planes.bound,
+        charts.kl, diagrams.reparameterization, charts.bernoulli, charts.nats, diagrams.network, tiles.draws,
         charts.gradient_error, charts.parity, tiles.samples, tiles.paths, tiles.augment, charts.rate, planes.missing,
         planes.explorer, tiles.beta, charts.anomaly,
     )
