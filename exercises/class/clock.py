@@ -33,8 +33,8 @@ def pieces(script: str) -> list[Piece]:
     found.append(Piece(script[start:].strip(), 0))
     said = [piece for piece in found if piece.text and not piece.seconds]
     for piece in said:
-        for bracket in re.findall(r"\[\s*\d[^\]]*\]?", piece.text):
-            raise ValueError(f"script: expected [20 s: what is done], got {bracket!r}")
+        if bracket := re.search(r"[\[\]].*", piece.text):
+            raise ValueError(f"script: expected [20 s: what is done], got {bracket[0][:60]!r}")
     return [piece for piece in found if piece.text]
 
 

@@ -52,7 +52,8 @@ SMALLEST, SMALLEST_OF_ALL, MOST_WORDS, LONGEST_LINE = 24, 14 * 1280 / 960, 48, 7
 MANY_WORDS = {
     "What it is, and what you will be able to do": 75,
     "Where VAEs are used today": 55,
-    "References": 90,
+    "Homework": 60,
+    "References": 100,
 }
 """Slides that are read, and not only looked at."""
 KEPT_IN_KOREAN = {"autograd", "dict", "float", "glyphs", "log", "logvar", "paper", "shapes", "watch"}
