@@ -5,7 +5,8 @@
 #   make proofs     runs the slow tests, which `make test` leaves out
 #   make bench      fails where a step of the NumPy rung takes more than 1.5 times as long as torch's (half a minute)
 #   make notebooks  builds the notebooks from their sources
-#   make slides     sets the slides of the class in build/class, as HTML and PDF, in Korean in build/class/ko
+#   make slides     sets the slides of the class in build/class, as HTML and PDF, in Korean in build/class/ko,
+#                   and those of its longer plan in build/class/long
 #   make site       builds the site into build/site: chapters, exercises, notebooks, reference, in both languages
 #   make clean      removes .venv, build products and caches
 

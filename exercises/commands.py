@@ -36,10 +36,13 @@ from foundation.files import write_text
 def start(choices: options.Start) -> int:
     """`vae-ladder start`"""
     console = make_console()
-    answers, done = kit.start(choices.to or kit.default_folder())
+    answers, done = kit.start(choices.to or kit.default_folder(), choices.guided)
     folder = shown(answers.folder)
     if done.copied:
         say(console, f"{_count(done.copied, 'stub')} copied to {folder}")
+    blanks = [entry.number for entry in done.copied if choices.guided and entry.guided_in_language.stem != "stub"]
+    if blanks:
+        say(console, f"with blanks to fill: {', '.join(blanks)}")
     if done.kept:
         say(console, f"{_count(done.kept, 'answer')} already there, kept")
     for note in done.notes:

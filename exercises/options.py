@@ -31,10 +31,13 @@ class Start:
     Examples:
       vae-ladder start
       vae-ladder start --to homework
+      vae-ladder start --guided
     """
 
     to: Annotated[Path | None, ANSWERS] = None
     """The folder; it is made where it does not exist. It cannot lie in the course itself."""
+    guided: bool = False
+    """Where an exercise has one, start with a stub in which most lines are written and blanks are to be filled."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
-"""The slides of the two-hour class (see README.md): their source, their pictures, and what builds both.
+"""The slides of the class (see README.md): their source with what a speaker says, their pictures, and what builds both.
 
-python -m exercises.class             slides and a handout with the notes in build/class/, in Korean in build/class/ko/
+python -m exercises.class             slides, and a handout with the script in build/class/, Korean in build/class/ko/,
+                                      those of the longer plan likewise in build/class/long/
 python -m exercises.class.draw        draw the pictures again
 """

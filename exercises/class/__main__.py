@@ -1,4 +1,7 @@
-"""`python -m exercises.class [FOLDER]` makes the slides, by default in build/class; those in Korean in a folder ko."""
+"""`python -m exercises.class [FOLDER]` makes the slides, by default in build/class; those in Korean in a folder ko.
+
+Those of the longer plan are in a folder long, in the same way.
+"""
 
 import sys
 from pathlib import Path

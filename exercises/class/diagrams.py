@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from exercises.model import load_images
 from figures.style import INK, MUTED
@@ -54,6 +54,31 @@ def _decoder(axes: Axes, y: float, x_hat: np.ndarray) -> None:
     names, gaps = ("fc1", "fc2", "conv_transpose1", "conv_transpose2"), ((22, 22), (22, 48), (54, 64), (66, 66))
     for a, b, name, (after, before) in zip(stations, stations[1:], names, gaps, strict=False):
         _arrow(axes, a + after, y, b - before, y, name, P_COLOUR)
+
+
+def autoencoder() -> Picture:
+    """An image through a narrow code and back; drawn with the means of the small VAE, which has no noise then."""
+    figure = new_page(1152, 330)
+    axes, x = _canvas(figure, 1152, 330), load_images()[0][[EXAMPLE]].astype("float32")
+    mu = shipped().encode(x)[0][0]
+    for left, image, name in ((80, x[0, 0], "$x$"), (1072, shipped().reconstruct(x)[0, 0], r"$\hat{x}$")):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=(left - 75, left + 75, 235, 85), interpolation="nearest")
+        axes.text(left, 265, name, ha="center", va="center", fontsize=9)
+    for corners, colour, name in (
+        (((215, 60), (430, 125), (430, 195), (215, 260)), LIGHT_Q, "encoder"),
+        (((722, 125), (937, 60), (937, 260), (722, 195)), LIGHT_P, "decoder"),
+    ):
+        axes.add_patch(Polygon(corners, facecolor=colour, edgecolor="none"))
+        axes.text((corners[0][0] + corners[1][0]) / 2, 160, name, ha="center", va="center", fontsize=TEXT)
+    axes.text(576, 160, f"$z$ = ({mu[0]:.1f}, {mu[1]:.1f})".replace("-", "−"), ha="center", va="center", fontsize=8)
+    axes.text(576, 215, "784 numbers become 2", ha="center", va="center", fontsize=TICKS, color=MUTED)
+    for a, b, colour in ((160, 210, Q_COLOUR), (434, 466, Q_COLOUR), (686, 718, P_COLOUR), (942, 992, P_COLOUR)):
+        _arrow(axes, a, 160, b, 160, "", colour)
+    axes.set(xlim=(0, 1152), ylim=(330, 0), aspect="auto")
+    axes.plot((80, 80, 1072, 1072), (283, 308, 308, 283), color=MUTED, linewidth=1.2)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 3}
+    axes.text(576, 308, "the loss: how much do they differ?", ha="center", va="center", fontsize=TEXT, bbox=box)
+    return Picture(figure)
 
 
 def reparameterization() -> Picture:

@@ -24,10 +24,10 @@ NUMBERS = FOLDER / "numbers.json"
 PICTURES = {
     function.__name__: function
     for function in (
-        tiles.title, tiles.data, tiles.causes, planes.integral, planes.guess, planes.bound, charts.kl,
-        diagrams.reparameterization, charts.bernoulli, charts.nats, diagrams.network, tiles.draws,
+        tiles.title, tiles.data, diagrams.autoencoder, tiles.causes, planes.integral, planes.guess, planes.bound,
+        charts.kl, diagrams.reparameterization, charts.bernoulli, charts.nats, diagrams.network, tiles.draws,
         charts.gradient_error, charts.parity, tiles.samples, tiles.paths, tiles.augment, charts.rate, planes.missing,
-        tiles.beta, charts.anomaly,
+        planes.explorer, tiles.beta, charts.anomaly,
     )
 }  # fmt: skip
 """The function of each picture, by its name, in the order of the slides."""

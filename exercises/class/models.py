@@ -4,6 +4,7 @@ All are rung 1. A training takes about half a minute on one core, and is done wh
 """
 
 import functools
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from foundation.data.splits import Data
 from foundation.objective import Loss
 from foundation.options import DataOptions, OptimizerOptions, TrainOptions
 from foundation.records import EpochRecord
+from foundation.rung import architecture_of
 from foundation.training import begin, train
+from foundation.weights import load_weights
 from numpy_impl.rung import NumpyRung
 from paper.models.options import BetaVAEOptions
 
@@ -22,6 +25,7 @@ CHANNELS, HIDDEN = (8, 16), 64
 LATENTS = 8
 """Of the models whose images should be clear."""
 RATE = 2e-3
+EXPLORED = Path(__file__).resolve().parents[2] / "ladder" / "explorer" / "model" / "weights.safetensors"
 
 
 @functools.cache
@@ -35,6 +39,13 @@ def shipped() -> NumpyRung:
     """The two-latent VAE of exercises 01 and 02, in float32."""
     model = load_model()
     return NumpyRung(model.architecture, {name: value.astype(np.float32) for name, value in model.parameters.items()})
+
+
+@functools.cache
+def explored() -> NumpyRung:
+    """The two-latent VAE of the page that `vae-ladder explore` makes."""
+    parameters, description = load_weights(EXPLORED)
+    return NumpyRung(architecture_of(description), parameters)
 
 
 @functools.cache

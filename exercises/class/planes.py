@@ -10,6 +10,7 @@ from exercises.model import load_images
 from figures.style import INK, MUTED
 from numpy_impl.functional import sigmoid
 
+from .models import explored
 from .page import P_COLOUR, Q_COLOUR, TEXT, Picture, axes_at, new_page, show_tiles, write
 from .posterior import REACH, elbo, encoder, grid, largest, log_likelihood, posterior
 
@@ -18,6 +19,8 @@ EXAMPLE, GAPS = 0, (12, 0, 7, 23)
 """Images by their place in `load_images`: a zero, and four whose bounds miss more and more."""
 PARTLY_SHOWN, SHOWN_ROWS = (7, 18, 30), 9
 """Images of which the upper nine rows are shown."""
+WAYS = (((-2.4, 0.9), (2.0, -1.5)), ((1.1, 1.5), (3.3, 3.3)), ((-0.3, 2.6), (-0.3, -0.4)))
+"""From a seven to a zero; out of the prior; along one axis."""
 
 
 def black_or_white(index: int) -> np.ndarray:
@@ -41,6 +44,27 @@ def integral() -> Picture:
     show_tiles(figure, 585, 150, 140, x.reshape(1, 1, 28, 28), 1)
     write(figure, 655, 128, "$x$", ha="center")
     return Picture(figure, {"log_p": log_p, "share": share})
+
+
+def explorer() -> Picture:
+    """The plane of the explorer as a map of decoded images, with the three ways that the demonstration drags along."""
+    figure, count = new_page(600, 560), 15
+    axes = axes_at(figure, 85, 6, 485, 485)
+    values = np.linspace(-REACH, REACH, 2 * count + 1)[1::2]
+    z1, z2 = np.meshgrid(values, values[::-1])
+    z = np.stack([z1.ravel(), z2.ravel()], axis=1).astype(np.float32)
+    tiles = explored().sample(z).reshape(count, count, 28, 28).transpose(0, 2, 1, 3).reshape(28 * count, 28 * count)
+    axes.imshow(0.55 * tiles, cmap="gray_r", vmin=0, vmax=1, extent=(-REACH, REACH, -REACH, REACH))
+    for radius in (1, 2):
+        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=INK, linewidth=0.9, linestyle=(0, (4, 3))))
+    for number, (start, end) in enumerate(WAYS, 1):
+        style = {"arrowstyle": "-|>", "color": Q_COLOUR, "linewidth": 2.2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style)
+        box = {"boxstyle": "circle,pad=0.22", "facecolor": Q_COLOUR, "edgecolor": "white"}
+        axes.text(*start, str(number), ha="center", va="center", color="white", fontsize=9, fontweight="bold", bbox=box)
+    axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=range(-3, 4), yticks=range(-3, 4))
+    _name_axes(axes)
+    return Picture(figure)
 
 
 def guess() -> Picture:

@@ -20,6 +20,9 @@ KOREAN = {
     "stroke": "획",
     "turn": "회전",
     "size": "크기",
+    "encoder": "인코더",
+    "{} numbers become {}": "수 {}개가 {}개로",
+    "the loss: how much do they differ?": "손실: 둘이 얼마나 다른가?",
     # The bound and its parts
     "true posterior": "실제 사후 분포",
     "gap": "차이",

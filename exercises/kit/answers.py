@@ -98,8 +98,11 @@ class Started:
     """Lines about answers that were there before and whose exercise has changed."""
 
 
-def start(folder: Path) -> tuple[Answers, Started]:
+def start(folder: Path, guided: bool = False) -> tuple[Answers, Started]:
     """Copy every stub whose answer is not there yet, in the language of messages; existing answers stay as they are.
+
+    With `guided`, exercises that have a stub with blanks to fill start with that one, also where the answer is still
+    an untouched stub.
 
     Raises InputError where the folder cannot be written or lies in the course itself.
     """
@@ -113,17 +116,27 @@ def start(folder: Path) -> tuple[Answers, Started]:
     progress, copied, kept = answers.progress(), list[Entry](), list[Entry]()
     with progress.changing():
         for entry in catalogue():
-            (copied if copy_stub(answers, progress, entry) else kept).append(entry)
+            if guided and _is_other_stub(answers.path(entry), entry):
+                answers.path(entry).unlink()
+            (copied if copy_stub(answers, progress, entry, guided) else kept).append(entry)
     changed = [note for entry in kept if (note := change_of(answers, progress, entry))]
     return answers, Started(copied, kept, changed + [stray_note(answers, path) for path in answers.strays()])
 
 
-def copy_stub(answers: Answers, progress: "Progress", entry: Entry) -> bool:
+def _is_other_stub(path: Path, entry: Entry) -> bool:
+    """Whether an answer is a stub as it was copied, and not the one with blanks to fill."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    content = content_hash(path)
+    return content in entry.stub_hashes() and content != content_hash(entry.guided_in_language)
+
+
+def copy_stub(answers: Answers, progress: "Progress", entry: Entry, guided: bool = False) -> bool:
     """Copy the stub, in the language of messages, and record its hash; False where there is an answer already.
 
     The file appears whole or not at all. The caller holds `progress.changing()`.
     """
-    path, stub = answers.path(entry), entry.stub_in_language
+    path, stub = answers.path(entry), entry.guided_in_language if guided else entry.stub_in_language
     if path.is_symlink() or path.exists():
         return False
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp")

@@ -50,6 +50,12 @@ class Entry:
         """The same file with its words in the language of messages, `stub.ko.py`, where there is one."""
         return page_in_language(self.stub)
 
+    @property
+    def guided_in_language(self) -> Path:
+        """A stub in which most lines are written, with blanks to fill; the stub itself where there is no such one."""
+        guided = self.folder / "stub.guided.py"
+        return page_in_language(guided) if guided.is_file() else self.stub_in_language
+
     @functools.cached_property
     def title(self) -> str:
         """The heading of the page, without its number."""
@@ -66,11 +72,11 @@ class Entry:
         return set(re.findall(r"^def (_\w+)", text, re.MULTILINE))
 
     def stub_hashes(self) -> set[str]:
-        """The hash of the stub in each language: an answer with one of them is not written yet."""
+        """The hash of the stub in each language, and with blanks: an answer with one of them is not written yet."""
         return {content_hash(path) for path in (self.stub, *self.translated_stubs())}
 
     def translated_stubs(self) -> list[Path]:
-        """The stub in the other languages, such as stub.ko.py: the same code, other docstrings and comments."""
+        """The stub in other words, such as stub.ko.py, and with blanks to fill: what does not change the check."""
         return sorted(self.folder.glob("stub.*.py"))
 
     def hash(self) -> str:

@@ -1,9 +1,10 @@
 """The grades as files for other programs: a table, and what learning platforms import as it is.
 
-Canvas: a gradebook as it exports it, with a column filled in (Canvas guide "How do I import grades in the Gradebook?").
-Moodle: the grading worksheet of an assignment, with Grade and Feedback comments filled in (MoodleDocs, "Assignment
-grading", "Offline grading worksheet").
-Gradescope: the results.json of one submission (Gradescope help, "Autograder Specifications", "Output Format").
+Canvas: a gradebook as it exports it, with a column filled in. The columns are those that Canvas writes and reads:
+https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_exporter.rb and gradebook_importer.rb beside it.
+Moodle: the grading worksheet of an assignment, with Grade and Feedback comments filled in. It keeps the columns that
+https://github.com/moodle/moodle/blob/main/mod/assign/feedback/offline/importgradeslib.php looks for.
+Gradescope: the results.json of one submission, https://gradescope-autograders.readthedocs.io/en/latest/specs/.
 """
 
 import csv
@@ -25,8 +26,10 @@ Keys = Callable[[list[str]], list[str]]
 FIELDS = ("learner", "exercise", "state", "mistake", "probe", "got", "expected", "problem", "points", "of")
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """At the start of a file it tells Excel that it is UTF-8; Canvas and Moodle pass over it."""
-CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
-MOODLE_COLUMNS = ("Identifier", "Full name", "Grade", "Feedback comments")
+NAMES_APART = ("LastName", "FirstName")
+"""Canvas writes these in place of Student where its gradebook is set to show names in two columns."""
+CANVAS_COLUMNS = ("Student", *NAMES_APART, "ID", "SIS User ID", "SIS Login ID", "Section")
+MOODLE_COLUMNS = ("Identifier", "Full name", "Grade", "Last modified (grade)", "Feedback comments")
 POSSIBLE = "Points Possible"
 LONGEST_FEEDBACK = 5000
 
@@ -138,9 +141,13 @@ def read_roster(path: Path | None, kind: str) -> Roster:
         raise InputError(f"{path}: expected {wanted}, a CSV file in UTF-8 ({error})") from error
     columns = rows[0] if rows else []
     roster = Roster(path, columns, [row + [""] * (len(columns) - len(row)) for row in rows[1:]])
-    for name in CANVAS_COLUMNS[:2] if kind == "canvas" else MOODLE_COLUMNS:
+    for name in _needed_by_canvas(columns) if kind == "canvas" else MOODLE_COLUMNS:
         roster.column(name)
     return roster
+
+
+def _needed_by_canvas(columns: list[str]) -> tuple[str, ...]:
+    return (*(NAMES_APART if columns[:1] == ["LastName"] else ("Student",)), "ID")
 
 
 def match(roster: Roster, grades: list[Grade], keys: Keys) -> dict[int, list[Grade]]:
@@ -175,10 +182,12 @@ def canvas_keys(roster: Roster) -> Keys:
     """The names of a student: of `Lee, Anna`, Canvas makes `leeanna` in the names of files."""
 
     def keys(row: list[str]) -> list[str]:
-        student = row[roster.column("Student")]
-        last, _, first = student.partition(", ")
-        logins = [row[roster.column(name)] for name in CANVAS_COLUMNS[1:4] if name in roster.columns]
-        return [student, f"{first}{last}", f"{last}{first}", *logins]
+        if "Student" in roster.columns:
+            last, _, first = row[roster.column("Student")].partition(", ")
+        else:
+            last, first = (row[roster.column(name)] for name in NAMES_APART)
+        logins = [row[roster.column(name)] for name in ("ID", "SIS User ID", "SIS Login ID") if name in roster.columns]
+        return [f"{last}{first}", f"{first}{last}", *logins]
 
     return keys
 
@@ -301,4 +310,5 @@ def write_grades(
         text = to_canvas(roster, grades, credit, column)
     else:
         text = to_moodle(roster, grades, credit)
-    write_bytes(path, (MARK + text).encode("utf-8", errors="backslashreplace"))
+    mark = "" if text.startswith(NAMES_APART) else MARK  # Canvas compares this heading with the file's first letters
+    write_bytes(path, (mark + text).encode("utf-8", errors="backslashreplace"))

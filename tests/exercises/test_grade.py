@@ -27,7 +27,16 @@ from exercises.kit.check import check_answer
 from exercises.kit.credit import Credit, Weights, read_credit, share
 from exercises.kit.diagnose import Verdict
 from exercises.kit.exercise import Exercise
-from exercises.kit.formats import MARK, points_of, read_roster, to_canvas, to_csv, to_gradescope, to_moodle
+from exercises.kit.formats import (
+    MARK,
+    points_of,
+    read_roster,
+    to_canvas,
+    to_csv,
+    to_gradescope,
+    to_moodle,
+    write_grades,
+)
 from exercises.kit.grade import Grade, JudgeProcess, grade
 from exercises.kit.handed_in import HandedIn, Learner, gather
 from exercises.kit.judge import Task, judge
@@ -651,6 +660,14 @@ GRADEBOOK = (
     "    Points Possible,,,,,1.0,(read only)\n"
     '"Lee, Anna",101,,alee,A,,\n"Müller, Jörg",102,,jm,A,,\n"Kim, Min",103,,mk,B,,\n'
 )
+WHOLE_GRADEBOOK = (
+    "LastName,FirstName,ID,SIS User ID,SIS Login ID,Integration ID,Root Account,Section,Notes,VAE Ladder (4711),"
+    "Homework Current Score,Final Score,Override Score\n"
+    ",,,,,,,,,Manual Posting,,,\n"
+    "    Points Possible,,,,,,,,,1.00,(read only),(read only),\n"
+    "Lee,Anna,101,s1,alee,,canvas.example.edu,A,,,,,\nMüller,Jörg,102,s2,jm,,canvas.example.edu,A,,N/A,,,\n"
+)
+"""Every column and row that Canvas's exporter may write before the totals."""
 WORKSHEET = (
     MARK + "Identifier,Full name,ID number,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
     "Last modified (submission),Last modified (grade),Feedback comments\n"
@@ -666,6 +683,7 @@ def roster(text, kind, here):
 
 
 def test_canvas_gets_its_own_gradebook_with_a_column(here):
+    """As https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_exporter.rb writes it."""
     rows = list(csv.reader(io.StringIO(to_canvas(roster(GRADEBOOK, "canvas", here), GRADES, Credit(), "VAE Ladder"))))
     assert rows == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "VAE Ladder (4711)"],
@@ -673,6 +691,29 @@ def test_canvas_gets_its_own_gradebook_with_a_column(here):
         ["Lee, Anna", "101", "", "alee", "A", "1"],
         ["Müller, Jörg", "102", "", "jm", "A", "0.5"],
     ]
+
+
+def test_canvas_may_export_names_in_two_columns(here):
+    """As https://github.com/instructure/canvas-lms/blob/master/lib/gradebook_importer.rb reads it.
+
+    The heading begins with LastName itself, so without a mark; the row of Manual Posting need not come back.
+    """
+    sheet = roster(WHOLE_GRADEBOOK, "canvas", here)
+    write_grades(here / "import.csv", "canvas", GRADES, Credit(), sheet, "VAE Ladder")
+    assert list(csv.reader(io.StringIO((here / "import.csv").read_text(encoding="utf-8")))) == [
+        ["LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Section", "VAE Ladder (4711)"],
+        ["    Points Possible", "", "", "", "", "", "1"],
+        ["Lee", "Anna", "101", "s1", "alee", "A", "1"],
+        ["Müller", "Jörg", "102", "s2", "jm", "A", "0.5"],
+    ]
+
+
+@pytest.mark.parametrize("column", ["Identifier", "Grade", "Last modified (grade)"])
+def test_a_worksheet_that_moodle_would_refuse_is_refused(here, column):
+    """Without one of these https://github.com/moodle/moodle/blob/main/mod/assign/feedback/offline/importgradeslib.php
+    reads nothing. Their names are those of mod/assign/lang/en/assign.php."""
+    with pytest.raises(InputError, match=f"expected a column '{re.escape(column)}'"):
+        roster(WORKSHEET.replace(f",{column},", ",other,").replace(f"{column},", "other,", 1), "moodle", here)
 
 
 def test_moodle_gets_its_own_worksheet_with_grade_and_feedback(here):
@@ -701,7 +742,7 @@ GRADESCOPE_TEST = {
     *("score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility"),
     "extra_data",
 }
-"""The keys of Gradescope's "Autograder Specifications"."""
+"""The keys of https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format"."""
 
 
 def test_gradescope_gets_results_json(here):

@@ -12,8 +12,9 @@ from exercises.commands import run_command
 from exercises.kit import catalogue as catalogue_module
 from exercises.kit.answers import Answers, Progress, reset, start
 from exercises.kit.catalogue import catalogue, content_hash, find
-from exercises.kit.check import load_answer
+from exercises.kit.check import check_answer, load_answer
 from exercises.kit.diagnose import diagnose
+from exercises.kit.limits import Limits
 from foundation.language import set_language
 from tests.support.translations import problems_of_numbers
 from tools.messages import disagreements
@@ -199,6 +200,72 @@ def test_start_and_reset_take_the_stub_of_the_language(tmp_path, monkeypatch, ca
     set_language("ko")
     reset(answers, KL)
     assert answers.path(KL).read_bytes() == translated(KL).read_bytes()
+
+
+# Stubs with blanks
+
+GUIDED = [entry for entry in catalogue() if (entry.folder / "stub.guided.py").is_file()]
+BLANKS = {
+    "04_kl": (
+        "np.exp(logvar)",
+        "(mu**2 + np.exp(logvar) - 1 - logvar) / 2",
+        "(mu**2 + np.exp(logvar) - 1 - logvar) / 2",
+        "0",
+    ),
+    "05_bernoulli": ("1 / (1 + small)", "np.log1p(np.exp(-np.abs(logits)))", "sigmoid(logits) - target"),
+    "06_reparameterization": ("np.exp(logvar / 2)", "np.exp(logvar / 2)", "eps / 2", "reparameterize(mu, logvar, eps)"),
+}
+"""What goes into the blanks, in their order."""
+
+
+def filled(source: str, answers: tuple[str, ...]) -> str:
+    """A stub with its blanks filled and its lines with raise deleted."""
+    lines = [line for line in source.splitlines(keepends=True) if "raise NotImplementedError" not in line]
+    before, *after = re.split(r"\.\.\.(?=  #|\)  #)", "".join(lines))
+    assert len(after) == len(answers)
+    return before + "".join(answer + rest for answer, rest in zip(answers, after, strict=True))
+
+
+def test_the_exercises_of_the_class_have_stubs_with_blanks():
+    assert {entry.name for entry in GUIDED} == BLANKS.keys()
+
+
+@pytest.mark.parametrize("entry", GUIDED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_stub_with_blanks_passes_when_they_are_filled_and_is_not_written_yet_before(tmp_path, entry, language):
+    set_language(language)
+    path = entry.guided_in_language
+    assert path.name == {"en": "stub.guided.py", "ko": "stub.guided.ko.py"}[language]
+    answer = tmp_path / f"{entry.name}.py"
+    answer.write_bytes(path.read_bytes())
+    assert check_answer(entry, answer, Limits(30)).outcome == "NOT WRITTEN YET"
+    answer.write_text(filled(path.read_text(encoding="utf-8"), BLANKS[entry.name]), encoding="utf-8")
+    assert check_answer(entry, answer, Limits(30)).outcome == "PASS"
+
+
+@pytest.mark.parametrize("entry", GUIDED, ids=lambda entry: entry.name)
+def test_a_stub_with_blanks_has_the_words_of_the_stub_and_korean_ones_the_same_code(entry):
+    english, korean = (
+        (entry.folder / name).read_text(encoding="utf-8") for name in ("stub.guided.py", "stub.guided.ko.py")
+    )
+    assert not problems(english, korean)
+    assert docstrings(english) == docstrings(entry.stub.read_text(encoding="utf-8"))
+    assert docstrings(korean) == docstrings(translated(entry).read_text(encoding="utf-8"))
+    assert all(re.search("[가-힣]", comment) for comment in comments(korean))
+
+
+def test_guided_stubs_replace_untouched_ones_and_no_answer(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answers, _ = start(tmp_path / "my_answers")
+    answers.path(KL).write_text("# mine\n", encoding="utf-8")
+    assert run_command(options.Start(guided=True)) == 0
+    assert "2 stubs copied to my_answers\nwith blanks to fill: 05, 06\n" in capsys.readouterr().out
+    assert answers.path(KL).read_text(encoding="utf-8") == "# mine\n"
+    for entry in GUIDED[1:]:
+        assert answers.path(entry).read_bytes() == (entry.folder / "stub.guided.py").read_bytes()
+        assert answers.progress().state(entry) == "NOT WRITTEN YET"
+    _, again = start(tmp_path / "my_answers", guided=True)
+    assert (again.copied, again.notes) == ([], [])
 
 
 @pytest.mark.parametrize("languages", [("ko", "en"), ("en", "ko")])

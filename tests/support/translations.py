@@ -36,6 +36,9 @@ NAME = re.compile(r"\b[A-Za-z]+\d[A-Za-z0-9_]*")
 """Names with a digit in them, such as float32 and h1."""
 CODE = re.compile(r"`[^`]*`")
 TITLE = re.compile(r"(?<!\*)\*[^*]+\*(?!\*)")
+PRINTED = ("```\nWRONG ", "```\n오답 ")
+"""How a block begins that shows what a check prints: on the Korean page in Korean, and compared with the program in
+tests/exercises/test_class.py."""
 MARKDOWN = MarkdownIt()
 PARTICLE = re.compile(r"[A-Za-z0-9`)] (?:은|는|을|를|와|과|의|에서|으로|로)(?=[ \n])")
 
@@ -89,6 +92,8 @@ def _problems_of_part(ours: Part, theirs: Part, english: Path, korean: Path) -> 
     if ours.kind == "generated table":
         names = [PLACE.match(part.text)["name"] for part in (ours, theirs)]
         return [] if names[0] == names[1] else [f"generated table: expected {names[0]}, got {names[1]}"]
+    if all(part.text.startswith(start) for part, start in zip((ours, theirs), PRINTED, strict=True)):
+        return problems_of_numbers(ours.text.strip("`"), theirs.text.strip("`"))
     if ours.kind in ("code", "formula"):
         same = (commands(ours.text) or ours.text) == (commands(theirs.text) or theirs.text)
         return [] if same else [f"{ours.kind} differs"]

@@ -210,6 +210,16 @@ def test_a_page_out_of_step_is_seen(tmp_path, old, new, problem):
     assert problem in "\n".join(found)
 
 
+@pytest.mark.parametrize(("said", "problem"), [("결과 3", ""), ("결과 4", "number 4"), ("got 3", "")])
+def test_what_a_check_prints_may_be_korean_with_the_same_numbers(tmp_path, said, problem):
+    ours, theirs = tmp_path / "page.md", tmp_path / "page.ko.md"
+    ours.write_text("# A\n\n[한국어](page.ko.md)\n\n```\nWRONG  04_kl\n  got 3\n```\n", encoding="utf-8")
+    theirs.write_text(f"# 가\n\n[English](page.md)\n\n```\n오답  04_kl\n  {said}\n```\n", encoding="utf-8")
+    found = problems(ours, theirs)
+    assert bool(found) == bool(problem)
+    assert problem in "\n".join(found)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "count"),
     [

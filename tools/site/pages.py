@@ -24,7 +24,7 @@ BRANCH = "main"
 SECTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("Learn", "배우기"): ("start", "numpy_impl/index", "pytorch_lowlevel/index", "paper/index"),
     ("Practise", "연습하기"): ("exercises/index", "quiz", "explorer"),
-    ("Teach", "가르치기"): ("exercises/class/index",),
+    ("Teach", "가르치기"): ("exercises/class/index", "exercises/class/*"),
     ("Look up", "찾아보기"): ("results", "glossary", "troubleshooting", "promises", "api/index"),
     ("Project", "프로젝트"): ("*",),
 }
@@ -37,6 +37,8 @@ CHILDREN: dict[str, tuple[str, ...]] = {
     "api/index": ("api/*",),
 }
 """Pages that have a contents of their own."""
+FOR_TEACHERS = ("exercises/class/ANSWERS.md",)
+"""Pages that are in the repository alone, since the site is for learners as well."""
 TITLES = {"start": {"en": "Getting started", "ko": "시작하기"}}
 """Pages that the contents names otherwise than their heading does."""
 
@@ -82,10 +84,10 @@ def name_of(file: Path) -> str:
 
 
 def site_pages() -> list[Page]:
-    """Every page that stands in the tree: Markdown and notebooks, each with its Korean twin where there is one."""
+    """Every page of the site: Markdown and notebooks, each with its Korean twin where there is one."""
     found = []
     for file in [*pages(), *map(notebook_of, sources())]:
-        if not file.name.endswith(".ko.md"):
+        if not file.name.endswith(".ko.md") and file.relative_to(CHECKOUT).as_posix() not in FOR_TEACHERS:
             twin = file.with_suffix(f".ko{file.suffix}")
             found.append(Page(name_of(file), {"en": file} | ({"ko": twin} if twin.is_file() else {})))
     return found
