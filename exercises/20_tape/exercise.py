@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
-from exercises.model.tapes import ADJOINTS, LEAF, OPERATIONS, operations_of, recorded, vae_program
+from exercises.model.tapes import ADJOINTS, LEAF, OPERATIONS, Tape, operations_of, recorded, vae_program
 from exercises.model.tapes import leaf as leaf_node
 from foundation.architecture import Architecture, initial_parameters
 from numpy_impl import autograd
@@ -116,7 +116,7 @@ def _vae(rng):
 def _whole_vae_recorded(answer, rng):
     """The tape of the VAE's loss, recorded by the answer line by line, and the loss in it."""
     parameters, program, operations, _ = _vae(rng)
-    tape = {}
+    tape: Tape = {}
     for name, value in parameters.items():
         tape = answer.leaf(tape, name, value)
     for name, operation, inputs in program:

@@ -66,7 +66,8 @@ def _by_counting(tape, last, counted):
 
 def on_entering(tape, last):
     """Depth first, each node written down when it is reached, not when all behind it is done."""
-    order, stack = {}, [last]
+    order: dict[str, None] = {}
+    stack = [last]
     while stack:
         name = stack.pop()
         if name not in order:
@@ -200,7 +201,8 @@ def backward_with(
 
 def path_by_path(tape, last, dy, adjoints):
     """Every path by itself: right, and as slow as there are paths."""
-    gradients, stack = {}, [(last, np.asarray(dy))]
+    gradients: dict[str, np.ndarray] = {}
+    stack = [(last, np.asarray(dy))]
     while stack:
         name, gradient = stack.pop()
         gradients[name] = gradients[name] + gradient if name in gradients else gradient
