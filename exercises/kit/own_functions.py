@@ -40,7 +40,6 @@ PARTS = {
 """The functions of the exercises that a training needs, in the order of the course."""
 PASSES = "passes"
 NOT_WRITTEN = "not written yet"
-NOT_PASSED = "does not pass"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +112,13 @@ def _state(name: str, entry: Entry, verdict: Verdict, found: Functions) -> str:
     if verdict.outcome in ("PASS", "NOT MEASURED") and name in found:
         return PASSES
     if name not in found:
-        return f"{NOT_PASSED}: {verdict.got}" if verdict.got else NOT_WRITTEN
+        return f"does not pass: {verdict.got}" if verdict.got else NOT_WRITTEN
     results = [result for result in _probed(entry, found) if name in result.expected.functions]
     if any(result.not_written() for result in results):
         return NOT_WRITTEN
     if any(result.fails() for result in results):
         reason = verdict.mistake or verdict.possible
-        return f"{NOT_PASSED} ({reason})" if reason else NOT_PASSED
+        return f"does not pass ({reason})" if reason else "does not pass"
     return PASSES
 
 
