@@ -63,6 +63,8 @@ class Config:
     model: str | None = None
     rung: str | None = None
     rungs: tuple[str, ...] | None = None
+    mine: dict[str, str] | None = None
+    """Of a training by the learner's own functions: whose each function is"""
     options: dict[str, Any] | None = None
     image_shape: ImageShape | None = None
     class_count: int | None = None

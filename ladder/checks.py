@@ -13,31 +13,45 @@ from foundation.console import make_console, print_table, say, step_display
 from foundation.errors import InputError
 from foundation.files import write_json
 from foundation.objective import Objective
+from ladder.mine import find_mine
 from ladder.options import Gradcheck, Parity
 from ladder.parity import ParityReport, compare
-from ladder.rungs import COMPARED, INSTALL_TORCH, split_rungs, torch_is_installed
+from ladder.rungs import (
+    COMPARED,
+    INSTALL_TORCH,
+    MINE,
+    compared_rungs,
+    make_rung,
+    split_rungs,
+    torch_is_installed,
+)
 from numpy_impl.gradcheck import Result, check_operations, check_vae
 
 
 def parity(choices: Parity) -> int:
     """`vae-ladder parity`: compare the rungs on random numbers. Returns the exit code: 1 where two rungs disagree."""
-    if choices.rungs is None and not torch_is_installed():
+    if choices.rungs is None and not torch_is_installed() and not choices.mine:
         raise InputError(f"parity needs a second rung, and the others need torch, not installed: {INSTALL_TORCH}")
     if choices.seed < 0:
         raise InputError(f"seed: expected an integer of at least 0, got {choices.seed}")
     console = make_console()
+    mine = find_mine(console, choices)
+    rungs = compared_rungs() if choices.rungs is None else split_rungs(choices.rungs, COMPARED)
     with step_display(console, f"comparing in {choices.dtype}") as now:
         report = compare(
             Architecture(choices.latent_dim),
-            rungs=COMPARED if choices.rungs is None else split_rungs(choices.rungs, COMPARED),
+            rungs=rungs if mine is None else (*rungs, MINE),
             batch_size=choices.batch_size,
             seed=choices.seed,
             dtype=choices.dtype,
             steps=choices.steps,
             objective=Objective(choices.likelihood),
+            make=make_rung if mine is None else mine.make,
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
     print_table(console, report.table())
+    for line in mine.lines() if mine is not None else ():
+        say(console, line)
     if choices.out is not None:
         write_json(choices.out, report.to_json())
         say(console, f"written to {choices.out}")

@@ -20,9 +20,10 @@ from foundation.runs import Run, create_run, latest_run, open_run
 from foundation.schedules import objective_at
 from foundation.training import Parts, measure_test
 from ladder.checks import verdict
+from ladder.mine import Mine, find_mine
 from ladder.options import Climb, Figures
 from ladder.parity import compare
-from ladder.rungs import INSTALL_TORCH, available_rungs, split_rungs, torch_is_installed, why_not
+from ladder.rungs import INSTALL_TORCH, MINE, available_rungs, make_rung, split_rungs, torch_is_installed, why_not
 from ladder.train import describe, make_training, train_into
 from paper.runs import read_data, unverified
 
@@ -39,6 +40,9 @@ def climb(choices: Climb, command: str = "") -> int:
     for name, one in options.items():
         if reason := why_not(dataclasses.replace(one, rung="numpy_impl")):
             raise InputError(f"climb: all rungs train the same model, and rung {name} cannot: {reason}")
+    mine = find_mine(console, choices)
+    if mine is not None:
+        names, options = (*names, MINE), options | {MINE: choices.training("numpy_impl")}
     with step_display(console, f"loading {choices.data.name}"):
         data = load_data(choices.data, choices.seed)
     say(console, "1  Data", "bold")
@@ -48,9 +52,10 @@ def climb(choices: Climb, command: str = "") -> int:
     del config["rung"]
     run = create_run(choices.out, "climb", config)
     try:
-        if prove(console, choices, data, names, run) != 0:
-            return 1
-        train_all(console, options, data, run, command)
+        code = prove(console, choices, data, names, run, mine)
+        if code != 0 and not (mine is not None and choices.as_written):
+            return code
+        train_all(console, options, data, run, command, mine)
         say(console, "4  Figures and report", "bold")
         draw(console, run, data)
     except KeyboardInterrupt:
@@ -60,10 +65,17 @@ def climb(choices: Climb, command: str = "") -> int:
     say(console, f"   {run.path / 'report.html'}")
     say(console, "Then read the rungs side by side:", "bold")
     say(console, "   numpy_impl/vae_numpy.py   pytorch_lowlevel/vae_lowlevel.py   paper/vae_paper.py")
-    return 0
+    return code
 
 
-def prove(console: Console, choices: Climb, data: Data[np.ndarray], rungs: tuple[str, ...], run: Run) -> int:
+def prove(
+    console: Console,
+    choices: Climb,
+    data: Data[np.ndarray],
+    rungs: tuple[str, ...],
+    run: Run,
+    mine: Mine | None = None,
+) -> int:
     """Compare the rungs in float64 on the training images and write parity.json; 0 where they agree."""
     say(console, "2  Parity", "bold")
     if len(rungs) < 2:
@@ -80,22 +92,36 @@ def prove(console: Console, choices: Climb, data: Data[np.ndarray], rungs: tuple
             seed=choices.seed,
             objective=choices.model.objective(),
             images=data.train.images,
+            make=make_rung if mine is None else mine.make,
             on_step=lambda name, step: now(f"{name}, Adam step {step}"),
         )
     write_json(run.path / "parity.json", report.to_json())
     print_table(console, report.table())
+    for line in mine.lines() if mine is not None else ():
+        say(console, f"   {line}")
     return verdict(report)
 
 
-def train_all(console: Console, options: dict[str, Any], data: Data[np.ndarray], run: Run, command: str) -> None:
+def train_all(
+    console: Console,
+    options: dict[str, Any],
+    data: Data[np.ndarray],
+    run: Run,
+    command: str,
+    mine: Mine | None = None,
+) -> None:
     """Train one rung after the other, each into its own sub-run, and print their losses beside one another."""
     say(console, "3  Training", "bold")
     losses: dict[str, Parts] = {}
     speeds: dict[str, float] = {}
     with training_display(console) as start:
         for name, one in options.items():
-            training = make_training(one, data)
-            part = run.subrun(name, describe(training, command))
+            if name == MINE and mine is not None:
+                training = make_training(one, data, mine.replace)
+                part = run.subrun(name, describe(training, command) | {"mine": mine.whose()})
+            else:
+                training = make_training(one, data)
+                part = run.subrun(name, describe(training, command))
             with part.hold():
                 train_into(part, training, start(name, training))
                 tested = measure_test(training)

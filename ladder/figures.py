@@ -15,7 +15,7 @@ from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.rung import Rung
 from foundation.runs import Run
-from ladder.rungs import RUNGS, open_rung
+from ladder.rungs import MINE, RUNGS, open_rung
 from paper.runs import read_options
 
 ABREAST = 10
@@ -72,15 +72,18 @@ def draw_curves(run: Run) -> list[Path]:
 def parts(run: Run) -> dict[str, Run]:
     """The runs of single rungs by the rung's name, up the ladder: those inside a climb, or the run itself.
 
-    A climb that ended before it trained has none. Raises `InputError` for a rung that is none of the three.
+    A climb that ended before it trained has none. One of the learner's own functions comes last.
+    Raises `InputError` for a rung that is none of these.
     """
     found = {}
     for part in list(run.subruns().values()) or [run] * (run.config.get("command") != "climb"):
         name = part.config.get("rung")
-        if name not in RUNGS:
+        if name in RUNGS and part.config.get("mine") is not None:
+            name = MINE
+        elif name not in RUNGS:
             raise InputError(f"{part.path / 'config.json'}: rung: expected one of {', '.join(RUNGS)}, got {name!r}")
         found[name] = part
-    return {name: found[name] for name in RUNGS if name in found}
+    return {name: found[name] for name in (*RUNGS, MINE) if name in found}
 
 
 def trained_rungs(run: Run) -> dict[str, Run]:

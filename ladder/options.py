@@ -35,6 +35,7 @@ class Climb(TrainOptions[BetaVAEOptions]):
       vae-ladder climb
       vae-ladder climb --epochs 3 --rungs numpy_impl,paper
       vae-ladder climb --data mnist --data-root data --latent-dim 20 --epochs 5
+      vae-ladder climb --mine --epochs 1
     """
 
     model: Flat[BetaVAEOptions] = BetaVAEOptions(beta=1.0)  # noqa: RUF009  (frozen)
@@ -43,6 +44,13 @@ class Climb(TrainOptions[BetaVAEOptions]):
     """Images to train on; the test images are measured unless some are kept aside."""
     rungs: Annotated[str | None, optional("R,R,..", "all that can run here")] = None
     """The rungs to climb, with commas: numpy_impl, pytorch_lowlevel, paper."""
+    mine: bool = False
+    """Beside them a rung of your own functions: those of exercises 04 to 13 that pass, numpy_impl's for the rest. Your
+    code runs in this very process."""
+    as_written: bool = False
+    """With --mine: also functions of yours that do not pass, to see what a mistake does."""
+    answers: Annotated[Path | None, optional("FOLDER", "my_answers, here or in a folder above")] = None
+    """With --mine: the folder of your answers."""
     rung: Hidden[RungName] = "paper"
     weights: Hidden[Path | None] = None
     device: Hidden[str] = "cpu"
@@ -126,6 +134,7 @@ class Parity:
       vae-ladder parity
       vae-ladder parity --latent-dim 7 --batch-size 3 --likelihood gaussian
       vae-ladder parity --dtype float32 --steps 20
+      vae-ladder parity --rungs numpy_impl --mine
     """
 
     latent_dim: int = Architecture.latent_dim
@@ -142,6 +151,12 @@ class Parity:
     """Adam steps to compare along."""
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """p(x|z): Bernoulli on logits, or Gaussian around sigmoid(logits)."""
+    mine: bool = False
+    """Also your own functions: those of exercises 04 to 13 that pass, numpy_impl's for the rest."""
+    as_written: bool = False
+    """With --mine: also functions of yours that do not pass."""
+    answers: Annotated[Path | None, optional("FOLDER", "my_answers, here or in a folder above")] = None
+    """With --mine: the folder of your answers."""
     out: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write the checks as JSON."""
 

@@ -28,6 +28,7 @@ from foundation.runs import Run
 from foundation.schema import from_json, read_object
 from foundation.sizes import Architecture
 from ladder.figures import epochs, parts
+from ladder.rungs import MINE
 
 MOST_BYTES = 16 * 2**20
 """Of parity.json and of a picture; both take less than 1 MB."""
@@ -107,6 +108,7 @@ def write_report(run: Run, explorer: str | None = None) -> Path:
         name=run.path.name,
         facts=facts,
         rungs=list(rungs),
+        mine=rungs[MINE].config["mine"] if MINE in rungs else {},
         results=results,
         interrupted=interruptions(run.config, facts, results, say),
         pictures=[(kind, figures) for kind in PICTURES if (figures := figures_of(rungs, kind))],

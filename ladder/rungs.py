@@ -18,6 +18,8 @@ from paper.runs import load_trained, read_options
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
 COMPARED = ("numpy_impl", "autograd", "pytorch_lowlevel", "paper")
 """What parity compares: the rungs, and rung 1 with gradients by its own autograd."""
+MINE = "mine"
+"""The rung of the learner's own functions, which `vae-ladder climb --mine` makes (`ladder.mine`)."""
 NEED_TORCH = ("pytorch_lowlevel", "paper")
 INSTALL_TORCH = 'pip install "vae-ladder[torch]"'
 
@@ -33,6 +35,11 @@ def torch_is_installed() -> bool:
 def available_rungs() -> tuple[str, ...]:
     """The rungs that can run here: all three, or those without torch."""
     return RUNGS if torch_is_installed() else tuple(name for name in RUNGS if name not in NEED_TORCH)
+
+
+def compared_rungs() -> tuple[str, ...]:
+    """What parity can compare here."""
+    return COMPARED if torch_is_installed() else tuple(name for name in COMPARED if name not in NEED_TORCH)
 
 
 def check_rungs(names: Sequence[str], known: Sequence[str] = RUNGS) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from foundation.files import check_writable, write_json
 from foundation.options import TrainOptions
 from foundation.process import hold_signals
 from foundation.records import EpochRecord
+from foundation.rung import Rung
 from foundation.runs import NO_RESUME, Run, create_run, open_run, versions
 from foundation.schedules import objective_at
 from foundation.settings import settings_of
@@ -66,6 +67,10 @@ def resume_command(path: Path, record: Path | None = None) -> int:
     `record` where the command line names it.
     """
     run = open_run(path)
+    if run.config.get("mine") is not None:
+        raise InputError(
+            f"{path}: trained by your own functions, which are no part of a run; vae-ladder climb --mine again"
+        )
     options = dataclasses.replace(read_options(run), record=record)
     if record is not None:
         check_writable(record)
@@ -135,10 +140,15 @@ def about_weights(path: Path, dtype: str) -> Iterator[str]:
         yield f"{path}: {other}, converted to {dtype}"
 
 
-def make_training(options: TrainOptions, data: Data[np.ndarray]) -> Training:
-    """A training before its first step; one generator, made from the seed, draws everything."""
+def make_training(
+    options: TrainOptions, data: Data[np.ndarray], replace: Callable[[Rung], Rung] = lambda rung: rung
+) -> Training:
+    """A training before its first step; one generator, made from the seed, draws everything.
+
+    `replace` may put another rung, with the same parameters, in the place of the one that the options ask for.
+    """
     rng = np.random.default_rng(options.seed)
-    rung = start_rung(options, data.image_shape, len(data.classes), rng)
+    rung = replace(start_rung(options, data.image_shape, len(data.classes), rng))
     return begin(rung, data, options, rng)
 
 

@@ -41,6 +41,7 @@ SAID = (
         f"exercises/kit/{name}.py"
         for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
     ),
+    *("exercises/kit/own_functions.py", "exercises/kit/own_rung.py", "ladder/mine.py"),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (

@@ -24,7 +24,7 @@ from foundation.latents import ACTIVE, kl_by_latent, principal_plane
 from foundation.options import TrainOptions
 from foundation.rung import Description, Rung, encode_all
 from foundation.runs import Run
-from ladder.rungs import open_rung
+from ladder.rungs import MINE, open_rung
 from paper.runs import read_options
 
 FORMAT = 1
@@ -80,7 +80,7 @@ def describe_run(run: Run, rung: Rung, data: Data[np.ndarray], half: bool) -> di
     return {
         "name": run.path.name,
         "caption": caption(options, data.name),
-        "rung": run.config.get("rung"),
+        "rung": run.config.get("rung") if run.config.get("mine") is None else MINE,
         "description": dataclasses.asdict(Description.of(options.model, data.image_shape, len(test.classes))),
         "objective": {**dataclasses.asdict(options.model.objective()), "free_bits": options.kl.free_bits},
         "classes": list(test.classes),

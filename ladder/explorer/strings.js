@@ -165,6 +165,7 @@ export const STRINGS = {
     rungs_pixel: "Row {row}, column {column}: {values}; they differ by {difference}",
     rung_choice: "Encoder and map of",
     numpy_impl: "rung 1, NumPy by hand",
+    mine: "your own functions",
     pytorch_lowlevel: "rung 2, torch tensors",
     paper: "rung 3, nn.Module",
 
@@ -372,6 +373,7 @@ export const STRINGS = {
     rungs_pixel: "{row}행 {column}열: {values}. 차이 {difference}",
     rung_choice: "인코더와 지도",
     numpy_impl: "1단, 손으로 쓴 NumPy",
+    mine: "직접 쓴 함수",
     pytorch_lowlevel: "2단, torch 텐서",
     paper: "3단, nn.Module",
 

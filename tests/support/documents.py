@@ -53,6 +53,8 @@ NOT_RUN = {
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
     "vae-ladder new-exercise": "writes into the course; tests/exercises/test_exercise_commands.py does so in a copy",
     "vae-ladder quiz": "waits for answers; tests/exercises/test_quiz.py gives them",
+    "vae-ladder climb --mine": "needs answers that pass; tests/ladder/test_mine.py writes some",
+    "vae-ladder parity --mine": "needs answers that pass; tests/ladder/test_mine.py writes some",
     "vae-ladder watch": "waits for keys; tests/exercises/test_exercise_commands.py presses them",
     "make": "its targets are this test suite, the linter, and commands that are run here without make",
     "python -m": "modules with tests of their own",
