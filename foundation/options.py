@@ -54,6 +54,10 @@ class ModelOptions:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
 
+    def why_no_free_bits(self) -> str:
+        """Why --kl.free-bits has no meaning for this model; empty where it has one."""
+        return ""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions:
@@ -197,3 +201,5 @@ class TrainOptions(Generic[Model]):
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")
+        if self.kl.free_bits and (reason := self.model.why_no_free_bits()):
+            raise InputError(f"kl.free_bits: {reason}; leave it at 0")

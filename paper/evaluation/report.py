@@ -44,6 +44,7 @@ SHOWN = 20
 BAR = 40
 """Characters in the longest bar."""
 Z_LABELS = {"sampled": "drawn", "mu": "μ"}
+ABOUT_DRAWN_KL = "The KL has no closed form and no part for each latent: it is log q(z|x) − log p(z) at the z drawn."
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
 
@@ -114,8 +115,11 @@ def bound(evaluation: Evaluation) -> Results:
     """The negative ELBO and its parts over all test images, with z drawn and with z = mu."""
     test, rows = evaluation.data.test, []
     kinds = {pixels(test.images): test.images} | ({DRAWN: evaluation.images} if evaluation.drawn else {})
+    # Without a closed form the KL at z = mu means nothing.
+    ways = ("sampled", "mu") if evaluation.model.traits.closed_kl else ("sampled",)
     for kind, images in kinds.items():
-        for z, generator in {"sampled": evaluation.generator(), "mu": None}.items():
+        for z in ways:
+            generator = evaluation.generator() if z == "sampled" else None
             parts = elbo_parts(evaluation.model, images, test.labels, generator)
             loss, kl, elbo = float(parts.reconstruction.mean()), float(parts.kl.sum(axis=1).mean()), parts.elbo
             rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo)))
@@ -129,6 +133,9 @@ def latents(evaluation: Evaluation) -> Results:
     mu, logvar = posteriors(evaluation.model, evaluation.data.test.images, evaluation.data.test.labels)
     kl, variance = kl_by_latent(mu.cpu(), logvar.cpu()), variance_of_mu(mu)
     active = active_units(mu)
+    if not evaluation.model.traits.closed_kl:
+        evaluation.show("Latents", about_activity(active, len(variance)), ABOUT_DRAWN_KL)
+        return {"latents": {"variance_of_mu": variance, "active_units": active}}
     evaluation.show("Latents, by KL", latent_table(kl, variance), about_activity(active, len(kl)))
     evaluation.warn(collapse_warning(kl))
     return {"latents": {"kl": kl, "variance_of_mu": variance, "active_units": active}}

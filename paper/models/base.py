@@ -11,6 +11,7 @@ from foundation.objective import Objective
 from foundation.options import ModelOptions
 from foundation.rung import Traits
 from paper.models.likelihoods import Likelihood, Values
+from paper.vae_paper import reparameterize
 
 Images = Float[Tensor, "N C H W"]
 Latents = Float[Tensor, "N Z"]
@@ -51,6 +52,23 @@ class Model(nn.Module):
         """mu and logvar of q(z|x); a model without a variance gives z and None."""
         raise NotImplementedError
 
+    def code(self, x: Images, c: Tensor | None = None) -> Tensor:
+        """The z that stands for x in pictures: that of eps = 0, the mean of a Gaussian q(z|x)."""
+        return self.encode(x, c)[0]
+
+    def prior(self, eps: Tensor, c: Tensor | None = None) -> Tensor:
+        """z from p(z), or p(z|c), for eps from N(0, I): eps itself where that is the prior."""
+        return eps
+
+    def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
+        """z from q(z|x) for eps from N(0, I), and log p(z) - log q(z|x) of each z in nats.
+
+        mu and logvar are what `encode` gave, a row for each row of eps. With z = mu + sigma eps and the prior N(0, I)
+        the difference is (eps^2 + logvar - z^2) / 2: the factors 1 / sqrt(2 pi) cancel.
+        """
+        z = reparameterize(mu, logvar, eps)
+        return z, 0.5 * (eps.square() + logvar - z.square()).sum(1)
+
     def decode(self, z: Tensor, c: Tensor | None = None) -> Images:
         """The outputs that `likelihood` turns into densities, an expected image, or draws; logits for a Bernoulli."""
         raise NotImplementedError
@@ -67,8 +85,8 @@ class Model(nn.Module):
         """Update what is learned without gradients, after each training step; most models have nothing to update."""
 
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] from the mean of q(z|x)."""
-        return self.sample(self.encode(x, c)[0], c)
+        """x_hat in [0, 1] from the code of x."""
+        return self.sample(self.code(x, c), c)
 
     def sample(self, z: Tensor, c: Tensor | None = None) -> Images:
         """x_hat in [0, 1], the expected image, for latents from the prior or chosen."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
-from foundation.arguments import optional
+from foundation.arguments import Option, optional
 from foundation.errors import InputError
 from foundation.objective import Likelihood, Objective, check_sigma
 from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
@@ -19,6 +19,12 @@ Condition = Literal[
     "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right"
 ]  # fmt: skip
 NO_KL = "this model's objective has no KL term to weigh"
+
+
+def check_weight(name: str, value: float) -> None:
+    """Raise `InputError` for a weight of a term of the loss that is not finite or is below 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(f"{name}: expected a finite number >= 0, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,10 +99,9 @@ class BetaVAEOptions(VAEOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(gamma=self.gamma, capacity_growth=self.capacity_growth)
-        for name in ("beta", "capacity"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name}: expected a finite number >= 0, got {value!r}")
+        check_weight("beta", self.beta)
+        if self.capacity is not None:
+            check_weight("capacity", self.capacity)
         if self.capacity_growth > 1:
             raise InputError(f"capacity_growth: expected a share of training up to 1, got {self.capacity_growth!r}")
 
@@ -117,15 +122,20 @@ class ConditionalVAEOptions(VAEOptions):
     Examples:
       vae-ladder train cvae
       vae-ladder train cvae --condition upper-left
+      vae-ladder train cvae --condition upper-left --prior learned
     """
 
     model: ClassVar[str] = "cvae"
 
     condition: Condition = "label"
     """What encoder and decoder are given: the label, or this quadrant or half of the image."""
+    prior: Literal["standard", "learned"] = "standard"
+    """standard: N(0, I), whatever the condition; learned: a Gaussian for each condition, by a network of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.prior not in ("standard", "learned"):
+            raise InputError(f"prior: expected standard or learned, got {self.prior!r}")
         if self.condition not in get_args(Condition):
             raise InputError(f"condition: expected one of {', '.join(get_args(Condition))}, got {self.condition!r}")
 
@@ -169,6 +179,123 @@ class IWAEOptions(VAEOptions):
     def why_no_kl_options(self) -> str:
         """The bound has no KL term of its own."""
         return NO_KL
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BetaTCVAEOptions(VAEOptions):
+    """beta-TCVAE (Chen et al. 2018): the total correlation of the latents weighed, and not the whole KL.
+
+    Examples:
+      vae-ladder train beta-tcvae --beta 6 --latent-dim 10 --network mlp --data shapes --batch-size 500
+    """
+
+    model: ClassVar[str] = "beta-tcvae"
+
+    beta: float = 6.0
+    """Weight of the total correlation."""
+    alpha: float = 1.0
+    """Weight of the mutual information of image and code."""
+    gamma: float = 1.0
+    """Weight of the KL of each latent's distribution over all images."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("alpha", "beta", "gamma"):
+            check_weight(name, getattr(self, name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FactorVAEOptions(VAEOptions):
+    """FactorVAE (Kim & Mnih 2018): the total correlation, judged by a discriminator that is trained beside the VAE.
+
+    Examples:
+      vae-ladder train factor-vae --gamma 10 --latent-dim 10 --network mlp --data shapes
+    """
+
+    model: ClassVar[str] = "factor-vae"
+
+    gamma: float = 10.0
+    """Weight of the total correlation."""
+    discriminator_dims: Annotated[tuple[int, ...], Option("INT..")] = (256, 256, 256)
+    """Widths of the discriminator's hidden layers; the paper has five of 1000."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "discriminator_dims", tuple(self.discriminator_dims))
+        check_weight("gamma", self.gamma)
+        check_sizes(discriminator_dims=self.discriminator_dims)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DrawnKLOptions(VAEOptions):
+    """Base of the options of models whose KL has no closed form, and so none for each latent."""
+
+    def why_no_free_bits(self) -> str:
+        """Free bits are a floor under the KL of each latent."""
+        return "free bits are a floor under each latent's KL, and this model has only the KL of all together"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VampPriorOptions(DrawnKLOptions):
+    """VAE with a learned prior: the VampPrior (Tomczak & Welling 2018), or a mixture of Gaussians.
+
+    Examples:
+      vae-ladder train vampprior --components 500 --data.binarise dynamic
+      vae-ladder train vampprior --components-are mixture
+    """
+
+    model: ClassVar[str] = "vampprior"
+
+    components: int = 100
+    """K, the components of the prior."""
+    components_are: Literal["pseudo-inputs", "mixture"] = "pseudo-inputs"
+    """pseudo-inputs: q(z|u) of K learned images u; mixture: K learned Gaussians."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(components=self.components)
+        if self.components_are not in ("pseudo-inputs", "mixture"):
+            raise InputError(f"components_are: expected pseudo-inputs or mixture, got {self.components_are!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IAFOptions(DrawnKLOptions):
+    """VAE whose q(z|x) is bent by an inverse autoregressive flow (Kingma et al. 2016).
+
+    Examples:
+      vae-ladder train iaf-vae --flow-steps 4 --data.binarise dynamic
+    """
+
+    model: ClassVar[str] = "iaf-vae"
+
+    flow_steps: int = 2
+    """Steps of the flow; the order of the latents is reversed after each."""
+    flow_hidden_dim: int = 256
+    """Hidden units of the network of each step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(flow_steps=self.flow_steps, flow_hidden_dim=self.flow_hidden_dim)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HierarchicalOptions(DrawnKLOptions):
+    """VAE with two layers of latents (Rezende et al. 2014; Burda et al. 2016).
+
+    Examples:
+      vae-ladder train hierarchical --latent-dim 20 --top-dim 10 --data.binarise dynamic
+    """
+
+    model: ClassVar[str] = "hierarchical"
+
+    top_dim: int = 10
+    """The number of latents of the upper layer, z2; those of z1 are --latent-dim."""
+    top_hidden_dim: int = 100
+    """Hidden units of the networks between z1 and z2."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(top_dim=self.top_dim, top_hidden_dim=self.top_hidden_dim)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -221,7 +348,19 @@ class VQVAEOptions(ModelOptions):
 
 MODELS: dict[str, type[ModelOptions]] = {
     options.model: options
-    for options in (VAEOptions, BetaVAEOptions, ConditionalVAEOptions, AutoencoderOptions, IWAEOptions, VQVAEOptions)
+    for options in (
+        VAEOptions,
+        BetaVAEOptions,
+        BetaTCVAEOptions,
+        FactorVAEOptions,
+        ConditionalVAEOptions,
+        AutoencoderOptions,
+        IWAEOptions,
+        VampPriorOptions,
+        IAFOptions,
+        HierarchicalOptions,
+        VQVAEOptions,
+    )
 }
 """Every model's options by its name on the command line."""
 
