@@ -45,6 +45,8 @@ class ModelOptions:
 
     model: ClassVar[str] = ""
     """The model's name on the command line."""
+    drawn_kl: ClassVar[bool] = False
+    """The KL has no closed form: it is estimated from the z drawn, for all latents together."""
 
     def objective(self, progress: float = 1.0) -> Objective:
         """The model's own objective when `progress` of the training is done, from 0 to 1."""
@@ -52,10 +54,6 @@ class ModelOptions:
 
     def why_no_kl_options(self) -> str:
         """Why --kl has no effect on this model; empty where it has one."""
-        return ""
-
-    def why_no_free_bits(self) -> str:
-        """Why --kl.free-bits has no meaning for this model; empty where it has one."""
         return ""
 
 
@@ -201,5 +199,7 @@ class TrainOptions(Generic[Model]):
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")
-        if self.kl.free_bits and (reason := self.model.why_no_free_bits()):
-            raise InputError(f"kl.free_bits: {reason}; leave it at 0")
+        if self.model.drawn_kl and self.kl.free_bits:
+            raise InputError("kl.free_bits: the KL of this model is not split over latents; leave it at 0")
+        if self.model.drawn_kl and self.z == "mu":
+            raise InputError("z: the KL of this model is estimated from the z drawn; expected sampled, got mu")

@@ -227,16 +227,7 @@ class FactorVAEOptions(VAEOptions):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DrawnKLOptions(VAEOptions):
-    """Base of the options of models whose KL has no closed form, and so none for each latent."""
-
-    def why_no_free_bits(self) -> str:
-        """Free bits are a floor under the KL of each latent."""
-        return "free bits are a floor under each latent's KL, and this model has only the KL of all together"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class VampPriorOptions(DrawnKLOptions):
+class VampPriorOptions(VAEOptions):
     """VAE with a learned prior: the VampPrior (Tomczak & Welling 2018), or a mixture of Gaussians.
 
     Examples:
@@ -245,6 +236,7 @@ class VampPriorOptions(DrawnKLOptions):
     """
 
     model: ClassVar[str] = "vampprior"
+    drawn_kl: ClassVar[bool] = True
 
     components: int = 100
     """K, the components of the prior."""
@@ -259,7 +251,7 @@ class VampPriorOptions(DrawnKLOptions):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IAFOptions(DrawnKLOptions):
+class IAFOptions(VAEOptions):
     """VAE whose q(z|x) is bent by an inverse autoregressive flow (Kingma et al. 2016).
 
     Examples:
@@ -267,6 +259,7 @@ class IAFOptions(DrawnKLOptions):
     """
 
     model: ClassVar[str] = "iaf-vae"
+    drawn_kl: ClassVar[bool] = True
 
     flow_steps: int = 2
     """Steps of the flow; the order of the latents is reversed after each."""
@@ -279,7 +272,7 @@ class IAFOptions(DrawnKLOptions):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class HierarchicalOptions(DrawnKLOptions):
+class HierarchicalOptions(VAEOptions):
     """VAE with two layers of latents (Rezende et al. 2014; Burda et al. 2016).
 
     Examples:
@@ -287,6 +280,7 @@ class HierarchicalOptions(DrawnKLOptions):
     """
 
     model: ClassVar[str] = "hierarchical"
+    drawn_kl: ClassVar[bool] = True
 
     top_dim: int = 10
     """The number of latents of the upper layer, z2; those of z1 are --latent-dim."""
