@@ -314,7 +314,7 @@ def test_the_discriminator_s_loss_reaches_the_discriminator_alone():
 def test_free_bits_are_refused_where_the_kl_has_no_parts():
     with pytest.raises(InputError, match=r"kl\.free_bits: .* not split over latents"):
         TrainOptions(model=VampPriorOptions(), kl=KLOptions(free_bits=0.1))
-    with pytest.raises(InputError, match="z: .* expected sampled"):
+    with pytest.raises(InputError, match=r"z: .* expected sampled"):
         TrainOptions(model=IAFOptions(), z="mu")
     assert TrainOptions(model=VampPriorOptions(), kl=KLOptions(schedule="linear")).kl.schedule == "linear"
 
