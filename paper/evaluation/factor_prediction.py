@@ -144,7 +144,7 @@ def gap(scores: Float[np.ndarray, "Z K"]) -> float:
 def dominance(information: Float[np.ndarray, "Z K"], axis: int) -> float:
     """InfoMEC: max over sum of each row (axis 1: modularity) or column (axis 0: compactness), from 1/n to 1, rescaled.
 
-    The mean over rows; rows without information are left out (eq. 7 and 8: inactive latents are).
+    The mean over rows; rows without information are left out, as the paper leaves out inactive latents.
     """
     rows = information if axis == 1 else information.T
     n, total = rows.shape[1], rows.sum(axis=1)
