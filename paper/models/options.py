@@ -206,7 +206,7 @@ class BetaTCVAEOptions(VAEOptions):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FactorVAEOptions(VAEOptions):
-    """FactorVAE (Kim & Mnih 2018): the total correlation, judged by a discriminator that is trained beside the VAE.
+    """FactorVAE (Kim & Mnih 2018): the total correlation, judged by a discriminator.
 
     Examples:
       vae-ladder train factor-vae --gamma 10 --latent-dim 10 --network mlp --data shapes
