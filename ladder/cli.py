@@ -13,7 +13,7 @@ try:  # imports take some tenths of a second, in which Ctrl-C is answered as it 
     from foundation import command_line
     from foundation.arguments import user_path
     from foundation.command_line import Page, read_page, wrap
-    from foundation.errors import InputError
+    from foundation.errors import InputError, shown, suggest
     from foundation.language import set_language, translate_lines
     from foundation.options import TrainOptions
     from ladder.configuration import read_configuration, training_of
@@ -96,7 +96,9 @@ def _run_command(argv: list[str]) -> int:
         print(f"{PROGRAM} {version(PROGRAM)}")
         return 0
     if argv[0] not in COMMANDS:
-        raise InputError(f"command: expected one of {', '.join(COMMANDS)}, got {argv[0]!r} (see {PROGRAM} --help)")
+        closest = suggest(argv[0], COMMANDS)
+        known = ", ".join(COMMANDS)
+        raise InputError(f"command: expected one of {known}, got {shown(argv[0])}{closest} (see {PROGRAM} --help)")
     options = parse(argv[0], argv[1:])
     return 0 if options is None else _dispatch(options, shlex.join([PROGRAM, *argv]))
 
@@ -135,8 +137,10 @@ def parse_training(program: str, arguments: list[str]) -> TrainOptions | Resume 
     if what.partition("=")[0] == "--resume":
         return command_line.parse(Resume, program, arguments)
     if what not in MODELS:
-        known = ", ".join(MODELS)
-        raise InputError(f"train: expected a model first, one of {known}, got {what!r} (see {program} --help)")
+        known, closest = ", ".join(MODELS), suggest(what, MODELS)
+        raise InputError(
+            f"train: expected a model first, one of {known}, got {shown(what)}{closest} (see {program} --help)"
+        )
     return command_line.parse(training_options(what), f"{program} {what}", rest, training_page(what))
 
 
@@ -164,8 +168,10 @@ def parse_configured(program: str, file: str, arguments: list[str]) -> TrainOpti
     model = named[0] if named else configuration.model
     if model not in MODELS:
         where = "on the command line or in the file" if model is None else "first"
-        known = ", ".join(MODELS)
-        raise InputError(f"train: expected a model {where}, one of {known}, got {model} (see {program} --help)")
+        known, closest = ", ".join(MODELS), suggest(model or "", MODELS)
+        raise InputError(
+            f"train: expected a model {where}, one of {known}, got {model}{closest} (see {program} --help)"
+        )
     start = training_of(configuration, model)
     return command_line.parse(
         training_options(model), f"{program} {model}", arguments[len(named) :], training_page(model), start

@@ -11,7 +11,7 @@ from foundation.data.folder import load_folder
 from foundation.data.glyphs import load_glyphs
 from foundation.data.mnist import load_mnist
 from foundation.data.shapes import load_shapes
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.files import expand_home
 
 __all__ = ["DATASETS", "DEFAULT_COUNTS", "SPLITS", "Dataset", "check_images", "load"]
@@ -57,7 +57,8 @@ def load(
 
 def _check(name: str | Path, split: str, root: Path | None, seed: int, count: int | None, size: int) -> None:
     if name not in DATASETS and not (str(name) and os.path.isdir(expand_home(name, "data"))):
-        raise InputError(f"data: expected one of {', '.join(DATASETS)} or a folder of images, got {str(name)!r}")
+        known, closest = ", ".join(DATASETS), suggest(str(name), DATASETS)
+        raise InputError(f"data: expected one of {known} or a folder of images, got {str(name)!r}{closest}")
     if split not in SPLITS:
         raise InputError(f"split: expected train or test, got {split!r}")
     if root is not None and not os.path.exists(root):

@@ -344,6 +344,37 @@ def test_bad_input_names_what_was_expected_and_what_came(
     assert [word for word in words if word not in error] == [], error
 
 
+@pytest.mark.parametrize(
+    ("command", "closest"),
+    {
+        "clmb": "climb",
+        "evalute": "evaluate",
+        "train beta-vea": "beta-vae",
+        "train vqvae --epochs 3": "vq-vae",
+        "train vae --data minst": "mnist",
+        "train vae --data fashion_mnist": "fashion-mnist",
+        "train vae --rung numpyimpl": "numpy_impl",
+        "train vae --likelihood gausian": "gaussian",
+        "climb --rungs paper,numpy_imp": "numpy_impl",
+        "experiment latent-dims": "latent-dim",
+        "check 04_lk": "04_kl",
+        "check interpolate": "interpolation",
+    }.items(),
+)
+def test_a_mistyped_name_is_answered_with_the_closest(command, closest, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["start"])
+    assert cli.main(command.split()) == 2
+    assert f"; did you mean {closest}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["wxyz", "train wxyz", "train vae --data wxyz", "experiment wxyz"])
+def test_nothing_is_suggested_where_nothing_is_close(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
 def test_bad_input_as_a_process(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "ladder.cli", "climb", "--epochs", "0"], cwd=tmp_path, capture_output=True, text=True
