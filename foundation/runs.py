@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -42,6 +42,7 @@ from foundation.rung import Description, ImageShape, check_described
 from foundation.schema import from_json, read_object
 from foundation.weights import load_weights, save_weights
 
+Choice = Literal["last", "best"]
 STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
 STAMP_LENGTH = len("2026-01-31_142501")
 
@@ -97,6 +98,22 @@ class Run:
 
     path: Path
     config: dict[str, Any]
+    weights: Choice = "last"
+    """Which of its weights are read: those of the last epoch, or those of the epoch with the least validation loss"""
+
+    def choose(self, weights: Choice) -> "Run":
+        """The same run with the weights of the last or of the best epoch, and so with places of their own for results.
+
+        Raises `InputError` where there are none of a best epoch.
+        """
+        chosen = dataclasses.replace(self, weights=weights)
+        parts = list(chosen.subruns().values()) or [chosen]
+        if weights == "best" and not any(part.weights_path.exists() for part in parts):
+            raise InputError(
+                f"{self.path}: no best.safetensors, which is written where validation images are kept aside "
+                "(--data.validation); expected --weights last"
+            )
+        return chosen
 
     @property
     def metrics_path(self) -> Path:
@@ -105,8 +122,8 @@ class Run:
 
     @property
     def weights_path(self) -> Path:
-        """Where `save_weights` writes."""
-        return self.path / "weights.safetensors"
+        """Where `save_weights` writes, or the weights that were chosen."""
+        return self.path / ("best.safetensors" if self.weights == "best" else "weights.safetensors")
 
     def description(self) -> Description:
         """The model of the run, as config.json describes it. Raises `InputError` for a run of several models."""
@@ -121,8 +138,9 @@ class Run:
             raise InputError(f"{self.path / 'config.json'}: damaged, expected model and options ({error})") from error
 
     def figure_path(self, name: str) -> Path:
-        """Where the picture of that name belongs."""
-        return self.path / "figures" / f"{name}.png"
+        """Where the picture of that name belongs; those of the best epoch's weights in a folder of their own."""
+        folder = self.path / "figures"
+        return (folder / "best" if self.weights == "best" else folder) / f"{name}.png"
 
     def log(self, **fields: Any) -> None:
         """Append one line to the log. It reaches the system at once, in one piece: Ctrl-C loses nothing."""
@@ -228,7 +246,7 @@ class Run:
         folders = _run_folders(self.path)
         for path in folders:
             _refuse_link(path)
-        return {path.name: open_run(path) for path in folders}
+        return {path.name: dataclasses.replace(open_run(path), weights=self.weights) for path in folders}
 
 
 def create_run(out: str | Path, name: str, config: dict[str, Any]) -> Run:
@@ -252,6 +270,7 @@ def open_run(path: str | Path) -> Run:
     if not _is_run(path):
         raise InputError(f"{path}: not a run folder, it has no config.json")
     _refuse_link(path / "figures")
+    _refuse_link(path / "figures" / "best")
     return Run(path, read_config(path / "config.json"))
 
 

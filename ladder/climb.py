@@ -130,7 +130,7 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
 
     with step_display(console, "drawing"):
         paths = [] if data is None else draw_run(run, data, pixels)
-        if run.config["command"] == "climb":
+        if run.config["command"] == "climb" and run.weights == "last":  # the report shows the last epoch
             paths.append(write_report(run, None if data is None else report_page(run, data)))
     if data is not None and (note := about_names(data.classes)):
         say(console, f"   {note}")
@@ -140,7 +140,7 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
 def redraw(choices: Figures) -> int:
     """`vae-ladder figures`: draw a run again from its weights. The exit code."""
     console = make_console()
-    run = latest_run(choices.out) if choices.run is None else open_run(choices.run)
+    run = (latest_run(choices.out) if choices.run is None else open_run(choices.run)).choose(choices.weights)
     if run.config.get("command") not in ("train", "climb"):
         raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no command")
     climbed = run.config["command"] == "climb"

@@ -76,11 +76,14 @@ class Figures:
     Examples:
       vae-ladder figures
       vae-ladder figures --draw
+      vae-ladder figures RUN --weights best
       vae-ladder figures --out runs
     """
 
     run: Annotated[Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
     out: Annotated[Path, Option("DIR")] = Path("runs")
     """Where run folders lie."""
     data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None

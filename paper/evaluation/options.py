@@ -18,10 +18,13 @@ class EvaluateOptions:
     Examples:
       vae-ladder evaluate
       vae-ladder evaluate --draws 5000 --images 1000
+      vae-ladder evaluate RUN --weights best
     """
 
     run: Annotated[Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
     draws: int = 1000
     """K, the draws of z for each image in log p(x); 0 leaves log p(x) out. Papers take 5000."""
     images: int = 500
