@@ -377,6 +377,12 @@ def test_evaluate_a_vae(run_of, data, capsys):
     assert sum(found["latents"]["kl"]) == pytest.approx(rows["grey", "mu"]["kl"], rel=1e-5)
     assert found["log_likelihood"]["mean"] >= found["log_likelihood"]["elbo_of_same_draws"]
     assert (found["log_likelihood"]["draws"], found["log_likelihood"]["images"]) == (20, 10)
+    likelihood = found["log_likelihood"]
+    gain = likelihood["mean"] - likelihood["elbo_of_same_draws"]
+    assert likelihood["gain_over_elbo"] == pytest.approx(gain)
+    median = likelihood["effective_draws"]["median"]
+    assert f"difference, from {median:.1f} effective draws {gain:.2f}" in text
+    assert "In expectation it is at most KL(q(z|x) ‖ p(z|x))" in text
     assert found["log_likelihood"]["pixels"] == "black or white, drawn"
     assert set(found["disentanglement"]["gaps"]) == {"shape", *RANGES}
     assert (found["model"], found["test_images"], found["seed"], found["device"]) == ("vae", 60, 0, "cpu")
