@@ -149,7 +149,8 @@ def conditions(training: Training) -> Iterator[str]:
         when = "anew for every batch" if options.data.binarise == "dynamic" else "once"
         yield f"Pixels: each drawn as black or white, {when}; for validation and test once"
     how = HOW_Z[options.z] if rung.traits.posterior else "z as the encoder gives it"
-    yield f"{training.data.held_out.split.capitalize()} loss after every epoch: the objective of training, {how}"
+    split = training.data.held_out.split.capitalize()
+    yield f"{split} loss after every epoch: the objective that training ends with, {how}"
     threads = f"{rung.threads} thread{'s' if rung.threads > 1 else ''}"
     shared = f"{rung.processes} processes of {threads}" if rung.processes > 1 else threads
     numbers = f"{count_parameters(training):,} parameters, {options.precision}"

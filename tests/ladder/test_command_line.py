@@ -474,7 +474,7 @@ def train_in_memory(arguments):
 
 def losses(lines):
     """Every loss and its parts that were logged, step by step and epoch by epoch."""
-    parts = ("loss", "reconstruction", "kl", "train_loss", "train_reconstruction", "train_kl", "final_loss")
+    parts = ("loss", "reconstruction", "kl", "train_loss", "train_reconstruction", "train_kl")
     return [[line[part] for part in parts if part in line] for line in lines]
 
 
