@@ -53,6 +53,25 @@ MOST_BYTES = 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Extension:
+    """One time that a training was given more epochs than it was begun with."""
+
+    before: int
+    """Epochs that it was to have until then"""
+    epochs: int
+    """Epochs that it was to have from then on"""
+    after_epoch: int
+    """The last epoch that was done then"""
+    depends_on_length: tuple[str, ...]
+    """Which of its options depend on the number of epochs; where none does, the result is that of `epochs` at once"""
+    started: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.after_epoch <= self.before < self.epochs:
+            raise InputError(f"extended: expected more epochs than before, got {self.before} and {self.epochs}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     """What config.json holds, whichever command wrote it: none of the fields is in all of them.
 
@@ -81,6 +100,8 @@ class Config:
     """Of an experiment, as are the next two"""
     seed: int | None = None
     settings: dict[str, Any] | None = None
+    extended: tuple[Extension, ...] | None = None
+    """What `train --resume RUN --epochs N` added, oldest first"""
     weights: str | None = None
     """As version 0.1 wrote it"""
 
@@ -136,6 +157,19 @@ class Run:
             return Description(str(config["model"]), dict(config["options"]["model"]), shape, count)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self.path / 'config.json'}: damaged, expected model and options ({error})") from error
+
+    def lengths(self) -> tuple[int, ...]:
+        """The numbers of epochs that the run was to have before it was extended; empty where it never was."""
+        return tuple(extension["before"] for extension in self.config.get("extended") or ())
+
+    def extend(self, extension: Extension) -> "Run":
+        """The same run with more epochs, as config.json says from then on."""
+        options = dict(self.config["options"]) | {"epochs": extension.epochs}
+        extended = [*(self.config.get("extended") or ()), dataclasses.asdict(extension)]
+        config = self.config | {"options": options, "extended": extended}
+        self.check_there()
+        write_json(self.path / "config.json", config)
+        return dataclasses.replace(self, config=config)
 
     def figure_path(self, name: str) -> Path:
         """Where the picture of that name belongs; those of the best epoch's weights in a folder of their own."""

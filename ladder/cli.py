@@ -195,7 +195,7 @@ def new_spelling(arguments: list[str]) -> list[str]:
 def training_manual(program: str) -> str:
     """The page that lists the models that can be trained."""
     page = read_page(TrainOptions)
-    usage = ["MODEL [OPTIONS]", "[MODEL] --config FILE [OPTIONS]", "MODEL --help", "--resume RUN"]
+    usage = ["MODEL [OPTIONS]", "[MODEL] --config FILE [OPTIONS]", "MODEL --help", "--resume RUN [--epochs INT]"]
     usage = [f"{program} {words}" for words in usage]
     lines = ["usage: " + "\n       ".join(usage), "", page.summary, "", "models:"]
     lines += [f"  {name:<18}{read_page(options).summary}" for name, options in MODELS.items()]
@@ -219,7 +219,7 @@ def _dispatch(choices: Any, typed: str) -> int:
         case Resume():
             from ladder.train import resume_command
 
-            return resume_command(choices.resume, choices.record)
+            return resume_command(choices.resume, choices.record, choices.epochs)
         case Figures():
             from ladder.climb import redraw as command
         case Explore():

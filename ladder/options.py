@@ -61,10 +61,21 @@ class Climb(TrainOptions[BetaVAEOptions]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resume:
-    """Continue a training that was stopped, after its last whole epoch, exactly as it would have gone on."""
+    """Continue a training that was stopped, after its last whole epoch, exactly as it would have gone on.
+
+    With --epochs a finished training is extended: where nothing in its options depends on the number of epochs, the
+    result is that of so many epochs from the start, bit for bit. A schedule of the KL weight or of the step size, a
+    warm-up and a capacity do depend on it. They then continue as those of the longer training.
+
+    Examples:
+      vae-ladder train --resume runs/2026-01-31_142501_train_vae
+      vae-ladder train --resume runs/2026-01-31_142501_train_vae --epochs 20
+    """
 
     resume: Path
     """The run folder."""
+    epochs: Annotated[int | None, optional("INT", "as the run was begun")] = None
+    """Epochs in all, those included that are done."""
     record: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write command, seed, versions, seconds and the test loss to this JSON file."""
 

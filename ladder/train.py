@@ -29,8 +29,8 @@ from foundation.files import check_writable, write_json
 from foundation.options import TrainOptions
 from foundation.process import hold_signals
 from foundation.records import EpochRecord
-from foundation.runs import NO_RESUME, Run, create_run, open_run, versions
-from foundation.schedules import objective_at
+from foundation.runs import NO_RESUME, Extension, Run, create_run, open_run, versions
+from foundation.schedules import depends_on_length, objective_at
 from foundation.settings import settings_of
 from foundation.training import Parts, Training, begin, evaluate, measure_test, train
 from foundation.weights import not_verified, read_header, save_weights
@@ -59,11 +59,11 @@ def train_command(options: TrainOptions, command: str) -> int:
             return carry_out(console, run, training)
 
 
-def resume_command(path: Path, record: Path | None = None) -> int:
+def resume_command(path: Path, record: Path | None = None, epochs: int | None = None) -> int:
     """`vae-ladder train --resume RUN`: continue a training exactly as it would have gone on. The exit code.
 
-    The run's files say what is trained, never where anything is written: results go into the run's own folder, and to
-    `record` where the command line names it.
+    With `epochs` it gets that many in all. The run's files say what is trained, never where anything is written:
+    results go into the run's own folder, and to `record` where the command line names it.
     """
     run = open_run(path)
     options = dataclasses.replace(read_options(run), record=record)
@@ -71,24 +71,55 @@ def resume_command(path: Path, record: Path | None = None) -> int:
         check_writable(record)
     console = make_console()
     console.quiet = not FIRST
-    if (path / "test.json").is_file():
+    longer = options.epochs if epochs is None else epochs
+    if longer < options.epochs:
+        raise InputError(f"epochs: expected at least {options.epochs}, as the run was begun, got {epochs}")
+    finished = (path / "test.json").is_file() and longer == options.epochs
+    if finished and (not run.lengths() or saved_epoch(path) == longer):  # else killed as it was extended
         say(console, f"{path}: finished already, {options.epochs} epochs; nothing is left to do")
         return 0
     if run.config.get("format") == "0.1":
         raise InputError(f"{path}: {NO_RESUME}")
-    if saved_epoch(path, options) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
+    lengths = run.lengths()
+    extension = None if longer == options.epochs else extension_of(options, longer, saved_epoch(path))
+    if saved_epoch(path, options, lengths) > 0:  # refuses what cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
     run.training_log()  # refuses a log that is none, which is cut and continued
     own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
         training = prepare(options, console, download=own_place)
-        restore_training(path, training)
+        restore_training(path, training, lengths)
+        training.options = dataclasses.replace(training.options, epochs=longer)
         if not FIRST:
             return follow(training)
         cut_log(run, training)
+        if extension is not None:
+            run = run.extend(extension)
+            say(console, about_extension(extension))
         epoch = training.epoch
-        say(console, f"Continuing {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
+        say(console, f"Continuing {f'after epoch {epoch} of {longer}' if epoch else 'from the first epoch'}")
+        (path / "test.json").unlink(missing_ok=True)  # of fewer epochs
         return carry_out(console, run, training)
+
+
+def extension_of(options: TrainOptions, epochs: int, done: int) -> Extension:
+    """What config.json is to say of a training that gets more epochs. Raises `InputError` for too many."""
+    longer = dataclasses.replace(options, epochs=epochs)  # which checks the number
+    return Extension(
+        before=options.epochs,
+        epochs=longer.epochs,
+        after_epoch=done,
+        depends_on_length=tuple(depends_on_length(options)) if done else (),
+        started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def about_extension(extension: Extension) -> str:
+    """What an extended training is equal to, in a line for a person."""
+    epochs, names = extension.epochs, ", ".join(extension.depends_on_length)
+    if not names:
+        return f"Extended to {epochs} epochs: the result is that of {epochs} epochs from the start"
+    return f"Extended to {epochs} epochs, not as {epochs} epochs from the start: {names} now as over {epochs} epochs"
 
 
 @contextlib.contextmanager

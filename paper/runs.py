@@ -59,7 +59,7 @@ def check_trained(run: Run) -> Description:
     stored = read_description(path, metadata)
     if stored is not None and "model" in metadata:  # version 0.1 described rungs by their sizes alone
         compare(path, stored, described)
-    check_settings(path, metadata, options)
+    check_settings(path, metadata, options, run.lengths())
     return described
 
 
