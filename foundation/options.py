@@ -14,6 +14,8 @@ from foundation.objective import Objective
 
 MOST_EPOCHS = 1_000_000
 """No training here comes near it: a larger number is a slip, or damage."""
+READ_FROM_ROOT = ("mnist", "fashion-mnist", "kmnist", "shapes")
+"""Data sets whose files are read from a folder that can be named; of `shapes` the original dSprites file, if any."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
 
@@ -54,6 +56,10 @@ class ModelOptions:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
 
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions:
@@ -81,6 +87,12 @@ class DataOptions:
         if len(set(self.labels)) < len(self.labels) or min(self.labels, default=0) < 0:
             raise InputError(f"data.labels: expected different classes from 0 on, got {self.labels}")
 
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        if self.name in READ_FROM_ROOT:
+            return {}
+        return {"root": f"{self.name} is not read from it; {', '.join(READ_FROM_ROOT)} are"}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KLOptions:
@@ -103,6 +115,12 @@ class KLOptions:
             raise InputError(f"kl.warmup: expected a share in (0, 1], got {self.warmup!r}")
         if not (math.isfinite(self.free_bits) and self.free_bits >= 0):
             raise InputError(f"kl.free_bits: expected a finite number >= 0, got {self.free_bits!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        reason = f"the schedule is {self.schedule}"
+        warmup = {"warmup": reason} if self.schedule == "constant" else {}
+        return warmup | ({"cycles": reason} if self.schedule != "cyclical" else {})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +151,10 @@ class OptimizerOptions:
             raise InputError("optimizer.weight_decay: Adam has none; choose --optimizer.name adamw")
         if not 0 <= self.warmup < 1:
             raise InputError(f"optimizer.warmup: expected a share in [0, 1), got {self.warmup!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {"name": "without a weight decay AdamW is Adam"} if self.weight_decay == 0 else {}
 
 
 Model = TypeVar("Model", bound=ModelOptions)
@@ -197,3 +219,27 @@ class TrainOptions(Generic[Model]):
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")
+
+
+def check_effect(options: TrainOptions) -> None:
+    """Raise `InputError` naming the first option that was set and has no effect beside the others.
+
+    Set is what differs from the default. New trainings are checked, not those that are read back from their runs.
+    """
+    check_used(options.model)
+    check_used(options.data, "data.")
+    check_used(options.kl, "kl.")
+    check_used(options.optimizer, "optimizer.")
+
+
+def check_used(group: ModelOptions | DataOptions | KLOptions | OptimizerOptions, prefix: str = "") -> None:
+    """The same for one group of options, whose names on the command line begin with `prefix`."""
+    defaults = {field.name: field.default for field in dataclasses.fields(group)}
+    for name, reason in group.unused().items():
+        if getattr(group, name) != defaults[name]:
+            raise no_effect(f"{prefix}{name}", reason)
+
+
+def no_effect(name: str, reason: str) -> InputError:
+    """The error of an option that was set and changes nothing."""
+    return InputError(f"{name}: it would have no effect: {reason}")

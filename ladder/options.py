@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from foundation.arguments import Flat, Hidden, Option, Positional, optional
-from foundation.options import DataOptions, RungName, TrainOptions
+from foundation.options import DataOptions, RungName, TrainOptions, no_effect
 from foundation.sizes import Architecture
 from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import ExperimentOptions
@@ -194,6 +194,12 @@ class Bench:
     """Also write every number as JSON."""
     figure: Annotated[Path, Option("FILE")] = Path("runs/bench.png")
     """Where the picture goes."""
+
+    def __post_init__(self) -> None:
+        if self.browser and self.quick:
+            raise no_effect("quick", "--browser measures the page alone")
+        if self.browser and self.figure != Bench.figure:
+            raise no_effect("figure", "--browser draws none")
 
 
 COMMANDS = {

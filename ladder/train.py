@@ -26,7 +26,7 @@ from foundation.data.splits import Data, load_data
 from foundation.display import HOW_Z, Show, result_table, training_display
 from foundation.errors import InputError
 from foundation.files import check_writable, write_json
-from foundation.options import TrainOptions
+from foundation.options import TrainOptions, check_effect, no_effect
 from foundation.process import hold_signals
 from foundation.records import EpochRecord
 from foundation.runs import NO_RESUME, Extension, Run, create_run, open_run, versions
@@ -50,8 +50,12 @@ def train_command(options: TrainOptions, command: str) -> int:
     console.quiet = not FIRST
     if options.record is not None:
         check_writable(options.record)
+    check_choice(options)
+    check_effect(options)
     with processes(options):
         training = prepare(options, console)
+        if options.z != "sampled" and not training.rung.traits.posterior:
+            raise no_effect("z", f"{options.model.model} encodes an image as one point")
         if not FIRST:
             return follow(training)
         run = create_run(options.out, f"train_{options.model.model}", describe(training, command))

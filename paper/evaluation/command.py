@@ -15,7 +15,7 @@ from paper.evaluation.options import EvaluateOptions
 from paper.evaluation.report import Evaluation, Results, sections
 from paper.models.base import Model
 from paper.models.registry import open_model
-from paper.runs import read_data, read_options, unverified
+from paper.runs import check_root, read_data, read_options, unverified
 from paper.training.device import choose_device
 from paper.training.fit import to_tensors
 
@@ -31,6 +31,7 @@ def evaluate(options: EvaluateOptions) -> int:
         check_writable(options.record)
     console = make_console()
     run = (latest_run(options.out) if options.run is None else open_run(options.run)).choose(options.weights)
+    check_root(run, options.data_root)
     device = choose_device(options.device)
     with step_display(console, "loading model and images"):
         model = open_model(run, device)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from foundation.arguments import Option, Positional, optional
-from foundation.options import check_sizes, check_torch_seed
+from foundation.options import check_sizes, check_torch_seed, no_effect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,3 +45,5 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         check_sizes(draws=self.draws, images=self.images, least=0)
         check_torch_seed(self.seed)
+        if self.draws == 0 and self.images != EvaluateOptions.images:
+            raise no_effect("images", "with 0 draws no log p(x) is measured")

@@ -28,6 +28,7 @@ from ladder.rungs import RUNGS, available_rungs
 from ladder.train import make_training
 from paper.experiments.options import EXPERIMENTS
 from paper.models.options import MODELS
+from paper.runs import read_options
 from tests.support.pictures import write_pictures
 from tests.support.run_files import own_files
 
@@ -255,6 +256,54 @@ BAD = {
     "no run yet": "figures --out {tmp}/empty",
     "parity to an unwritable file": "parity --steps 0 --out {tmp}/file/parity.json",
 }
+
+
+NO_EFFECT = {
+    "train vae --sigma 0.5": "sigma: it would have no effect: the bernoulli likelihood has none",
+    "train vae --likelihood continuous-bernoulli --sigma 0.5": "the continuous-bernoulli likelihood has none",
+    "train vq-vae --sigma 0.5": "sigma",
+    "train vae --network mlp --channels 8 16": "channels: it would have no effect: the mlp network has no convolutions",
+    "train beta-vae --beta 2 --capacity 5": "beta: it would have no effect: with a capacity",
+    "train beta-vae --gamma 2": "gamma: it would have no effect: there is no capacity",
+    "train beta-vae --capacity-growth 0.2": "capacity_growth",
+    "train vae --kl.warmup 0.5": "kl.warmup: it would have no effect: the schedule is constant",
+    "train vae --kl.cycles 3": "kl.cycles: it would have no effect: the schedule is constant",
+    "train vae --kl.schedule linear --kl.cycles 3": "kl.cycles: it would have no effect: the schedule is linear",
+    "train vae --optimizer.name adamw": "optimizer.name: it would have no effect: without a weight decay AdamW is Adam",
+    "train vae --data-root {tmp}": "data.root: it would have no effect: glyphs is not read from it",
+    "train vae --data {folder} --data-root {tmp}": "data.root",
+    "train autoencoder --data {folder} --z mu": "z: it would have no effect: autoencoder encodes an image as one point",
+    "train vq-vae --data {folder} --z mu": "z: it would have no effect",
+    "climb --sigma 0.5": "sigma",
+    "climb --kl.warmup 0.5": "kl.warmup",
+    "evaluate {tmp} --draws 0 --images 7": "images: it would have no effect: with 0 draws no log p(x) is measured",
+    "experiment latent-dim --data-root {tmp}": "data.root: it would have no effect: glyphs",
+    "bench --browser --quick": "quick: it would have no effect",
+    "bench --browser --figure {tmp}/a.png": "figure: it would have no effect: --browser draws none",
+}
+"""Options beside others that leave nothing for them to do."""
+
+
+@pytest.mark.parametrize("command", NO_EFFECT)
+def test_an_option_without_effect_is_refused(command, folder, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert cli.main(command.format(folder=folder, tmp=tmp_path).split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert NO_EFFECT[command] in error
+    assert not any((tmp_path / "here").iterdir()), "nothing is left behind"
+
+
+def test_a_run_with_an_option_without_effect_can_still_be_read(folder, tmp_path, no_pictures):
+    """Earlier versions accepted them."""
+    run = run_of(f"vae --rung numpy_impl {SMALL} --data {folder} --epochs 1", tmp_path)
+    config = json.loads((run.path / "config.json").read_text())
+    config["options"]["model"]["sigma"] = 0.7
+    config["options"]["kl"]["warmup"] = 0.7
+    (run.path / "config.json").write_text(json.dumps(config))
+    assert read_options(open_run(run.path)).model.sigma == 0.7
 
 
 @pytest.fixture(scope="session")
