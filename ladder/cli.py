@@ -18,7 +18,7 @@ try:  # imports take some tenths of a second, in which Ctrl-C is answered as it 
     from foundation.options import TrainOptions
     from ladder.configuration import read_configuration, training_of
     from ladder.options import COMMANDS as LADDER_COMMANDS
-    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Figures, Gradcheck, Parity, Resume
+    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Export, Figures, Gradcheck, Parity, Resume
     from paper.evaluation.options import EvaluateOptions
     from paper.experiments.options import EXPERIMENTS, ExperimentOptions
     from paper.models.options import MODELS, training_options
@@ -230,14 +230,14 @@ def _dispatch(choices: Any, typed: str) -> int:
             from ladder.checks import gradcheck as command
         case Bench():
             from ladder.bench.command import bench as command
-        case EvaluateOptions() | ExperimentOptions():
+        case EvaluateOptions() | ExperimentOptions() | Export():
             command = _torch_command(choices, typed)
         case _:
             from exercises.commands import run_command as command
     return command(choices)
 
 
-def _torch_command(choices: EvaluateOptions | ExperimentOptions, typed: str) -> Any:
+def _torch_command(choices: EvaluateOptions | ExperimentOptions | Export, typed: str) -> Any:
     """The commands about models that need torch; `typed` is the command line itself."""
     from ladder.rungs import INSTALL_TORCH, torch_is_installed
 
@@ -247,6 +247,10 @@ def _torch_command(choices: EvaluateOptions | ExperimentOptions, typed: str) -> 
         from paper.evaluation.command import evaluate
 
         return evaluate
+    if isinstance(choices, Export):
+        from ladder.export import export
+
+        return export
     from paper.experiments.command import run_experiment
 
     return run_experiment

@@ -130,6 +130,28 @@ class Explore:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write the model of a run for other programs: ONNX, or the layout of the Hugging Face hub.
+
+    onnx: encoder.onnx and decoder.onnx, for onnxruntime and other runtimes; needs the extra `export`. huggingface:
+    config.json and model.safetensors, which `paper.load` reads again. Nothing is uploaded.
+
+    Examples:
+      vae-ladder export RUN --to exported
+      vae-ladder export RUN --to exported --format huggingface --weights best
+    """
+
+    run: Annotated[Positional[Path], Option("RUN")]
+    """A run folder of one model."""
+    to: Annotated[Path, Option("DIR")]
+    """The folder to write into; it is made where it does not exist."""
+    format: Literal["onnx", "huggingface"] = "onnx"
+    """What to write."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Parity:
     """Compare the numbers that the rungs compute, tensor by tensor.
 
@@ -209,6 +231,7 @@ COMMANDS = {
     "experiment": ExperimentOptions,
     "figures": Figures,
     "explore": Explore,
+    "export": Export,
     "parity": Parity,
     "gradcheck": Gradcheck,
     "bench": Bench,
