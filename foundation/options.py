@@ -5,6 +5,7 @@ A field's docstring is its help text; the text after "Examples:" closes the help
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -14,8 +15,8 @@ from foundation.objective import Objective
 
 MOST_EPOCHS = 1_000_000
 """No training here comes near it: a larger number is a slip, or damage."""
-READ_FROM_ROOT = ("mnist", "fashion-mnist", "kmnist", "shapes")
-"""Data sets whose files are read from a folder that can be named; of `shapes` the original dSprites file, if any."""
+DRAWN = ("glyphs",)
+"""Data sets that are drawn, and have no files."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
 
@@ -71,6 +72,8 @@ class DataOptions:
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     labels: Annotated[tuple[int, ...], optional("CLASS..", "all")] = ()
     """Train and test on these classes only."""
+    skip: bool = False
+    """A folder: leave out files that cannot be read as images, and list them; otherwise one such file is an error."""
     binarise: Literal["none", "static", "dynamic"] = "none"
     """none: pixels as they are; static: each drawn once as Bernoulli(pixel); dynamic: drawn anew for every batch
     of training, once for validation and test."""
@@ -89,9 +92,9 @@ class DataOptions:
 
     def unused(self) -> dict[str, str]:
         """Options that have no effect beside the others, each with the reason."""
-        if self.name in READ_FROM_ROOT:
-            return {}
-        return {"root": f"{self.name} is not read from it; {', '.join(READ_FROM_ROOT)} are"}
+        is_folder = os.path.isdir(os.path.expanduser(self.name))
+        root = {"root": f"{self.name} is not read from it"} if is_folder or self.name in DRAWN else {}
+        return root | ({} if is_folder else {"skip": f"{self.name} is no folder"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

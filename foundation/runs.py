@@ -102,6 +102,8 @@ class Config:
     settings: dict[str, Any] | None = None
     extended: tuple[Extension, ...] | None = None
     """What `train --resume RUN --epochs N` added, oldest first"""
+    left_out: tuple[str, ...] | None = None
+    """Files of a folder of images that could not be read, with the reasons, where --data.skip leaves them out"""
     weights: str | None = None
     """As version 0.1 wrote it"""
 

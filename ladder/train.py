@@ -217,6 +217,7 @@ def describe(training: Training, command: str) -> dict[str, Any]:
         "data_root": where.root,
         "train_images": len(data.train),
         "test_images": len(data.test),
+        **({"left_out": data.left_out} if data.left_out else {}),
         "parameters": count_parameters(training),
         "threads": training.rung.threads,
         "versions": versions(),

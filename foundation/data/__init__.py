@@ -30,6 +30,7 @@ def load(
     count: int | None = None,
     size: int = 28,
     download: bool = True,
+    skip: bool = False,
 ) -> Dataset:
     """Load one split of a data set: images float32 (N, 1, size, size) in [0, 1] and labels int64 (N,).
 
@@ -37,7 +38,7 @@ def load(
     that holds the files of mnist, fashion-mnist and kmnist, or into which they are downloaded; for shapes it is the
     original dSprites file or its folder. `seed` draws the images of the generated sets, a folder's test split, and the
     `count` images that are kept of a larger set. `size` is for shapes and folders; the other sets are 28×28. Without
-    `download`, missing files are an error.
+    `download`, missing files are an error. With `skip` a folder's files that cannot be read are left out, and listed.
 
     Raises `InputError` for options, files and images that cannot be used.
     """
@@ -51,7 +52,7 @@ def load(
     if name in DATASETS:
         dataset = load_mnist(name, split, root=root, download=download)
     else:
-        dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size)
+        dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size, skip=skip)
     return dataset if count is None else _subset(dataset, count, seed)
 
 

@@ -272,6 +272,7 @@ NO_EFFECT = {
     "train vae --optimizer.name adamw": "optimizer.name: it would have no effect: without a weight decay AdamW is Adam",
     "train vae --data-root {tmp}": "data.root: it would have no effect: glyphs is not read from it",
     "train vae --data {folder} --data-root {tmp}": "data.root",
+    "train vae --data.skip": "data.skip: it would have no effect: glyphs is no folder",
     "train autoencoder --data {folder} --z mu": "z: it would have no effect: autoencoder encodes an image as one point",
     "train vq-vae --data {folder} --z mu": "z: it would have no effect",
     "climb --sigma 0.5": "sigma",
@@ -294,6 +295,20 @@ def test_an_option_without_effect_is_refused(command, folder, tmp_path, monkeypa
     assert error.count("\n") == 1
     assert NO_EFFECT[command] in error
     assert not any((tmp_path / "here").iterdir()), "nothing is left behind"
+
+
+def test_one_corrupt_picture_is_skipped_if_asked_and_config_json_lists_it(tmp_path, no_pictures, capsys):
+    pictures = write_pictures(tmp_path / "pictures")
+    (pictures / "broken.png").write_bytes(b"no image")
+    command = ["train", "vae", "--rung", "numpy_impl", *SMALL.split(), "--epochs", "1", "--data", str(pictures)]
+    assert cli.main([*command, "--out", str(tmp_path / "runs")]) == 2
+    assert "broken.png: cannot be read as an image" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert cli.main([*command, "--out", str(tmp_path / "runs"), "--data.skip"]) == 0
+    assert "Left out, as they cannot be read: 1 files" in capsys.readouterr().out
+    (run,) = (tmp_path / "runs").iterdir()
+    (left_out,) = open_run(run).config["left_out"]
+    assert "broken.png: cannot be read as an image" in left_out
 
 
 def test_a_run_with_an_option_without_effect_can_still_be_read(folder, tmp_path, no_pictures):
