@@ -5,6 +5,7 @@ A field's docstring is its help text; the text after "Examples:" closes the help
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -14,6 +15,8 @@ from foundation.objective import Objective
 
 MOST_EPOCHS = 1_000_000
 """No training here comes near it: a larger number is a slip, or damage."""
+DRAWN = ("glyphs",)
+"""Data sets that are drawn, and have no files."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
 
@@ -56,6 +59,10 @@ class ModelOptions:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
 
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions:
@@ -67,6 +74,8 @@ class DataOptions:
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     labels: Annotated[tuple[int, ...], optional("CLASS..", "all")] = ()
     """Train and test on these classes only."""
+    skip: bool = False
+    """A folder: leave out files that cannot be read as images, and list them; otherwise one such file is an error."""
     binarise: Literal["none", "static", "dynamic"] = "none"
     """none: pixels as they are; static: each drawn once as Bernoulli(pixel); dynamic: drawn anew for every batch
     of training, once for validation and test."""
@@ -82,6 +91,12 @@ class DataOptions:
             raise InputError(f"data.validation: expected a share in [0, 1), got {self.validation!r}")
         if len(set(self.labels)) < len(self.labels) or min(self.labels, default=0) < 0:
             raise InputError(f"data.labels: expected different classes from 0 on, got {self.labels}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        is_folder = os.path.isdir(os.path.expanduser(self.name))
+        root = {"root": f"{self.name} is not read from it"} if is_folder or self.name in DRAWN else {}
+        return root | ({} if is_folder else {"skip": f"{self.name} is no folder"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,6 +120,12 @@ class KLOptions:
             raise InputError(f"kl.warmup: expected a share in (0, 1], got {self.warmup!r}")
         if not (math.isfinite(self.free_bits) and self.free_bits >= 0):
             raise InputError(f"kl.free_bits: expected a finite number >= 0, got {self.free_bits!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        reason = f"the schedule is {self.schedule}"
+        warmup = {"warmup": reason} if self.schedule == "constant" else {}
+        return warmup | ({"cycles": reason} if self.schedule != "cyclical" else {})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,6 +156,10 @@ class OptimizerOptions:
             raise InputError("optimizer.weight_decay: Adam has none; choose --optimizer.name adamw")
         if not 0 <= self.warmup < 1:
             raise InputError(f"optimizer.warmup: expected a share in [0, 1), got {self.warmup!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {"name": "without a weight decay AdamW is Adam"} if self.weight_decay == 0 else {}
 
 
 Model = TypeVar("Model", bound=ModelOptions)
@@ -203,3 +228,27 @@ class TrainOptions(Generic[Model]):
             raise InputError("kl.free_bits: the KL of this model is not split over latents; leave it at 0")
         if self.model.drawn_kl and self.z == "mu":
             raise InputError("z: the KL of this model is estimated from the z drawn; expected sampled, got mu")
+
+
+def check_effect(options: TrainOptions) -> None:
+    """Raise `InputError` naming the first option that was set and has no effect beside the others.
+
+    Set is what differs from the default. New trainings are checked, not those that are read back from their runs.
+    """
+    check_used(options.model)
+    check_used(options.data, "data.")
+    check_used(options.kl, "kl.")
+    check_used(options.optimizer, "optimizer.")
+
+
+def check_used(group: ModelOptions | DataOptions | KLOptions | OptimizerOptions, prefix: str = "") -> None:
+    """The same for one group of options, whose names on the command line begin with `prefix`."""
+    defaults = {field.name: field.default for field in dataclasses.fields(group)}
+    for name, reason in group.unused().items():
+        if getattr(group, name) != defaults[name]:
+            raise no_effect(f"{prefix}{name}", reason)
+
+
+def no_effect(name: str, reason: str) -> InputError:
+    """The error of an option that was set and changes nothing."""
+    return InputError(f"{name}: it would have no effect: {reason}")

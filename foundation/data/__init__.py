@@ -11,7 +11,7 @@ from foundation.data.folder import load_folder
 from foundation.data.glyphs import load_glyphs
 from foundation.data.mnist import load_mnist
 from foundation.data.shapes import load_shapes
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.files import expand_home
 
 __all__ = ["DATASETS", "DEFAULT_COUNTS", "SPLITS", "Dataset", "check_images", "load"]
@@ -30,6 +30,7 @@ def load(
     count: int | None = None,
     size: int = 28,
     download: bool = True,
+    skip: bool = False,
 ) -> Dataset:
     """Load one split of a data set: images float32 (N, 1, size, size) in [0, 1] and labels int64 (N,).
 
@@ -37,7 +38,7 @@ def load(
     that holds the files of mnist, fashion-mnist and kmnist, or into which they are downloaded; for shapes it is the
     original dSprites file or its folder. `seed` draws the images of the generated sets, a folder's test split, and the
     `count` images that are kept of a larger set. `size` is for shapes and folders; the other sets are 28×28. Without
-    `download`, missing files are an error.
+    `download`, missing files are an error. With `skip` a folder's files that cannot be read are left out, and listed.
 
     Raises `InputError` for options, files and images that cannot be used.
     """
@@ -51,13 +52,14 @@ def load(
     if name in DATASETS:
         dataset = load_mnist(name, split, root=root, download=download)
     else:
-        dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size)
+        dataset = load_folder(expand_home(name, "data"), split, seed=seed, size=size, skip=skip)
     return dataset if count is None else _subset(dataset, count, seed)
 
 
 def _check(name: str | Path, split: str, root: Path | None, seed: int, count: int | None, size: int) -> None:
     if name not in DATASETS and not (str(name) and os.path.isdir(expand_home(name, "data"))):
-        raise InputError(f"data: expected one of {', '.join(DATASETS)} or a folder of images, got {str(name)!r}")
+        known, closest = ", ".join(DATASETS), suggest(str(name), DATASETS)
+        raise InputError(f"data: expected one of {known} or a folder of images, got {str(name)!r}{closest}")
     if split not in SPLITS:
         raise InputError(f"split: expected train or test, got {split!r}")
     if root is not None and not os.path.exists(root):

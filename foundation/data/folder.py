@@ -2,8 +2,8 @@
 
 Sub-folders, where there are any, are the classes. Sub-folders `train` and `test` (or `training` and `testing`, in any
 case, also as `train_set`, `test-images` and so on) are the splits, and their sub-folders the classes; otherwise a tenth
-of the images, drawn by the seed, is the test split. Symbolic links are followed. What cannot be read is an error, never
-left out.
+of the images, drawn by the seed, is the test split. Symbolic links are followed. What cannot be read is an error that
+names the file, and left out only where that is asked for.
 """
 
 import os
@@ -32,23 +32,26 @@ Files = dict[str, list[Path]]
 """The image files of each class."""
 
 
-def load_folder(folder: Path, split: str, *, seed: int, size: int) -> Dataset:
-    """One split of a folder, sorted by path. Raises `InputError` where it is empty or an image cannot be read."""
+def load_folder(folder: Path, split: str, *, seed: int, size: int, skip: bool = False) -> Dataset:
+    """One split of a folder, sorted by path. Raises `InputError` where it is empty or an image cannot be read.
+
+    With `skip` such images are left out, and the data set lists them.
+    """
     name = _in_utf8(folder.resolve().name, folder)
     splits = find_splits(folder)
     if splits:
         by_split = {part: find_files(path) for part, path in splits.items()}
         classes = tuple(sorted(by_split["train"].keys() | by_split["test"].keys()))
-        images, labels = _read_all(by_split[split], classes, size)
-        return Dataset(name, split, images, labels, classes)
+        images, labels, left_out = _read_all(by_split[split], classes, size, skip)
+        return Dataset(name, split, images, labels, classes, left_out=left_out)
 
     files = find_files(folder)
     classes = tuple(files)
-    images, labels = _read_all(files, classes, size)
+    images, labels, left_out = _read_all(files, classes, size, skip)
     chosen = _drawn_for_test(images, seed) == (split == "test")
     if not chosen.any():
         raise InputError(f"{folder}: expected at least two different images, to train on one and test on the other")
-    return Dataset(name, split, images[chosen], labels[chosen], classes, seed=seed)
+    return Dataset(name, split, images[chosen], labels[chosen], classes, seed=seed, left_out=left_out)
 
 
 def find_splits(folder: Path) -> dict[str, Path]:
@@ -133,11 +136,22 @@ def _shown(path: str | Path) -> str:
 
 
 def _read_all(
-    files: Files, classes: tuple[str, ...], size: int
-) -> tuple[Float32[np.ndarray, "N 1 {size} {size}"], Int64[np.ndarray, " N"]]:
-    images = np.stack([read_image(path, size) for paths in files.values() for path in paths])
-    labels = np.repeat([classes.index(name) for name in files], [len(paths) for paths in files.values()])
-    return images[:, None], labels.astype(np.int64)
+    files: Files, classes: tuple[str, ...], size: int, skip: bool
+) -> tuple[Float32[np.ndarray, "N 1 {size} {size}"], Int64[np.ndarray, " N"], tuple[str, ...]]:
+    """Images, labels, and what was left out with the reasons."""
+    images, labels, left_out = [], [], []
+    for name, path in ((name, path) for name, paths in files.items() for path in paths):
+        try:
+            images.append(read_image(path, size))
+        except InputError as error:
+            if not skip:
+                raise InputError(f"{error}; `vae-ladder train --data.skip` leaves such files out") from error
+            left_out.append(str(error))
+        else:
+            labels.append(classes.index(name))
+    if not images:
+        raise InputError(f"{left_out[0]}; of {len(left_out)} files none can be read")
+    return np.stack(images)[:, None], np.array(labels, np.int64), tuple(left_out)
 
 
 def _drawn_for_test(images: Float32[np.ndarray, "N 1 H W"], seed: int) -> Bool[np.ndarray, " N"]:

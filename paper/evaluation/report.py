@@ -170,6 +170,7 @@ def likelihood(evaluation: Evaluation) -> Results:
             "mean": estimate.log_p.mean(),
             "standard_error": estimate.standard_error,
             "elbo_of_same_draws": estimate.elbo.mean(),
+            "gain_over_elbo": estimate.log_p.mean() - estimate.elbo.mean(),
             "effective_draws": {"median": np.median(estimate.effective_draws), "least": estimate.effective_draws.min()},
             "draws": options.draws,
             "images": count,
@@ -293,13 +294,14 @@ def latent_table(kl: Float[np.ndarray, " Z"], variance: Float[np.ndarray, " Z"])
 
 
 def likelihood_table(estimate: Estimate, conditional: bool) -> Table:
-    """log p(x), the ELBO of the same draws, and their difference."""
+    """log p(x), the ELBO of the same draws, and their difference beside the effective draws that it rests on."""
     log_p, elbo = float(estimate.log_p.mean()), float(estimate.elbo.mean())
+    median = float(np.median(estimate.effective_draws))
     table = new_table("", "nats per image", "±")
     name = "log p(x|c)" if conditional else "log p(x)"
     table.add_row(name, two_digits(log_p), two_digits(estimate.standard_error))
     table.add_row("ELBO of the same draws", two_digits(elbo), "")
-    table.add_row("difference: KL(q(z|x) ‖ p(z|x))", two_digits(log_p - elbo), "")
+    table.add_row(f"difference, from {median:.1f} effective draws", two_digits(log_p - elbo), "")
     return table
 
 
@@ -381,6 +383,10 @@ def about_activity(active: int, Z: int) -> str:
 def about_likelihood(estimate: Estimate, draws: int) -> Iterator[str]:
     """How reliable the estimate is."""
     yield "A lower bound, in expectation, that rises to log p(x) as K grows."
+    yield (
+        "Difference: what K draws gain over one. In expectation it is at most KL(q(z|x) ‖ p(z|x)), and reaches it only "
+        "where many draws are effective."
+    )
     median, least = np.median(estimate.effective_draws), estimate.effective_draws.min()
     yield f"Effective draws, of {draws:,}: {median:.0f} for the median image, {least:.1f} for the worst."
 

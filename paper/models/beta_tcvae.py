@@ -21,6 +21,7 @@ from torch import Tensor
 
 from foundation.objective import Loss, Objective
 from paper.models.base import Images, Latents, Scalar
+from paper.models.options import BetaTCVAEOptions
 from paper.models.vae import VAE
 from paper.vae_paper import Forward
 
@@ -35,6 +36,8 @@ class KLParts(NamedTuple):
 
 class BetaTCVAE(VAE):
     """The VAE with the parts of its KL weighed by alpha, beta and gamma."""
+
+    options_type = BetaTCVAEOptions
 
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:
         """The VAE's loss, and what weights other than 1 add to it; a schedule of the KL multiplies all three."""

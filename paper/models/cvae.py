@@ -12,7 +12,7 @@ the default here: one style can then be drawn under every label, and nothing els
     log p(x|c) >= E_q[log p(x|z, c)] - KL(q(z|x, c) || p(z|c)),    p(z|c) = Normal(mu_c, exp(logvar_c))        (eq. 4)
 """
 
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from foundation.errors import InputError
 from foundation.objective import Loss, Objective
 from foundation.rung import Traits
-from paper.models.base import Images, Labels, Latents, need
+from paper.models.base import Images, Labels, Latents, need, options_of
 from paper.models.drawn_kl import log_normal
 from paper.models.likelihoods import Values
 from paper.models.networks import make_decoder, make_embedding, make_encoder
@@ -38,8 +38,21 @@ class ConditionalVAE(VAE):
     """The VAE given the class: c is one-hot."""
 
     traits = Traits(condition="label")
+    options_type = ConditionalVAEOptions
 
-    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: ConditionalVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
+        if options.condition != "label" or class_count < 1:
+            raise InputError(
+                f"class_count: expected a number of classes, and the label as condition, got {class_count} and "
+                f"{options.condition}; parts of an image are the condition of `completion_vae`"
+            )
         super().__init__(options, image_shape, class_count)
         planes = class_count if options.network == "conv" else 0
         channels, height, width = image_shape
@@ -72,9 +85,17 @@ class CompletionVAE(VAE):
     """
 
     traits = Traits(condition="part")
+    options_type = ConditionalVAEOptions
     given: Float[Tensor, "H W"]
 
-    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: ConditionalVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         channels, height, width = image_shape
         self.encoder = make_encoder(options, (channels + channels + 1, height, width))
@@ -100,14 +121,17 @@ class CompletionVAE(VAE):
         """log p(x|z, c) in nats, summed over the missing pixels of each image."""
         return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(1).sum(1)
 
+    @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
         """The given pixels, and x_hat for the missing ones from the mean of q(z|x, c): here x is known in full."""
         return paste(super().reconstruct(x, c), need(c))
 
+    @torch.no_grad()
     def sample(self, z: Latents, c: Tensor | None = None) -> Images:
         """The given pixels, completed: each z from the prior is another guess at the missing ones."""
         return paste(super().sample(z, c), need(c))
 
+    @torch.no_grad()
     def draw(self, z: Latents, c: Tensor | None, generator: torch.Generator) -> Images:
         """The given pixels, and a draw from p(x|z, c) for the missing ones."""
         return paste(super().draw(z, c, generator), need(c))

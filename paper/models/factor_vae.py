@@ -12,7 +12,7 @@ same optimiser, each from its own loss alone.
 """
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from foundation.objective import Objective
-from paper.models.base import Images, Latents, Scalar
+from paper.models.base import Images, Latents, Scalar, options_of
 from paper.models.options import FactorVAEOptions
 from paper.models.vae import VAE, free_bits, kl_per_latent
 from paper.vae_paper import reparameterize
@@ -58,7 +58,16 @@ class Loss(NamedTuple):
 class FactorVAE(VAE):
     """The VAE with a discriminator that measures the total correlation of its latents."""
 
-    def __init__(self, options: FactorVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    options_type = FactorVAEOptions
+
+    def __init__(
+        self,
+        options: FactorVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         widths = [options.latent_dim, *options.discriminator_dims]
         hidden = [(nn.Linear(*pair), nn.LeakyReLU(SLOPE)) for pair in itertools.pairwise(widths)]

@@ -7,12 +7,14 @@ Against `paper/models/vae.py` the prior of z1 is no longer N(0, I): it is learne
 this z2 often stays unused, which is what ladder networks are for (Sonderby et al. 2016, arXiv:1602.02282).
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from foundation.rung import Traits
-from paper.models.base import Images, Latents, Values
+from paper.models.base import Images, Latents, Values, options_of
 from paper.models.drawn_kl import DrawnKLVAE, log_normal
 from paper.models.options import HierarchicalOptions
 
@@ -38,7 +40,16 @@ class HierarchicalVAE(DrawnKLVAE):
 
     traits = Traits(closed_kl=False, learned_prior=True)
 
-    def __init__(self, options: HierarchicalOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    options_type = HierarchicalOptions
+
+    def __init__(
+        self,
+        options: HierarchicalOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         below, above, hidden = options.latent_dim, options.top_dim, options.top_hidden_dim
         self.encoder_top = Conditional(below, hidden, above)

@@ -9,11 +9,13 @@ Against `paper/models/vae.py` latents of one image may depend on one another and
 p(z|x) and the bound to log p(x). The context h is mu and logvar, where the paper has one more output of the encoder.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from paper.models.base import Images, Latents, Values
+from paper.models.base import Images, Latents, Values, options_of
 from paper.models.drawn_kl import DrawnKLVAE
 from paper.models.options import IAFOptions
 
@@ -57,7 +59,16 @@ class MADE(nn.Module):
 class IAFVAE(DrawnKLVAE):
     """The VAE with its q(z|x) bent by a flow."""
 
-    def __init__(self, options: IAFOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    options_type = IAFOptions
+
+    def __init__(
+        self,
+        options: IAFOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         self.flow = nn.ModuleList(MADE(options.latent_dim, options.flow_hidden_dim) for _ in range(options.flow_steps))
 

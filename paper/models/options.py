@@ -18,6 +18,13 @@ from foundation.sizes import Architecture
 Condition = Literal[
     "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right"
 ]  # fmt: skip
+
+
+def unused_sigma(likelihood: Likelihood) -> dict[str, str]:
+    """sigma, with the reason, where the likelihood has none."""
+    return {} if likelihood.startswith("gaussian") else {"sigma": f"the {likelihood} likelihood has none"}
+
+
 NO_KL = "this model's objective has no KL term to weigh"
 
 
@@ -71,6 +78,11 @@ class VAEOptions(ModelOptions):
             if getattr(self, name) not in kind:
                 raise InputError(f"{name}: expected {' or '.join(kind)}, got {getattr(self, name)!r}")
 
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        convolutions = {"channels": "the mlp network has no convolutions"} if self.network == "mlp" else {}
+        return convolutions | unused_sigma(self.likelihood)
+
     def objective(self, progress: float = 1.0) -> Objective:
         """The negative ELBO: beta is 1 throughout."""
         return Objective(self.likelihood, sigma=self.sigma)
@@ -104,6 +116,12 @@ class BetaVAEOptions(VAEOptions):
             check_weight("capacity", self.capacity)
         if self.capacity_growth > 1:
             raise InputError(f"capacity_growth: expected a share of training up to 1, got {self.capacity_growth!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        if self.capacity is None:
+            return super().unused() | dict.fromkeys(("capacity_growth", "gamma"), "there is no capacity")
+        return super().unused() | {"beta": "with a capacity, gamma |KL - C| is the whole KL term"}
 
     def objective(self, progress: float = 1.0) -> Objective:
         """beta KL, or gamma |KL - C| with C growing linearly, then level."""
@@ -313,7 +331,8 @@ class VQVAEOptions(ModelOptions):
     codebook: Literal["ema", "gradient"] = "ema"
     """How the codebook learns: moving averages of what is assigned to an entry, or the paper's loss term."""
     decay: float = 0.99
-    """ema: how much of the average stays at each step."""
+    """How much of a moving average stays at each step: of how often an entry is chosen, by which unused entries are
+    found, and with ema of the vectors that chose it."""
     likelihood: Likelihood = "bernoulli"
     """p(x|z), as for the VAE."""
     sigma: float = 0.2
@@ -330,6 +349,10 @@ class VQVAEOptions(ModelOptions):
             raise InputError(f"decay: expected a number in [0, 1), got {self.decay!r}")
         if self.codebook not in ("ema", "gradient"):
             raise InputError(f"codebook: expected ema or gradient, got {self.codebook!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return unused_sigma(self.likelihood)
 
     def objective(self, progress: float = 1.0) -> Objective:
         """Reconstruction and commitment; the KL to a uniform prior is a constant."""

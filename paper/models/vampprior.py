@@ -9,6 +9,7 @@ takes K images of its own, and shares the encoder.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from foundation.rung import Traits
-from paper.models.base import Latents, Values
+from paper.models.base import Latents, Values, options_of
 from paper.models.drawn_kl import DrawnKLVAE, log_normal
 from paper.models.options import VampPriorOptions
 
@@ -60,7 +61,16 @@ class VampPriorVAE(DrawnKLVAE):
 
     traits = Traits(closed_kl=False, learned_prior=True)
 
-    def __init__(self, options: VampPriorOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    options_type = VampPriorOptions
+
+    def __init__(
+        self,
+        options: VampPriorOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         if options.components_are == "pseudo-inputs":
             self.pseudo_inputs = PseudoInputs(options.components, image_shape)

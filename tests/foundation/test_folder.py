@@ -14,7 +14,10 @@ from PIL import Image
 from foundation.data import folder as folders
 from foundation.data import load
 from foundation.data.folder import MOST_PIXELS, read_image
+from foundation.data.splits import load_data
 from foundation.errors import InputError
+from foundation.options import DataOptions
+from tests.support.pictures import write_pictures
 
 
 def one_line(error):
@@ -155,6 +158,37 @@ def test_image_modes(tmp_path, mode):
     grey = read_image(path, 28)
     assert grey.dtype == np.float32
     np.testing.assert_allclose(grey, expected, atol=0.005)
+
+
+@pytest.mark.parametrize("own_splits", [False, True])
+def test_what_cannot_be_read_is_left_out_if_asked_and_listed(tmp_path, own_splits):
+    for split in ("train", "test") if own_splits else (".",):
+        (tmp_path / split).mkdir(exist_ok=True)
+        for name in ("a", "b"):
+            write_pictures(tmp_path / split / name, 6)
+    broken = tmp_path / ("train" if own_splits else ".") / "a" / "broken.png"
+    broken.write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"broken\.png: cannot be read .*`vae-ladder train --data.skip` leaves such"):
+        load(tmp_path)
+    whole, test = (load(tmp_path, split, skip=True) for split in ("train", "test"))
+    assert len(whole) + len(test) == (24 if own_splits else 12)
+    assert len(whole.left_out) == 1
+    assert "broken.png: cannot be read as an image" in whole.left_out[0]
+    assert len(test.left_out) == (0 if own_splits else 1)
+    data = load_data(DataOptions(name=str(tmp_path), skip=True))
+    assert data.left_out == whole.left_out, "once, though both splits are read"
+    assert data.describe()[-2:] == ["Left out, as they cannot be read: 1 files", whole.left_out[0]]
+    broken.unlink()
+    same = load(tmp_path)
+    np.testing.assert_array_equal(whole.images, same.images)
+    np.testing.assert_array_equal(whole.labels, same.labels)
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_an_error_all_the_same(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"0\.png: cannot be read .*; of 3 files none can be read"):
+        load(tmp_path, skip=True)
 
 
 def test_floats_outside_the_range_are_refused(tmp_path):
