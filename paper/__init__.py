@@ -19,20 +19,30 @@ if TYPE_CHECKING:
     from paper.export import save_hub, save_onnx
     from paper.models.autoencoder import Autoencoder
     from paper.models.base import Model
+    from paper.models.beta_tcvae import BetaTCVAE
     from paper.models.beta_vae import BetaVAE
     from paper.models.cvae import ConditionalVAE as CVAE  # noqa: N817  (the field's name)
+    from paper.models.factor_vae import FactorVAE
+    from paper.models.hierarchical import HierarchicalVAE
+    from paper.models.iaf_vae import IAFVAE
     from paper.models.iwae import IWAE
     from paper.models.vae import VAE
+    from paper.models.vampprior import VampPriorVAE
     from paper.models.vq_vae import VQVAE
 
 __all__ = [
     "CVAE",
+    "IAFVAE",
     "IWAE",
     "VAE",
     "VQVAE",
     "Autoencoder",
+    "BetaTCVAE",
     "BetaVAE",
+    "FactorVAE",
+    "HierarchicalVAE",
     "Model",
+    "VampPriorVAE",
     "completion_vae",
     "fit",
     "load",
@@ -44,12 +54,17 @@ __all__ = [
 
 PLACES = {
     "Autoencoder": "paper.models.autoencoder:Autoencoder",
+    "BetaTCVAE": "paper.models.beta_tcvae:BetaTCVAE",
     "BetaVAE": "paper.models.beta_vae:BetaVAE",
     "CVAE": "paper.models.cvae:ConditionalVAE",
+    "FactorVAE": "paper.models.factor_vae:FactorVAE",
+    "HierarchicalVAE": "paper.models.hierarchical:HierarchicalVAE",
+    "IAFVAE": "paper.models.iaf_vae:IAFVAE",
     "IWAE": "paper.models.iwae:IWAE",
     "Model": "paper.models.base:Model",
     "VAE": "paper.models.vae:VAE",
     "VQVAE": "paper.models.vq_vae:VQVAE",
+    "VampPriorVAE": "paper.models.vampprior:VampPriorVAE",
     "completion_vae": "paper.api:completion_vae",
     "fit": "paper.api:fit",
     "load": "paper.api:load",
