@@ -15,7 +15,7 @@ from foundation.objective import Objective
 
 MOST_EPOCHS = 1_000_000
 """No training here comes near it: a larger number is a slip, or damage."""
-DRAWN = ("glyphs",)
+DRAWN = ("glyphs", "rooms")
 """Data sets that are drawn, and have no files."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
@@ -69,11 +69,15 @@ class DataOptions:
     """Images to train on, and how they are prepared."""
 
     name: Annotated[str, Option("NAME|FOLDER", aliases=("--data",))] = "glyphs"
-    """glyphs, shapes, mnist, fashion-mnist, kmnist, or a folder with images of your own."""
+    """glyphs, shapes, rooms, mnist, fashion-mnist, kmnist, cifar10, svhn, or a folder with images of your own."""
     root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder", "--data-root")] = None
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     labels: Annotated[tuple[int, ...], optional("CLASS..", "all")] = ()
     """Train and test on these classes only."""
+    size: Annotated[int | None, optional("INT", "28, in colour 32")] = None
+    """Height and width of the images of shapes, rooms and folders; a multiple of 4 for the convolutions."""
+    colour: bool = False
+    """A folder: keep the images' colours; otherwise they are made grey."""
     skip: bool = False
     """A folder: leave out files that cannot be read as images, and list them; otherwise one such file is an error."""
     binarise: Literal["none", "static", "dynamic"] = "none"
@@ -87,6 +91,8 @@ class DataOptions:
         object.__setattr__(self, "labels", tuple(self.labels))
         if self.binarise not in ("none", "static", "dynamic"):
             raise InputError(f"data.binarise: expected none, static or dynamic, got {self.binarise!r}")
+        if self.size is not None:
+            check_sizes(**{"data.size": self.size})
         if not 0 <= self.validation < 1:
             raise InputError(f"data.validation: expected a share in [0, 1), got {self.validation!r}")
         if len(set(self.labels)) < len(self.labels) or min(self.labels, default=0) < 0:
@@ -96,7 +102,7 @@ class DataOptions:
         """Options that have no effect beside the others, each with the reason."""
         is_folder = os.path.isdir(os.path.expanduser(self.name))
         root = {"root": f"{self.name} is not read from it"} if is_folder or self.name in DRAWN else {}
-        return root | ({} if is_folder else {"skip": f"{self.name} is no folder"})
+        return root | ({} if is_folder else dict.fromkeys(("colour", "skip"), f"{self.name} is no folder"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,8 @@ def is_main_vae(description: Description) -> bool:
         description.model in ("vae", "beta-vae")
         and options.get("network", "conv") == "conv"
         and len(options.get("hidden_dims", ())) == 1
+        and len(options.get("channels", (1, 1))) == 2
+        and not options.get("residual_blocks")
         and options.get("likelihood") != "gaussian-learned"
     )
 

@@ -61,7 +61,8 @@ class Data(Generic[Array]):
         classes = f"{total} classes" if total > 1 else "1 class"
         if len(labels) < total:
             classes = f"of {total} classes {', '.join(self.classes[label] for label in labels)}"
-        lines = [f"{self.name}: {counts} images of {height}×{width}, {classes}", self.source]
+        colour = " in colour" if self.image_shape[0] == 3 else ""
+        lines = [f"{self.name}: {counts} images of {height}×{width}{colour}, {classes}", self.source]
         if self.left_out:
             lines += [f"Left out, as they cannot be read: {len(self.left_out):,} files", *self.left_out[:LISTED]]
         return list(filter(None, lines))
@@ -95,7 +96,8 @@ def load_data(
 
     Raises `InputError` for what cannot be used.
     """
-    more = ({} if download else {"download": False}) | ({"skip": True} if options.skip else {})
+    more: dict[str, Any] = {} if download else {"download": False}
+    more |= {name: value for name in ("size", "colour", "skip") if (value := getattr(options, name))}
     train, test = (
         keep_classes(load(options.name, split, root=options.root, **more), options.labels)
         for split in ("train", "test")

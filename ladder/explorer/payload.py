@@ -58,6 +58,9 @@ def make_payload(
                 f"{run.path}: expected a model with the prior N(0, I) and a Gaussian q(z|x), which is what the page "
                 f"draws, got {rung.description.model}"
             )
+        options = rung.description.options
+        if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
+            raise InputError(f"{run.path}: the page computes networks of two convolutions, expected two --channels")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))

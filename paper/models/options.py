@@ -34,6 +34,15 @@ def check_weight(name: str, value: float) -> None:
         raise InputError(f"{name}: expected a finite number >= 0, got {value!r}")
 
 
+MOST_CONVOLUTIONS = 8
+
+
+def check_depth(channels: tuple[int, ...]) -> None:
+    """Raise `InputError` for no convolution, or for more than an image has room for."""
+    if not 1 <= len(channels) <= MOST_CONVOLUTIONS:
+        raise InputError(f"channels: expected 1 to {MOST_CONVOLUTIONS} sizes, got {channels}")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VAEOptions(ModelOptions):
     """The variational autoencoder (Kingma & Welling 2014).
@@ -49,8 +58,10 @@ class VAEOptions(ModelOptions):
     """Z, the number of latent variables."""
     network: Literal["conv", "mlp"] = "conv"
     """conv: the ladder's convolutions; mlp: fully connected."""
-    channels: tuple[int, int] = Architecture.channels
-    """conv: channels after the first and the second convolution."""
+    channels: Annotated[tuple[int, ...], Option("INT..")] = Architecture.channels
+    """conv: channels after each convolution of stride 2; 32 64 is the network of all rungs."""
+    residual_blocks: int = 0
+    """conv: residual blocks after each convolution."""
     hidden_dims: Annotated[tuple[int, ...], optional("INT..", "256 for conv, 400 for mlp")] = ()
     """Widths of the hidden linear layers, in the encoder's order."""
     activation: Literal["relu", "tanh"] = "relu"
@@ -69,9 +80,9 @@ class VAEOptions(ModelOptions):
             tuple(self.hidden_dims) or ((Architecture.hidden_dim,) if self.network == "conv" else (400,)),
         )
         check_sizes(latent_dim=self.latent_dim, channels=self.channels, hidden_dims=self.hidden_dims)
+        check_sizes(residual_blocks=self.residual_blocks, least=0)
         check_sigma(self.sigma)
-        if len(self.channels) != 2:
-            raise InputError(f"channels: expected two sizes, got {self.channels}")
+        check_depth(self.channels)
         if self.network == "conv" and self.activation != "relu":
             raise InputError(f"activation: the conv network has ReLU only, got {self.activation!r}")
         for name, kind in (("network", ("conv", "mlp")), ("activation", ("relu", "tanh"))):
@@ -80,7 +91,8 @@ class VAEOptions(ModelOptions):
 
     def unused(self) -> dict[str, str]:
         """Options that have no effect beside the others, each with the reason."""
-        convolutions = {"channels": "the mlp network has no convolutions"} if self.network == "mlp" else {}
+        no_convolutions = dict.fromkeys(("channels", "residual_blocks"), "the mlp network has no convolutions")
+        convolutions = no_convolutions if self.network == "mlp" else {}
         return convolutions | unused_sigma(self.likelihood)
 
     def objective(self, progress: float = 1.0) -> Objective:
@@ -324,8 +336,10 @@ class VQVAEOptions(ModelOptions):
     """Entries of the codebook."""
     code_dim: int = 16
     """Length of an entry."""
-    channels: tuple[int, int] = Architecture.channels
-    """Channels after the first and the second convolution."""
+    channels: Annotated[tuple[int, ...], Option("INT..")] = Architecture.channels
+    """Channels after each convolution of stride 2."""
+    residual_blocks: int = 0
+    """Residual blocks after each convolution."""
     commitment: float = 0.25
     """Weight of the commitment term, beta in the paper."""
     codebook: Literal["ema", "gradient"] = "ema"
@@ -343,8 +357,8 @@ class VQVAEOptions(ModelOptions):
         check_sizes(codes=self.codes, code_dim=self.code_dim, channels=self.channels)
         check_sigma(self.sigma)
         check_positive(commitment=self.commitment)
-        if len(self.channels) != 2:
-            raise InputError(f"channels: expected two sizes, got {self.channels}")
+        check_sizes(residual_blocks=self.residual_blocks, least=0)
+        check_depth(self.channels)
         if not 0 <= self.decay < 1:
             raise InputError(f"decay: expected a number in [0, 1), got {self.decay!r}")
         if self.codebook not in ("ema", "gradient"):

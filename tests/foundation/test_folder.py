@@ -156,6 +156,7 @@ def test_image_modes(tmp_path, mode):
     path = tmp_path / ("x.tif" if mode in ("CMYK", "float") else "x.png")
     image.save(path)
     grey = read_image(path, 28)
+    assert grey.shape == (1, 28, 28)
     assert grey.dtype == np.float32
     np.testing.assert_allclose(grey, expected, atol=0.005)
 
@@ -191,6 +192,39 @@ def test_a_folder_of_which_nothing_can_be_read_is_an_error_all_the_same(tmp_path
         load(tmp_path, skip=True)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_in_colour_a_grey_image_is_grey(tmp_path, mode):
+    image, expected = MODES[mode]
+    path = tmp_path / ("x.tif" if mode in ("CMYK", "float") else "x.png")
+    image.save(path)
+    colours = read_image(path, 28, colour=True)
+    assert colours.shape == (3, 28, 28)
+    if image.mode in ("1", "L", "LA", "I;16", "I", "F"):
+        np.testing.assert_allclose(colours, expected, atol=0.005)
+
+
+def test_colours_are_kept_and_lie_on_white(tmp_path):
+    red = np.zeros((40, 40, 4), np.uint8)
+    red[..., 0], red[:20, :, 3], red[20:, :, 3] = 255, 255, 51
+    Image.fromarray(red).save(tmp_path / "x.png")
+    colours = read_image(tmp_path / "x.png", 20, colour=True)
+    np.testing.assert_allclose(colours[:, :9].mean(axis=(1, 2)), [1, 0, 0], atol=0.01)
+    np.testing.assert_allclose(colours[:, 11:].mean(axis=(1, 2)), [1, 0.8, 0.8], atol=0.01)
+
+
+def test_a_folder_in_colour_and_another_size(tmp_path):
+    for name, colour in (("a", (255, 0, 0)), ("b", (0, 0, 255))):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            Image.new("RGB", (50 + i, 60), tuple(max(0, level - i) for level in colour)).save(
+                tmp_path / name / f"{i}.png"
+            )
+    data = load_data(DataOptions(name=str(tmp_path), size=16, colour=True))
+    assert data.image_shape == (3, 16, 16)
+    assert "of 16×16 in colour" in data.describe()[0]
+    assert load_data(DataOptions(name=str(tmp_path), size=16)).image_shape == (1, 16, 16)
+
+
 def test_floats_outside_the_range_are_refused(tmp_path):
     Image.fromarray(np.full((40, 40), 3.5, np.float32)).save(tmp_path / "x.tif")
     with pytest.raises(InputError, match=r"x\.tif: .*got 3\.5 to 3\.5"):
@@ -205,7 +239,7 @@ def test_resizing_averages_and_keeps_the_centre(tmp_path):
     wide = np.zeros((56, 168), np.uint8)
     wide[:, 56:112] = 255
     save(tmp_path / "wide.png", wide)
-    inner = read_image(tmp_path / "wide.png", 28)[:, 1:-1]
+    inner = read_image(tmp_path / "wide.png", 28)[0, :, 1:-1]
     np.testing.assert_allclose(inner, 1)
 
 
@@ -215,7 +249,7 @@ def test_cameras_orientation_is_followed(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     save(tmp_path / "x.png", upper, exif=exif)
-    grey = read_image(tmp_path / "x.png", 28)
+    grey = read_image(tmp_path / "x.png", 28)[0]
     assert grey[:12].max() < 0.1
     assert grey[-12:].min() > 0.9
 
@@ -234,7 +268,7 @@ def test_the_transparent_level_of_16_bits_lies_on_white(tmp_path):
     levels = np.full((40, 40), 6554, np.uint16)
     levels[:20] = 1000
     Image.fromarray(levels).save(tmp_path / "x.png", transparency=1000)
-    grey = read_image(tmp_path / "x.png", 28)
+    grey = read_image(tmp_path / "x.png", 28)[0]
     np.testing.assert_allclose(grey[:13], 1)
     np.testing.assert_allclose(grey[15:], 0.1, atol=0.005)
 

@@ -25,6 +25,7 @@ MLP = {"latent_dim": 4, "network": "mlp", "hidden_dims": (11, 7), "activation": 
 TINY = {
     "vae": VAEOptions(**CONV),
     "vae-deep": VAEOptions(**DEEP),
+    "vae-residual": VAEOptions(**CONV | {"channels": (3,), "residual_blocks": 1}),
     "vae-mlp": VAEOptions(**MLP),
     "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
     "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
@@ -49,6 +50,7 @@ TINY = {
     "iaf-vae": IAFOptions(**CONV, flow_steps=3, flow_hidden_dim=7),
     "hierarchical": HierarchicalOptions(**CONV, top_dim=3, top_hidden_dim=7),
     "vq-vae": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5)),
+    "vq-vae-residual": VQVAEOptions(codes=6, code_dim=3, channels=(3,), residual_blocks=1),
     "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
 }
 
