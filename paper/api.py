@@ -148,7 +148,7 @@ def data_of(
         images = images.train
     whole = part_of(model, "train", *arrays_of(images, labels, "images"))
     if isinstance(validation, float | int):
-        learned, kept = split(len(whole), validation, rng)
+        learned, kept = split(len(whole), float(validation), rng)
         if len(kept) == 0:
             raise InputError(f"validation: expected a share above 0, or images, got {validation}")
         whole, aside = whole.subset(learned), whole.subset(kept)

@@ -106,7 +106,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def sample(self, z: Tensor, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1], the expected image, for latents from the prior or chosen."""
+        """x_hat in [0, 1], the expected image, for z from the prior or chosen; without gradients, unlike `decode`."""
         return self.likelihood.mean(self.decode(z, c))
 
     @torch.no_grad()
