@@ -16,10 +16,15 @@ from foundation.training import begin, train
 from paper.models.options import (
     MODELS,
     AutoencoderOptions,
+    BetaTCVAEOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
+    FactorVAEOptions,
+    HierarchicalOptions,
+    IAFOptions,
     IWAEOptions,
     VAEOptions,
+    VampPriorOptions,
     VQVAEOptions,
 )
 from paper.rung import make_rung
@@ -35,9 +40,14 @@ MODEL_CONTEXTS = {
     "vae, continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
     "beta-vae": BetaVAEOptions(**CONV),
     "beta-vae, capacity": BetaVAEOptions(**CONV, capacity=0.2),
+    "beta-tcvae": BetaTCVAEOptions(**MLP),
+    "factor-vae": FactorVAEOptions(**MLP, discriminator_dims=(4,)),
     "cvae": ConditionalVAEOptions(**CONV),
     "autoencoder": AutoencoderOptions(**CONV),
     "iwae": IWAEOptions(**MLP),
+    "vampprior": VampPriorOptions(**MLP, components=2),
+    "iaf-vae": IAFOptions(**MLP, flow_hidden_dim=4),
+    "hierarchical": HierarchicalOptions(**MLP, top_dim=2, top_hidden_dim=4),
     "vq-vae": VQVAEOptions(**VQ),
     "vq-vae, gradient": VQVAEOptions(**VQ, codebook="gradient"),
 }
@@ -45,7 +55,15 @@ GROUP_CONTEXTS = {
     "kl": [KLOptions(), KLOptions(schedule="linear"), KLOptions(schedule="cyclical")],
     "optimizer": [OptimizerOptions(), OptimizerOptions(name="adamw", weight_decay=0.5)],
 }
-OTHER = {"channels": (3, 4), "hidden_dims": (6,), "capacity": 0.3, "decay": 0.3, "weight_decay": 0.1, "free_bits": 0.2}
+OTHER = {
+    "channels": (3, 4),
+    "hidden_dims": (6,),
+    "discriminator_dims": (5,),
+    "capacity": 0.3,
+    "decay": 0.3,
+    "weight_decay": 0.1,
+    "free_bits": 0.2,
+}
 """Other values than those above, where the type alone does not say one."""
 CASES = [(name, field.name) for name, model in MODEL_CONTEXTS.items() for field in dataclasses.fields(model)]
 
