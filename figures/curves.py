@@ -135,6 +135,8 @@ def _caption(steps: list[dict], epochs: list[dict], held: bool) -> str:
         split = epochs[-1].get("split", "validation")
         words.append(f"Dots: the {split} images after an epoch. Look for a gap between the two, which is overfitting")
         words[-1] += f"{trade}."
+        if "beta" in steps[0] and _changes(steps, "beta"):
+            words.append("Dots of the loss have the weight of the KL that training ends with.")
     if held:
         words.append("Grey: the capacity at which the KL is held.")
     elif "kl" in steps[0] and not _changes(steps, "beta"):

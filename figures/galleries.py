@@ -21,6 +21,9 @@ MARGIN = 48
 HIDDEN = 0.85
 """Grey level of the pixels that a model is not given."""
 
+NORMAL = "z\u00a0~\u00a0N(0,\u00a0I)"
+"""Where z is drawn from, in captions, unless the model learns its prior."""
+
 
 def _scale(tiles: np.ndarray, columns: int = COLUMNS, gap: int = GAP) -> int:
     """Page pixels for each image pixel, with which `columns` tiles fill the width; at least one."""
@@ -171,32 +174,42 @@ def traversals(
     x_hat: Float[np.ndarray, "R S C H W"],
     latents: Int[np.ndarray, " R"],
     values: Float[np.ndarray, " S"],
-    kl: Float[np.ndarray, " Z"],
+    kl: Float[np.ndarray, " Z"] | None,
     x: Float[np.ndarray, "C H W"],
     mu: Float[np.ndarray, " Z"],
 ) -> Figure:
     """A row for each of R latents, set to S values in turn while the others stay at x's μ; its KL beside the row.
 
-    `latents` are indices from 0, most nats first; `kl` has all Z of them, so that those not shown can be counted.
-    The tile whose value lies nearest to μ's own is framed.
+    `latents` are indices from 0, most nats first; `kl` has all Z of them, so that those not shown can be counted, or is
+    None for a model whose KL is not split over latents. The tile whose value lies nearest to μ's own is framed.
     """
     near = [Frame(row, 1 + int(np.abs(values - mu[j]).argmin())) for row, j in enumerate(latents)]
-    rest = np.delete(kl, latents)
-    counted = {
-        0: "",
-        1: f" One more latent, not shown, has {_nats(rest.max(initial=0))}.",
-    }.get(len(rest), f" {len(rest)} more latents, not shown, have {_nats(rest.max(initial=0))} each at most.")
     return labelled_grid(
         [[None if row else x, *tiles] for row, tiles in enumerate(x_hat)],
         [f"$z_{{{j + 1}}}$" for j in latents],
         ["$x$", *(f"{value:+g}".replace("-", "−") if value else "0" for value in values)],
         "Latent traversals",
         "One latent moves along the row, in standard deviations of the prior; the others stay at the μ of x, to which "
-        f"the framed tiles are nearest. Right: the latent's KL. Look for what one latent alone changes.{counted}",
-        notes=[_nats(kl[j]) for j in latents],
+        f"the framed tiles are nearest. {'' if kl is None else BESIDE}Look for what one latent alone changes."
+        f"{_not_shown(len(mu), latents, kl)}",
+        notes=() if kl is None else [_nats(kl[j]) for j in latents],
         columns_apart=(1,),
         frames=near,
     )
+
+
+BESIDE = "Right: the latent's KL. "
+
+
+def _not_shown(Z: int, latents: Int[np.ndarray, " R"], kl: Float[np.ndarray, " Z"] | None) -> str:
+    """A sentence that counts the latents left out; empty where all are shown, or their KL is unknown."""
+    left_out = Z - len(latents)
+    if left_out == 0 or kl is None:
+        return ""
+    most = _nats(np.delete(kl, latents).max())
+    if left_out == 1:
+        return f" One more latent, not shown, has {most}."
+    return f" {left_out} more latents, not shown, have {most} each at most."
 
 
 def _nats(value: float) -> str:
@@ -204,7 +217,7 @@ def _nats(value: float) -> str:
 
 
 def classes_and_styles(
-    x_hat: Float[np.ndarray, "S K C H W"], classes: Sequence[str], shown: str = "the expected image"
+    x_hat: Float[np.ndarray, "S K C H W"], classes: Sequence[str], shown: str = "the expected image", z: str = NORMAL
 ) -> Figure:
     """A row for each of S draws of z, a column for each of K classes; `shown` says what the tiles are."""
     return labelled_grid(
@@ -212,7 +225,7 @@ def classes_and_styles(
         [f"style {i}" for i in range(1, len(x_hat) + 1)],
         [literal(name) for name in classes],
         "Every class in every style",
-        f"Each tile: {shown}, for the row's z\u00a0~\u00a0N(0,\u00a0I) and the column's class. Look for what a row "
+        f"Each tile: {shown}, for the row's {z} and the column's class. Look for what a row "
         "has in common (slant, width, stroke): the class is given, so z is left with the style.",
     )
 
@@ -242,6 +255,7 @@ def completions(
     draws: Float[np.ndarray, "N D C H W"],
     mean: Float[np.ndarray, "N C H W"],
     shown: str = "the expected image",
+    z: str = NORMAL,
 ) -> Figure:
     """A row for each of N test images: the pixels that are given, D ways to complete them, their mean, the original."""
     seen = np.where(given, x, HIDDEN)
@@ -252,7 +266,7 @@ def completions(
         (),
         ["given", *(f"draw {i}" for i in range(1, count + 1)), "mean", "original"],
         "Completion",
-        f"The model is given the part at the left. Each draw: {shown}, for one z\u00a0~\u00a0N(0,\u00a0I); mean: over "
+        f"The model is given the part at the left. Each draw: {shown}, for one {z}; mean: over "
         "many z. Look inside the frames for draws that differ where the part leaves room, and agree where it does not.",
         columns_apart=(1, count + 1, count + 2),
         frames=[Frame(row, column, ~given) for row in range(len(x)) for column in columns],

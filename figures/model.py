@@ -14,6 +14,7 @@ from figures.charts import code_usage, kl_per_latent, latent_space
 from figures.choices import between, one_of_each, prior_draws, quantile_grid, slerp
 from figures.fonts import drawn_names
 from figures.galleries import (
+    NORMAL,
     classes_and_styles,
     code_maps,
     completions,
@@ -76,15 +77,18 @@ def latent_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Figure]:
     """The codes of test images, single latents, and the ways between two codes."""
     mu, logvar = encode_all(rung, test.images[:POINTS], test.labels[:POINTS])
     figures = {"latent_space": latent_space(mu, test.labels[: len(mu)], test.classes, where_to_look(rung))}
-    if logvar is not None:
+    if logvar is not None and rung.traits.closed_kl:
         kl = kl_by_latent(mu, logvar)
         figures["kl_per_latent"] = kl_per_latent({"": kl}, {"": mu.astype(np.float64).var(axis=0) > ACTIVE})
         figures["traversals"] = traversal_figure(rung, test, kl)
+    elif logvar is not None and not rung.traits.learned_prior:
+        figures["traversals"] = traversal_figure(rung, test)
     if rung.traits.condition == "part":
         return figures
     figures["reconstructions"] = reconstruction_figure(rung, test, "z\u00a0=\u00a0μ")
     figures |= interpolation_figures(rung, test)
-    if mu.shape[1] == 2 and rung.traits.prior and rung.traits.condition == "none":
+    standard_prior = rung.traits.prior and not rung.traits.learned_prior
+    if mu.shape[1] == 2 and standard_prior and rung.traits.condition == "none":
         z, quantiles = quantile_grid(GRID)
         figures["manifold"] = manifold(decode_all(rung, z), quantiles)
     return figures
@@ -107,9 +111,23 @@ def decode_all(
     return np.concatenate(images).reshape(*z.shape[:-1], *rung.description.image_shape)
 
 
+def from_prior(
+    rung: Rung, eps: Float[np.ndarray, "*shape Z"], c: np.ndarray | None = None
+) -> Float[np.ndarray, "*shape Z"]:
+    """z from the model's prior for draws eps from N(0, I); c has one row for all or one for each."""
+    flat = eps.reshape(-1, eps.shape[-1]).astype(rung.dtype)
+    given = c if c is None else np.broadcast_to(c, (len(flat), *c.shape[1:]))
+    return rung.prior(flat, given).reshape(eps.shape)
+
+
 def where_to_look(rung: Rung) -> str:
     """The caption of the latent space: what to look for depends on the objective."""
     dashed = "Each point: μ of one test image. Dashed: 1 and 2 standard deviations of the prior"
+    if rung.traits.learned_prior:
+        return (
+            "Each point: μ of one test image. Dashed: 1 and 2 standard deviations of N(0, I), which is not the prior. "
+            "The prior is learned, and lies where the codes are. Look for classes that overlap."
+        )
     if not rung.traits.prior:
         return f"{dashed} that a VAE would have. Look for how far the codes lie from it, and for holes between them."
     if rung.traits.condition == "label":
@@ -130,13 +148,14 @@ def reconstruction_figure(rung: Rung, test: Dataset[np.ndarray], source: str) ->
     return reconstructions(chosen.images, x_hat, names, source)
 
 
-def traversal_figure(rung: Rung, test: Dataset[np.ndarray], kl: Float[np.ndarray, " Z"]) -> Figure:
-    """One latent after the other, by their KL, moved away from where a test image has it."""
+def traversal_figure(rung: Rung, test: Dataset[np.ndarray], kl: Float[np.ndarray, " Z"] | None = None) -> Figure:
+    """One latent after the other, by their KL where there is one, moved away from where a test image has it."""
     chosen = choose(test, TILES)
     one = chosen.subset(slice(len(chosen) // 4, len(chosen) // 4 + 1))
     c = rung.condition(one.images, one.labels)
     mu = rung.encode(one.images, c)[0][0]
-    latents, values = np.argsort(-kl, kind="stable")[:LATENTS], np.array(REACH, dtype=mu.dtype)
+    order = np.arange(len(mu)) if kl is None else np.argsort(-kl, kind="stable")
+    latents, values = order[:LATENTS], np.array(REACH, dtype=mu.dtype)
     z = np.tile(mu, (len(latents), len(values), 1))
     for row, latent in enumerate(latents):
         z[row, :, latent] = values
@@ -164,7 +183,7 @@ def interpolation_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Fi
     c = rung.condition(a, test.labels[first])
     start, end = rung.encode(a, c)[0], rung.encode(b, c)[0]
     ways = {"linear": between(start, end, STEPS)}
-    if start.shape[1] > 1 and rung.traits.prior:
+    if start.shape[1] > 1 and rung.traits.prior and not rung.traits.learned_prior:
         ways["spherical"] = slerp(start, end, STEPS)
     rows = None if c is None else np.repeat(c, STEPS, axis=0)
     x_hat = {name: decode_all(rung, z, rows) for name, z in ways.items()}
@@ -186,7 +205,16 @@ def generated_figures(rung: Rung, test: Dataset[np.ndarray], seed: int, drawn: b
     if rung.traits.condition == "label":
         figures = {f"classes_and_styles{suffix}": class_figure(rung, test, seed, pixels, shown)}
         return figures | ({} if drawn else {"style_transfer": style_figure(rung, test)})
-    x_hat = decode_all(rung, prior_draws(latent_dim(rung), seed=seed), None, pixels)
+    x_hat = decode_all(rung, from_prior(rung, prior_draws(latent_dim(rung), seed=seed)), None, pixels)
+    if rung.traits.learned_prior:
+        return {
+            f"samples{suffix}": samples(
+                x_hat,
+                "Samples from the learned prior",
+                f"Each tile: {shown}, for one z from p(z). Look for tiles between two classes: a prior that has "
+                "learned where the codes are has little mass there.",
+            )
+        }
     what = f"Each tile: {shown}, for one z\u00a0~\u00a0N(0,\u00a0I)"
     if rung.traits.prior:
         caption = f"{what}. Look for tiles between two classes: there the prior has mass, the data none."
@@ -198,19 +226,27 @@ def generated_figures(rung: Rung, test: Dataset[np.ndarray], seed: int, drawn: b
     return {f"samples{suffix}": samples(x_hat, "Decoded noise", caption)}
 
 
+def draw_of_z(rung: Rung, learned: str) -> str:
+    """Where z is drawn from, as a caption says it."""
+    return f"z\u00a0~\u00a0{learned}" if rung.traits.learned_prior else NORMAL
+
+
 def latent_dim(rung: Rung) -> int:
     """Z of a model with one latent vector an image."""
-    return int(rung.description.options["latent_dim"])
+    return rung.noise_shape(1)[-1]
 
 
 def completion_figure(rung: Rung, test: Dataset[np.ndarray], seed: int, pixels: int | None, shown: str) -> Figure:
     """Given parts of test images and several completions of each."""
     chosen = choose(test, GIVEN)
     c: Any = rung.condition(chosen.images, chosen.labels)
-    z = prior_draws(latent_dim(rung), AVERAGED, seed)
-    draws = [decode_all(rung, z[:GUESSES], c[i : i + 1], pixels) for i in range(len(c))]
-    means = [decode_all(rung, z, c[i : i + 1]).mean(axis=0) for i in range(len(c))]
-    return completions(chosen.images, rung.mask() > 0, np.stack(draws), np.stack(means), shown)
+    eps = prior_draws(latent_dim(rung), AVERAGED, seed)
+    z = [from_prior(rung, eps, c[i : i + 1]) for i in range(len(c))]
+    draws = [decode_all(rung, z[i][:GUESSES], c[i : i + 1], pixels) for i in range(len(c))]
+    means = [decode_all(rung, z[i], c[i : i + 1]).mean(axis=0) for i in range(len(c))]
+    return completions(
+        chosen.images, rung.mask() > 0, np.stack(draws), np.stack(means), shown, draw_of_z(rung, "p(z|c)")
+    )
 
 
 def class_figure(
@@ -222,10 +258,11 @@ def class_figure(
 ) -> Figure:
     """Draws of z under every class."""
     present = classes_of(test)
-    z = prior_draws(latent_dim(rung), STYLES, seed)[:, None].repeat(len(present), axis=1)
-    x_hat = decode_all(rung, z, rung.condition(None, np.tile(present, STYLES)), pixels)
+    eps = prior_draws(latent_dim(rung), STYLES, seed)[:, None].repeat(len(present), axis=1)
+    c = rung.condition(None, np.tile(present, STYLES))
+    x_hat = decode_all(rung, from_prior(rung, eps, c), c, pixels)
     names = drawn_names(test.classes)
-    return classes_and_styles(x_hat, [names[i] for i in present], shown)
+    return classes_and_styles(x_hat, [names[i] for i in present], shown, draw_of_z(rung, "p(z|class)"))
 
 
 def style_figure(rung: Rung, test: Dataset[np.ndarray]) -> Figure:

@@ -7,6 +7,7 @@ generator stand in the metadata. Reading it runs nothing.
 import dataclasses
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ def save_training(folder: Path, training: Training) -> None:
     write_bytes(folder / FILE, to_bytes(tensors, metadata))
 
 
-def restore_training(folder: Path, training: Training) -> None:
+def restore_training(folder: Path, training: Training, lengths: Collection[int] = ()) -> None:
     """Put back what `save_training` wrote, into a training made from the same options.
+
+    Only the number of epochs may be another one, where the run was extended: `lengths` are those that it was to have.
 
     Before the end of the first epoch there is no file, and nothing to put back. Raises `InputError` for a file that is
     damaged, a pickle, of another model, rung or settings, or from another kind of device; the training then stays as it
@@ -75,7 +78,7 @@ def restore_training(folder: Path, training: Training) -> None:
         raise InputError(
             f"{path}: training continues exactly only where it began, on {metadata.get('device')}; got {rung.device}"
         )
-    check_settings(path, metadata, training.options)
+    check_settings(path, metadata, training.options, lengths)
     epoch, epochs, steps = counters.epoch, training.options.epochs, counters.step
     expected = epoch * training.steps_per_epoch
     if steps != expected or epoch > epochs:
@@ -143,11 +146,11 @@ def read_counters(path: Path, metadata: dict[str, str]) -> Counters:
         raise InputError(f"{path}: its counters are damaged ({error})") from error
 
 
-def saved_epoch(folder: Path, options: TrainOptions | None = None) -> int:
+def saved_epoch(folder: Path, options: TrainOptions | None = None, lengths: Collection[int] = ()) -> int:
     """The epoch after which the last whole checkpoint was written; 0 where there is none.
 
     With the options of the training that is to go on, raises `InputError` where they are not those of the checkpoint,
-    before a model of any size is made.
+    before a model of any size is made. `lengths` as for `restore_training`.
     """
     path = folder / FILE
     if not exists(path):
@@ -157,7 +160,7 @@ def saved_epoch(folder: Path, options: TrainOptions | None = None) -> int:
     if options is not None:
         model = describe(Description.of(options.model, (1, 1, 1), 0))
         check_model(path, metadata, {"rung": options.rung} | {key: model[key] for key in ("model", "options")})
-        check_settings(path, metadata, options)
+        check_settings(path, metadata, options, lengths)
     return epoch
 
 

@@ -5,6 +5,7 @@ A field's docstring is its help text; the text after "Examples:" closes the help
 
 import dataclasses
 import math
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -14,6 +15,8 @@ from foundation.objective import Objective
 
 MOST_EPOCHS = 1_000_000
 """No training here comes near it: a larger number is a slip, or damage."""
+DRAWN = ("glyphs", "rooms")
+"""Data sets that are drawn, and have no files."""
 RungName = Literal["numpy_impl", "pytorch_lowlevel", "paper"]
 
 
@@ -45,6 +48,8 @@ class ModelOptions:
 
     model: ClassVar[str] = ""
     """The model's name on the command line."""
+    drawn_kl: ClassVar[bool] = False
+    """The KL has no closed form: it is estimated from the z drawn, for all latents together."""
 
     def objective(self, progress: float = 1.0) -> Objective:
         """The model's own objective when `progress` of the training is done, from 0 to 1."""
@@ -54,17 +59,27 @@ class ModelOptions:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
 
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """Images to train on, and how they are prepared."""
 
     name: Annotated[str, Option("NAME|FOLDER", aliases=("--data",))] = "glyphs"
-    """glyphs, shapes, mnist, fashion-mnist, kmnist, or a folder with images of your own."""
+    """glyphs, shapes, rooms, mnist, fashion-mnist, kmnist, cifar10, svhn, or a folder with images of your own."""
     root: Annotated[Path | None, optional("DIR", "the cache folder of VAE Ladder", "--data-root")] = None
     """Folder that holds MNIST and its siblings in torchvision's layout (DIR/MNIST/raw)."""
     labels: Annotated[tuple[int, ...], optional("CLASS..", "all")] = ()
     """Train and test on these classes only."""
+    size: Annotated[int | None, optional("INT", "28, in colour 32")] = None
+    """Height and width of the images of shapes, rooms and folders; a multiple of 4 for the convolutions."""
+    colour: bool = False
+    """A folder: keep the images' colours; otherwise they are made grey."""
+    skip: bool = False
+    """A folder: leave out files that cannot be read as images, and list them; otherwise one such file is an error."""
     binarise: Literal["none", "static", "dynamic"] = "none"
     """none: pixels as they are; static: each drawn once as Bernoulli(pixel); dynamic: drawn anew for every batch
     of training, once for validation and test."""
@@ -76,10 +91,18 @@ class DataOptions:
         object.__setattr__(self, "labels", tuple(self.labels))
         if self.binarise not in ("none", "static", "dynamic"):
             raise InputError(f"data.binarise: expected none, static or dynamic, got {self.binarise!r}")
+        if self.size is not None:
+            check_sizes(**{"data.size": self.size})
         if not 0 <= self.validation < 1:
             raise InputError(f"data.validation: expected a share in [0, 1), got {self.validation!r}")
         if len(set(self.labels)) < len(self.labels) or min(self.labels, default=0) < 0:
             raise InputError(f"data.labels: expected different classes from 0 on, got {self.labels}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        is_folder = os.path.isdir(os.path.expanduser(self.name))
+        root = {"root": f"{self.name} is not read from it"} if is_folder or self.name in DRAWN else {}
+        return root | ({} if is_folder else dict.fromkeys(("colour", "skip"), f"{self.name} is no folder"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,6 +126,12 @@ class KLOptions:
             raise InputError(f"kl.warmup: expected a share in (0, 1], got {self.warmup!r}")
         if not (math.isfinite(self.free_bits) and self.free_bits >= 0):
             raise InputError(f"kl.free_bits: expected a finite number >= 0, got {self.free_bits!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        reason = f"the schedule is {self.schedule}"
+        warmup = {"warmup": reason} if self.schedule == "constant" else {}
+        return warmup | ({"cycles": reason} if self.schedule != "cyclical" else {})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +162,10 @@ class OptimizerOptions:
             raise InputError("optimizer.weight_decay: Adam has none; choose --optimizer.name adamw")
         if not 0 <= self.warmup < 1:
             raise InputError(f"optimizer.warmup: expected a share in [0, 1), got {self.warmup!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return {"name": "without a weight decay AdamW is Adam"} if self.weight_decay == 0 else {}
 
 
 Model = TypeVar("Model", bound=ModelOptions)
@@ -197,3 +230,31 @@ class TrainOptions(Generic[Model]):
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")
+        if self.model.drawn_kl and self.kl.free_bits:
+            raise InputError("kl.free_bits: the KL of this model is not split over latents; leave it at 0")
+        if self.model.drawn_kl and self.z == "mu":
+            raise InputError("z: the KL of this model is estimated from the z drawn; expected sampled, got mu")
+
+
+def check_effect(options: TrainOptions) -> None:
+    """Raise `InputError` naming the first option that was set and has no effect beside the others.
+
+    Set is what differs from the default. New trainings are checked, not those that are read back from their runs.
+    """
+    check_used(options.model)
+    check_used(options.data, "data.")
+    check_used(options.kl, "kl.")
+    check_used(options.optimizer, "optimizer.")
+
+
+def check_used(group: ModelOptions | DataOptions | KLOptions | OptimizerOptions, prefix: str = "") -> None:
+    """The same for one group of options, whose names on the command line begin with `prefix`."""
+    defaults = {field.name: field.default for field in dataclasses.fields(group)}
+    for name, reason in group.unused().items():
+        if getattr(group, name) != defaults[name]:
+            raise no_effect(f"{prefix}{name}", reason)
+
+
+def no_effect(name: str, reason: str) -> InputError:
+    """The error of an option that was set and changes nothing."""
+    return InputError(f"{name}: it would have no effect: {reason}")

@@ -48,16 +48,18 @@ class EpochRecord:
     step: int
     """Training steps done so far"""
     held_out: dict[str, float]
-    """Loss and its parts after the epoch, under the objective of that moment, on the images of `split`"""
+    """Loss and its parts after the epoch on the images of `split`, under the objective that training ends with, so that
+    epochs compare while the weight of the KL term changes"""
     split: Literal["validation", "test"]
     """The validation images, or the test images where none were kept aside"""
-    final_loss: float
-    """That loss under the objective that training ends with, so that epochs compare while the KL term warms up"""
+    held_out_beta: float
+    """Weight of the KL term in that loss"""
     best: bool
-    """Whether this epoch's `final_loss` on the validation images is the smallest so far"""
+    """Whether this epoch's loss on the validation images is the smallest so far"""
     train: dict[str, float] | None
     """Mean over the epoch's batches, while the parameters moved; None for epoch 0, as is the speed"""
     beta: float
+    """Weight of the KL term in training at this moment"""
     learning_rate: float
     images_per_second: float | None
     """Speed of this epoch's training steps alone"""
@@ -66,7 +68,7 @@ class EpochRecord:
     def line(self) -> dict[str, object]:
         """As metrics.jsonl holds it: held-out losses under the names of the parts, training losses behind `train_`."""
         means = {f"train_{name}": value for name, value in (self.train or {}).items()}
-        rest = ("split", "final_loss", "best", "beta", "learning_rate", "images_per_second", "seconds")
+        rest = ("split", "held_out_beta", "best", "beta", "learning_rate", "images_per_second", "seconds")
         fields = {"kind": "epoch", "epoch": self.epoch, "step": self.step, **self.held_out, **means}
         return fields | {name: getattr(self, name) for name in rest}
 
@@ -102,6 +104,10 @@ LINES: dict[Any, Any] = {"step": StepLine, "epoch": EpochLine}
 FIELDS = {kind: {field.name for field in dataclasses.fields(line)} for kind, line in LINES.items()}
 
 
+RENAMED = {"final_loss", "held_out_beta"}
+"""Fields of an epoch that a run begun by an earlier version and continued by this one has in some lines only."""
+
+
 def check_log(records: Sequence[dict[str, Any]], source: Path) -> None:
     """Raise `InputError` naming the first line of a log that is not that of a training.
 
@@ -130,6 +136,6 @@ def check_line(record: dict[str, Any], before: dict[str, dict[str, Any]]) -> Non
         return
     if record[kind] <= last[kind] or record["step"] < last["step"] or record["epoch"] < last["epoch"]:
         raise ValueError(f"{kind} {record[kind]} after {last[kind]}")
-    for name in sorted(last.keys() ^ record.keys()):
+    for name in sorted((last.keys() ^ record.keys()) - RENAMED):
         if not name.startswith("train_"):  # which epoch 0 has none of
             raise ValueError(f"{shown(name)}: expected the fields of the {kind} before")

@@ -26,7 +26,11 @@ class Traits:
     posterior: bool = True
     """q(z|x) has a variance: z is drawn, and there is a KL term"""
     prior: bool = True
-    """z may be drawn from N(0, I)"""
+    """z may be drawn from the model's prior"""
+    closed_kl: bool = True
+    """The prior is N(0, I) and q(z|x) diagonal: the KL has a closed form, latent by latent"""
+    learned_prior: bool = False
+    """The prior is not N(0, I); `prior` makes draws from it of draws from N(0, I)"""
     condition: Literal["none", "label", "part"] = "none"
     """What encoder and decoder are given beside their input: nothing, the label, or a part of the image"""
     codes: bool = False
@@ -89,6 +93,8 @@ def is_main_vae(description: Description) -> bool:
         description.model in ("vae", "beta-vae")
         and options.get("network", "conv") == "conv"
         and len(options.get("hidden_dims", ())) == 1
+        and len(options.get("channels", (1, 1))) == 2
+        and not options.get("residual_blocks")
         and options.get("likelihood") != "gaussian-learned"
     )
 
@@ -154,6 +160,9 @@ class Rung(Protocol):
 
     def encode(self, x: np.ndarray, c: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """mu and logvar of q(z|x), each (N, Z); logvar is None for a model without a variance."""
+
+    def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        """z from the prior, (N, Z), for eps from N(0, I), (N, Z): eps itself unless the model learns its prior."""
 
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         """The outputs of p(x|z), (N, C, H, W): logits for a Bernoulli."""

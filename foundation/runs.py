@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -42,6 +42,7 @@ from foundation.rung import Description, ImageShape, check_described
 from foundation.schema import from_json, read_object
 from foundation.weights import load_weights, save_weights
 
+Choice = Literal["last", "best"]
 STAMP_FORMAT = "%Y-%m-%d_%H%M%S"
 STAMP_LENGTH = len("2026-01-31_142501")
 
@@ -49,6 +50,25 @@ STAMP_LENGTH = len("2026-01-31_142501")
 NO_RESUME = "written by version 0.1, which drew in another order: it can be drawn and evaluated, but not resumed"
 MOST_BYTES = 2**20
 """Of config.json, and of a line of the log; both take a few hundred bytes."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extension:
+    """One time that a training was given more epochs than it was begun with."""
+
+    before: int
+    """Epochs that it was to have until then"""
+    epochs: int
+    """Epochs that it was to have from then on"""
+    after_epoch: int
+    """The last epoch that was done then"""
+    depends_on_length: tuple[str, ...]
+    """Which of its options depend on the number of epochs; where none does, the result is that of `epochs` at once"""
+    started: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.after_epoch <= self.before < self.epochs:
+            raise InputError(f"extended: expected more epochs than before, got {self.before} and {self.epochs}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,6 +102,10 @@ class Config:
     """Of an experiment, as are the next two"""
     seed: int | None = None
     settings: dict[str, Any] | None = None
+    extended: tuple[Extension, ...] | None = None
+    """What `train --resume RUN --epochs N` added, oldest first"""
+    left_out: tuple[str, ...] | None = None
+    """Files of a folder of images that could not be read, with the reasons, where --data.skip leaves them out"""
     weights: str | None = None
     """As version 0.1 wrote it"""
 
@@ -99,6 +123,22 @@ class Run:
 
     path: Path
     config: dict[str, Any]
+    weights: Choice = "last"
+    """Which of its weights are read: those of the last epoch, or those of the epoch with the least validation loss"""
+
+    def choose(self, weights: Choice) -> "Run":
+        """The same run with the weights of the last or of the best epoch, and so with places of their own for results.
+
+        Raises `InputError` where there are none of a best epoch.
+        """
+        chosen = dataclasses.replace(self, weights=weights)
+        parts = list(chosen.subruns().values()) or [chosen]
+        if weights == "best" and not any(part.weights_path.exists() for part in parts):
+            raise InputError(
+                f"{self.path}: no best.safetensors, which is written where validation images are kept aside "
+                "(--data.validation); expected --weights last"
+            )
+        return chosen
 
     @property
     def metrics_path(self) -> Path:
@@ -107,8 +147,8 @@ class Run:
 
     @property
     def weights_path(self) -> Path:
-        """Where `save_weights` writes."""
-        return self.path / "weights.safetensors"
+        """Where `save_weights` writes, or the weights that were chosen."""
+        return self.path / ("best.safetensors" if self.weights == "best" else "weights.safetensors")
 
     def description(self) -> Description:
         """The model of the run, as config.json describes it. Raises `InputError` for a run of several models."""
@@ -122,9 +162,23 @@ class Run:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{self.path / 'config.json'}: damaged, expected model and options ({error})") from error
 
+    def lengths(self) -> tuple[int, ...]:
+        """The numbers of epochs that the run was to have before it was extended; empty where it never was."""
+        return tuple(extension["before"] for extension in self.config.get("extended") or ())
+
+    def extend(self, extension: Extension) -> "Run":
+        """The same run with more epochs, as config.json says from then on."""
+        options = dict(self.config["options"]) | {"epochs": extension.epochs}
+        extended = [*(self.config.get("extended") or ()), dataclasses.asdict(extension)]
+        config = self.config | {"options": options, "extended": extended}
+        self.check_there()
+        write_json(self.path / "config.json", config)
+        return dataclasses.replace(self, config=config)
+
     def figure_path(self, name: str) -> Path:
-        """Where the picture of that name belongs."""
-        return self.path / "figures" / f"{name}.png"
+        """Where the picture of that name belongs; those of the best epoch's weights in a folder of their own."""
+        folder = self.path / "figures"
+        return (folder / "best" if self.weights == "best" else folder) / f"{name}.png"
 
     def log(self, **fields: Any) -> None:
         """Append one line to the log. It reaches the system at once, in one piece: Ctrl-C loses nothing."""
@@ -230,7 +284,7 @@ class Run:
         folders = _run_folders(self.path)
         for path in folders:
             _refuse_link(path)
-        return {path.name: open_run(path) for path in folders}
+        return {path.name: dataclasses.replace(open_run(path), weights=self.weights) for path in folders}
 
 
 def create_run(out: str | Path, name: str, config: dict[str, Any]) -> Run:
@@ -254,6 +308,7 @@ def open_run(path: str | Path) -> Run:
     if not _is_run(path):
         raise InputError(f"{path}: not a run folder, it has no config.json")
     _refuse_link(path / "figures")
+    _refuse_link(path / "figures" / "best")
     return Run(path, read_config(path / "config.json"))
 
 

@@ -13,6 +13,18 @@ def objective_at(options: TrainOptions, progress: float) -> Objective:
     return dataclasses.replace(own, beta=own.beta * kl_factor(options.kl, progress), free_bits=options.kl.free_bits)
 
 
+def depends_on_length(options: TrainOptions) -> list[str]:
+    """What changes with the share of training that is done, by name: with it 20 epochs do not begin like 10."""
+    kl, optimizer, own = options.kl, options.optimizer, options.model.objective
+    found = {
+        f"a {kl.schedule} KL weight": kl.schedule != "constant",
+        "the model's own objective": any(own(i / 16) != own() for i in range(16)),
+        f"a {optimizer.schedule} step size": optimizer.schedule != "constant",
+        "the warm-up of the step size": optimizer.warmup > 0,
+    }
+    return [name for name, changes in found.items() if changes]
+
+
 def kl_factor(options: KLOptions, progress: float) -> float:
     """The factor on beta, from 0 to 1."""
     if options.schedule == "linear":

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from foundation.errors import InputError, shown
+from foundation.errors import InputError, shown, suggest
 
 Kind = TypeVar("Kind")
 
@@ -57,7 +57,7 @@ def _refuse_unknown(kind: Any, value: Any, where: str) -> None:
         return
     fields = {field.name: field for field in dataclasses.fields(origin)}
     for key in value.keys() - fields.keys():
-        raise ValueError(f"{where}{shown(key)}: unknown, expected one of {', '.join(fields)}")
+        raise ValueError(f"{where}{shown(key)}: unknown, expected one of {', '.join(fields)}{suggest(key, fields)}")
     arguments = dict(zip(getattr(origin, "__parameters__", ()), getattr(kind, "__args__", ()), strict=False))
     for name, field in fields.items():
         inner = arguments.get(field.type, field.type)

@@ -5,7 +5,7 @@ goes on, so weights and checkpoint hold the settings that they were trained with
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,12 @@ def settings_of(options: TrainOptions) -> dict[str, str]:
     return {KEY: json.dumps(kept, sort_keys=True)}
 
 
-def check_settings(path: Path, metadata: Mapping[str, str], options: TrainOptions) -> None:
+def check_settings(
+    path: Path, metadata: Mapping[str, str], options: TrainOptions, lengths: Collection[int] = ()
+) -> None:
     """Raise `InputError` naming the first option that differs from what a file of tensors was trained with.
+
+    `lengths` are the numbers of epochs that the run was to have before it was extended (`Run.lengths`).
 
     A file without settings, as version 0.1 and other programs write them, is not compared; nor is an option that only
     the file or only this version has.
@@ -44,6 +48,8 @@ def check_settings(path: Path, metadata: Mapping[str, str], options: TrainOption
         return
     stored = dict(flat(read_object(metadata[KEY], f"{path}: {KEY}")))
     for name, value in flat(json.loads(settings_of(options)[KEY])):
+        if name == "epochs" and stored.get(name) in lengths:
+            continue
         if name in stored and stored[name] != value:
             raise InputError(f"{path}: trained with {name} {stored[name]}, but config.json says {value}")
 

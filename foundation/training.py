@@ -45,7 +45,7 @@ class Training:
     seconds: float = 0.0
     """Time spent in training steps"""
     best: float = math.inf
-    """Smallest `final_loss` of an epoch on the validation images"""
+    """Smallest loss of an epoch on the validation images"""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -145,27 +145,26 @@ def end_epoch(training: Training, means: Parts | None, speed: float | None) -> E
     """Measure the held-out images and remember the best loss; the epoch's record."""
     rung, options, data = training.rung, training.options, training.data
     progress = training.epoch / options.epochs
-    objective, final = objective_at(options, progress), objective_at(options, 1.0)
+    final = objective_at(options, 1.0)
     eps = training.eps if options.z == "sampled" else np.zeros_like(training.eps)
-    now = evaluate(rung, data.held_out, eps, objective)
-    final_loss = now["loss"] if objective == final else evaluate(rung, data.held_out, eps, final)["loss"]
-    if not (math.isfinite(now["loss"]) and math.isfinite(final_loss)):
+    parts = evaluate(rung, data.held_out, eps, final)
+    if not math.isfinite(parts["loss"]):
         first = slice(0, BATCH)
         batch = data.held_out.images[first], eps[first], data.held_out.labels[first]
         where = f"the {data.held_out.split} images after step {training.step}"
-        raise diverged(now, rung, where, batch, has_learned=training.step > 0)
-    best = data.validation is not None and training.epoch > 0 and final_loss < training.best
+        raise diverged(parts, rung, where, batch, has_learned=training.step > 0)
+    best = data.validation is not None and training.epoch > 0 and parts["loss"] < training.best
     if best:
-        training.best = final_loss
+        training.best = parts["loss"]
     return EpochRecord(
         epoch=training.epoch,
         step=training.step,
-        held_out=now,
+        held_out=parts,
         split="test" if data.validation is None else "validation",
-        final_loss=final_loss,
+        held_out_beta=final.beta,
         best=best,
         train=means,
-        beta=objective.beta,
+        beta=objective_at(options, progress).beta,
         learning_rate=learning_rate_at(options.optimizer, progress),
         images_per_second=speed,
         seconds=training.seconds,
@@ -191,17 +190,20 @@ def evaluate(rung: Rung, part: Dataset[np.ndarray], eps: np.ndarray, objective: 
 
 
 def measure_test(training: Training) -> dict[str, Parts]:
-    """The test loss under the objective that training ends with: `sampled`, with z drawn from q(z|x), and `mu`."""
+    """The test loss under the objective that training ends with: `sampled`, with z drawn from q(z|x), and `mu`.
+
+    The latter is left out where the KL is estimated from the z drawn.
+    """
     rung, test = training.rung, training.data.test
     if test is training.data.held_out:
         eps = training.eps
     else:
         eps = draw_eps(np.random.default_rng(training.options.seed), rung.noise_shape(len(test)), rung.dtype)
     objective = objective_at(training.options, 1.0)
-    return {
-        "sampled": evaluate(rung, test, eps, objective),
-        "mu": evaluate(rung, test, np.zeros_like(eps), objective),
-    }
+    found = {"sampled": evaluate(rung, test, eps, objective)}
+    if not training.options.model.drawn_kl:
+        found["mu"] = evaluate(rung, test, np.zeros_like(eps), objective)
+    return found
 
 
 def draw_batches(

@@ -13,12 +13,12 @@ try:  # imports take some tenths of a second, in which Ctrl-C is answered as it 
     from foundation import command_line
     from foundation.arguments import user_path
     from foundation.command_line import Page, read_page, wrap
-    from foundation.errors import InputError
+    from foundation.errors import InputError, shown, suggest
     from foundation.language import set_language, translate_lines
     from foundation.options import TrainOptions
     from ladder.configuration import read_configuration, training_of
     from ladder.options import COMMANDS as LADDER_COMMANDS
-    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Figures, Gradcheck, Parity, Resume
+    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Export, Figures, Gradcheck, Parity, Resume
     from paper.evaluation.options import EvaluateOptions
     from paper.experiments.options import EXPERIMENTS, ExperimentOptions
     from paper.models.options import MODELS, training_options
@@ -96,7 +96,9 @@ def _run_command(argv: list[str]) -> int:
         print(f"{PROGRAM} {version(PROGRAM)}")
         return 0
     if argv[0] not in COMMANDS:
-        raise InputError(f"command: expected one of {', '.join(COMMANDS)}, got {argv[0]!r} (see {PROGRAM} --help)")
+        closest = suggest(argv[0], COMMANDS)
+        known = ", ".join(COMMANDS)
+        raise InputError(f"command: expected one of {known}, got {shown(argv[0])}{closest} (see {PROGRAM} --help)")
     options = parse(argv[0], argv[1:])
     return 0 if options is None else _dispatch(options, shlex.join([PROGRAM, *argv]))
 
@@ -135,8 +137,10 @@ def parse_training(program: str, arguments: list[str]) -> TrainOptions | Resume 
     if what.partition("=")[0] == "--resume":
         return command_line.parse(Resume, program, arguments)
     if what not in MODELS:
-        known = ", ".join(MODELS)
-        raise InputError(f"train: expected a model first, one of {known}, got {what!r} (see {program} --help)")
+        known, closest = ", ".join(MODELS), suggest(what, MODELS)
+        raise InputError(
+            f"train: expected a model first, one of {known}, got {shown(what)}{closest} (see {program} --help)"
+        )
     return command_line.parse(training_options(what), f"{program} {what}", rest, training_page(what))
 
 
@@ -164,8 +168,10 @@ def parse_configured(program: str, file: str, arguments: list[str]) -> TrainOpti
     model = named[0] if named else configuration.model
     if model not in MODELS:
         where = "on the command line or in the file" if model is None else "first"
-        known = ", ".join(MODELS)
-        raise InputError(f"train: expected a model {where}, one of {known}, got {model} (see {program} --help)")
+        known, closest = ", ".join(MODELS), suggest(model or "", MODELS)
+        raise InputError(
+            f"train: expected a model {where}, one of {known}, got {model}{closest} (see {program} --help)"
+        )
     start = training_of(configuration, model)
     return command_line.parse(
         training_options(model), f"{program} {model}", arguments[len(named) :], training_page(model), start
@@ -189,7 +195,7 @@ def new_spelling(arguments: list[str]) -> list[str]:
 def training_manual(program: str) -> str:
     """The page that lists the models that can be trained."""
     page = read_page(TrainOptions)
-    usage = ["MODEL [OPTIONS]", "[MODEL] --config FILE [OPTIONS]", "MODEL --help", "--resume RUN"]
+    usage = ["MODEL [OPTIONS]", "[MODEL] --config FILE [OPTIONS]", "MODEL --help", "--resume RUN [--epochs INT]"]
     usage = [f"{program} {words}" for words in usage]
     lines = ["usage: " + "\n       ".join(usage), "", page.summary, "", "models:"]
     lines += [f"  {name:<18}{read_page(options).summary}" for name, options in MODELS.items()]
@@ -213,7 +219,7 @@ def _dispatch(choices: Any, typed: str) -> int:
         case Resume():
             from ladder.train import resume_command
 
-            return resume_command(choices.resume, choices.record)
+            return resume_command(choices.resume, choices.record, choices.epochs)
         case Figures():
             from ladder.climb import redraw as command
         case Explore():
@@ -224,14 +230,14 @@ def _dispatch(choices: Any, typed: str) -> int:
             from ladder.checks import gradcheck as command
         case Bench():
             from ladder.bench.command import bench as command
-        case EvaluateOptions() | ExperimentOptions():
+        case EvaluateOptions() | ExperimentOptions() | Export():
             command = _torch_command(choices, typed)
         case _:
             from exercises.commands import run_command as command
     return command(choices)
 
 
-def _torch_command(choices: EvaluateOptions | ExperimentOptions, typed: str) -> Any:
+def _torch_command(choices: EvaluateOptions | ExperimentOptions | Export, typed: str) -> Any:
     """The commands about models that need torch; `typed` is the command line itself."""
     from ladder.rungs import INSTALL_TORCH, torch_is_installed
 
@@ -241,6 +247,10 @@ def _torch_command(choices: EvaluateOptions | ExperimentOptions, typed: str) -> 
         from paper.evaluation.command import evaluate
 
         return evaluate
+    if isinstance(choices, Export):
+        from ladder.export import export
+
+        return export
     from paper.experiments.command import run_experiment
 
     return run_experiment

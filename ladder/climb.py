@@ -15,6 +15,7 @@ from foundation.data.splits import Data, load_data
 from foundation.display import result_table, training_display
 from foundation.errors import InputError
 from foundation.files import write_json
+from foundation.options import check_effect
 from foundation.rung import Description, architecture_of
 from foundation.runs import Run, create_run, latest_run, open_run
 from foundation.schedules import objective_at
@@ -25,7 +26,7 @@ from ladder.options import Climb, Figures
 from ladder.parity import compare
 from ladder.rungs import INSTALL_TORCH, MINE, available_rungs, make_rung, split_rungs, torch_is_installed, why_not
 from ladder.train import describe, make_training, train_into
-from paper.runs import read_data, unverified
+from paper.runs import check_root, read_data, unverified
 
 
 def climb(choices: Climb, command: str = "") -> int:
@@ -40,6 +41,7 @@ def climb(choices: Climb, command: str = "") -> int:
     for name, one in options.items():
         if reason := why_not(dataclasses.replace(one, rung="numpy_impl")):
             raise InputError(f"climb: all rungs train the same model, and rung {name} cannot: {reason}")
+        check_effect(one)
     mine = find_mine(console, choices)
     if mine is not None:
         names, options = (*names, MINE), options | {MINE: choices.training("numpy_impl")}
@@ -156,7 +158,7 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
 
     with step_display(console, "drawing"):
         paths = [] if data is None else draw_run(run, data, pixels)
-        if run.config["command"] == "climb":
+        if run.config["command"] == "climb" and run.weights == "last":  # the report shows the last epoch
             paths.append(write_report(run, None if data is None else report_page(run, data)))
     if data is not None and (note := about_names(data.classes)):
         say(console, f"   {note}")
@@ -166,13 +168,15 @@ def draw(console: Console, run: Run, data: Data[np.ndarray] | None, pixels: bool
 def redraw(choices: Figures) -> int:
     """`vae-ladder figures`: draw a run again from its weights. The exit code."""
     console = make_console()
-    run = latest_run(choices.out) if choices.run is None else open_run(choices.run)
+    run = (latest_run(choices.out) if choices.run is None else open_run(choices.run)).choose(choices.weights)
     if run.config.get("command") not in ("train", "climb"):
         raise InputError(f"{run.path}: not a run folder of vae-ladder, its config.json has no command")
     climbed = run.config["command"] == "climb"
     parts = list(run.subruns().values()) if climbed else [run]
     if any(part.config.get("rung") != "numpy_impl" for part in parts) and not torch_is_installed():
         raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
+    for part in parts:
+        check_root(part, choices.data_root)
     for line in (line for part in parts for line in unverified(part)):
         say(console, line)
     draw(console, run, read_data(parts[0], choices.data_root) if parts else None, choices.draw)

@@ -11,6 +11,7 @@ A file holds the options by the names that the command line has, nested where th
 Names may be written with - or _. Options of the model may also stand in a mapping of their own, `model_options`.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from foundation.errors import InputError
+from foundation.errors import InputError, shown, suggest
 from foundation.options import TrainOptions
 from foundation.schema import from_json
 from paper.models.options import MODELS, training_options
@@ -65,7 +66,8 @@ def read_configuration(path: Path) -> Configuration:
         values = _options_of_run(path, values)
     model = values.pop("model", None)
     if model is not None and (not isinstance(model, str) or model not in MODELS):
-        raise InputError(f"config: {path}: model: expected one of {', '.join(MODELS)}, got {model!r}")
+        known, closest = ", ".join(MODELS), suggest(str(model), MODELS)
+        raise InputError(f"config: {path}: model: expected one of {known}, got {model!r}{closest}")
     return Configuration(path, model, values)
 
 
@@ -82,10 +84,23 @@ def training_of(configuration: Configuration, model: str) -> TrainOptions:
         raise InputError(f"config: {configuration.source}: model_options: expected options by name, got {own!r}")
     fields = MODELS[model].__dataclass_fields__
     own |= {name: values.pop(name) for name in list(values) if name in fields}
+    for name in values.keys() - {field.name for field in dataclasses.fields(TrainOptions)}:
+        close = suggest(name, names_of(model))
+        raise InputError(f"config: {configuration.source}: {shown(name)}: unknown, no option of {model}{close}")
     try:
         return from_json(training_options(model), {**values, "model": own})
     except ValueError as error:
         raise InputError(f"config: {configuration.source}: {error}") from None
+
+
+def names_of(model: str) -> list[str]:
+    """The options of a model's training as a file may name them: a group's as `kl.warmup`, the model's own plain."""
+    names = list(MODELS[model].__dataclass_fields__)
+    for field in dataclasses.fields(TrainOptions):
+        group = field.default
+        inner = dataclasses.fields(group) if dataclasses.is_dataclass(group) else ()
+        names += [f"{field.name}.{option.name}" for option in inner] or [field.name]
+    return names
 
 
 def _options_of_run(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from figures.style import save
 from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.errors import InputError
+from foundation.options import no_effect
 from foundation.rung import Rung
 from foundation.runs import Run
 from ladder.rungs import MINE, RUNGS, open_rung
@@ -31,6 +32,8 @@ def draw_run(run: Run, data: Data[np.ndarray], pixels: bool = False) -> list[Pat
     rungs: dict[str, Rung] = {}
     for name, part in trained_rungs(run).items():
         rungs[name] = open_rung(part)
+        if pixels and rungs[name].traits.codes:
+            raise no_effect("draw", f"no image is generated from the codes of a {part.config['model']}")
         paths += draw_model(part, rungs[name], data.test, pixels)
         paths += draw_training(part)
     if len(rungs) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from foundation.arguments import Flat, Hidden, Option, Positional, optional
-from foundation.options import DataOptions, RungName, TrainOptions
+from foundation.options import DataOptions, RungName, TrainOptions, no_effect
 from foundation.sizes import Architecture
 from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import ExperimentOptions
@@ -69,10 +69,21 @@ class Climb(TrainOptions[BetaVAEOptions]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resume:
-    """Continue a training that was stopped, after its last whole epoch, exactly as it would have gone on."""
+    """Continue a training that was stopped, after its last whole epoch, exactly as it would have gone on.
+
+    With --epochs a finished training is extended: where nothing in its options depends on the number of epochs, the
+    result is that of so many epochs from the start, bit for bit. A schedule of the KL weight or of the step size, a
+    warm-up and a capacity do depend on it. They then continue as those of the longer training.
+
+    Examples:
+      vae-ladder train --resume runs/2026-01-31_142501_train_vae
+      vae-ladder train --resume runs/2026-01-31_142501_train_vae --epochs 20
+    """
 
     resume: Path
     """The run folder."""
+    epochs: Annotated[int | None, optional("INT", "as the run was begun")] = None
+    """Epochs in all, those included that are done."""
     record: Annotated[Path | None, optional("FILE", "print only")] = None
     """Also write command, seed, versions, seconds and the test loss to this JSON file."""
 
@@ -84,11 +95,14 @@ class Figures:
     Examples:
       vae-ladder figures
       vae-ladder figures --draw
+      vae-ladder figures RUN --weights best
       vae-ladder figures --out runs
     """
 
     run: Annotated[Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
     out: Annotated[Path, Option("DIR")] = Path("runs")
     """Where run folders lie."""
     data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
@@ -121,6 +135,28 @@ class Explore:
     """Weights as float16: half the size; the page says by how much that changes an image."""
     data_root: Annotated[Path | None, optional("DIR", "as in the run")] = None
     """Folder that holds MNIST and its siblings, where it has moved since the run."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write the model of a run for other programs: ONNX, or the layout of the Hugging Face hub.
+
+    onnx: encoder.onnx and decoder.onnx, for onnxruntime and other runtimes; needs the extra `export`. huggingface:
+    config.json and model.safetensors, which `paper.load` reads again. Nothing is uploaded.
+
+    Examples:
+      vae-ladder export RUN --to exported
+      vae-ladder export RUN --to exported --format huggingface --weights best
+    """
+
+    run: Annotated[Positional[Path], Option("RUN")]
+    """A run folder of one model."""
+    to: Annotated[Path, Option("DIR")]
+    """The folder to write into; it is made where it does not exist."""
+    format: Literal["onnx", "huggingface"] = "onnx"
+    """What to write."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,6 +232,12 @@ class Bench:
     figure: Annotated[Path, Option("FILE")] = Path("runs/bench.png")
     """Where the picture goes."""
 
+    def __post_init__(self) -> None:
+        if self.browser and self.quick:
+            raise no_effect("quick", "--browser measures the page alone")
+        if self.browser and self.figure != Bench.figure:
+            raise no_effect("figure", "--browser draws none")
+
 
 COMMANDS = {
     "climb": Climb,
@@ -204,6 +246,7 @@ COMMANDS = {
     "experiment": ExperimentOptions,
     "figures": Figures,
     "explore": Explore,
+    "export": Export,
     "parity": Parity,
     "gradcheck": Gradcheck,
     "bench": Bench,

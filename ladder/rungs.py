@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from foundation.architecture import Architecture, Parameters, initial_parameters
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.objective import Objective
 from foundation.options import KLOptions, OptimizerOptions, TrainOptions
 from foundation.rung import Description, ImageShape, Rung, architecture_of, describe_architecture
@@ -48,7 +48,7 @@ def check_rungs(names: Sequence[str], known: Sequence[str] = RUNGS) -> tuple[str
         raise InputError(f"rungs: expected at least one of {', '.join(known)}, got none")
     for name in names:
         if name not in known:
-            raise InputError(f"rung: expected one of {', '.join(known)}, got {name!r}")
+            raise InputError(f"rung: expected one of {', '.join(known)}, got {name!r}{suggest(name, known)}")
         if name in NEED_TORCH and not torch_is_installed():
             raise InputError(f"rung {name} needs torch, which is not installed: {INSTALL_TORCH}")
     if len(set(names)) < len(names):

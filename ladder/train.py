@@ -26,12 +26,12 @@ from foundation.data.splits import Data, load_data
 from foundation.display import HOW_Z, Show, result_table, training_display
 from foundation.errors import InputError
 from foundation.files import check_writable, write_json
-from foundation.options import TrainOptions
+from foundation.options import TrainOptions, check_effect, no_effect
 from foundation.process import hold_signals
 from foundation.records import EpochRecord
 from foundation.rung import Rung
-from foundation.runs import NO_RESUME, Run, create_run, open_run, versions
-from foundation.schedules import objective_at
+from foundation.runs import NO_RESUME, Extension, Run, create_run, open_run, versions
+from foundation.schedules import depends_on_length, objective_at
 from foundation.settings import settings_of
 from foundation.training import Parts, Training, begin, evaluate, measure_test, train
 from foundation.weights import not_verified, read_header, save_weights
@@ -51,8 +51,12 @@ def train_command(options: TrainOptions, command: str) -> int:
     console.quiet = not FIRST
     if options.record is not None:
         check_writable(options.record)
+    check_choice(options)
+    check_effect(options)
     with processes(options):
         training = prepare(options, console)
+        if options.z != "sampled" and not training.rung.traits.posterior:
+            raise no_effect("z", f"{options.model.model} encodes an image as one point")
         if not FIRST:
             return follow(training)
         run = create_run(options.out, f"train_{options.model.model}", describe(training, command))
@@ -60,11 +64,11 @@ def train_command(options: TrainOptions, command: str) -> int:
             return carry_out(console, run, training)
 
 
-def resume_command(path: Path, record: Path | None = None) -> int:
+def resume_command(path: Path, record: Path | None = None, epochs: int | None = None) -> int:
     """`vae-ladder train --resume RUN`: continue a training exactly as it would have gone on. The exit code.
 
-    The run's files say what is trained, never where anything is written: results go into the run's own folder, and to
-    `record` where the command line names it.
+    With `epochs` it gets that many in all. The run's files say what is trained, never where anything is written:
+    results go into the run's own folder, and to `record` where the command line names it.
     """
     run = open_run(path)
     if run.config.get("mine") is not None:
@@ -76,24 +80,55 @@ def resume_command(path: Path, record: Path | None = None) -> int:
         check_writable(record)
     console = make_console()
     console.quiet = not FIRST
-    if (path / "test.json").is_file():
+    longer = options.epochs if epochs is None else epochs
+    if longer < options.epochs:
+        raise InputError(f"epochs: expected at least {options.epochs}, as the run was begun, got {epochs}")
+    finished = (path / "test.json").is_file() and longer == options.epochs
+    if finished and (not run.lengths() or saved_epoch(path) == longer):  # else killed as it was extended
         say(console, f"{path}: finished already, {options.epochs} epochs; nothing is left to do")
         return 0
     if run.config.get("format") == "0.1":
         raise InputError(f"{path}: {NO_RESUME}")
-    if saved_epoch(path, options) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
+    lengths = run.lengths()
+    extension = None if longer == options.epochs else extension_of(options, longer, saved_epoch(path))
+    if saved_epoch(path, options, lengths) > 0:  # refuses what cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
     run.training_log()  # refuses a log that is none, which is cut and continued
     own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
         training = prepare(options, console, download=own_place)
-        restore_training(path, training)
+        restore_training(path, training, lengths)
+        training.options = dataclasses.replace(training.options, epochs=longer)
         if not FIRST:
             return follow(training)
         cut_log(run, training)
+        if extension is not None:
+            run = run.extend(extension)
+            say(console, about_extension(extension))
         epoch = training.epoch
-        say(console, f"Continuing {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
+        say(console, f"Continuing {f'after epoch {epoch} of {longer}' if epoch else 'from the first epoch'}")
+        (path / "test.json").unlink(missing_ok=True)  # of fewer epochs
         return carry_out(console, run, training)
+
+
+def extension_of(options: TrainOptions, epochs: int, done: int) -> Extension:
+    """What config.json is to say of a training that gets more epochs. Raises `InputError` for too many."""
+    longer = dataclasses.replace(options, epochs=epochs)  # which checks the number
+    return Extension(
+        before=options.epochs,
+        epochs=longer.epochs,
+        after_epoch=done,
+        depends_on_length=tuple(depends_on_length(options)) if done else (),
+        started=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def about_extension(extension: Extension) -> str:
+    """What an extended training is equal to, in a line for a person."""
+    epochs, names = extension.epochs, ", ".join(extension.depends_on_length)
+    if not names:
+        return f"Extended to {epochs} epochs: the result is that of {epochs} epochs from the start"
+    return f"Extended to {epochs} epochs, not as {epochs} epochs from the start: {names} now as over {epochs} epochs"
 
 
 @contextlib.contextmanager
@@ -159,7 +194,8 @@ def conditions(training: Training) -> Iterator[str]:
         when = "anew for every batch" if options.data.binarise == "dynamic" else "once"
         yield f"Pixels: each drawn as black or white, {when}; for validation and test once"
     how = HOW_Z[options.z] if rung.traits.posterior else "z as the encoder gives it"
-    yield f"{training.data.held_out.split.capitalize()} loss after every epoch: the objective of training, {how}"
+    split = training.data.held_out.split.capitalize()
+    yield f"{split} loss after every epoch: the objective that training ends with, {how}"
     threads = f"{rung.threads} thread{'s' if rung.threads > 1 else ''}"
     shared = f"{rung.processes} processes of {threads}" if rung.processes > 1 else threads
     numbers = f"{count_parameters(training):,} parameters, {options.precision}"
@@ -191,6 +227,7 @@ def describe(training: Training, command: str) -> dict[str, Any]:
         "data_root": where.root,
         "train_images": len(data.train),
         "test_images": len(data.test),
+        **({"left_out": data.left_out} if data.left_out else {}),
         "parameters": count_parameters(training),
         "threads": training.rung.threads,
         "versions": versions(),

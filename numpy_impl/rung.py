@@ -95,6 +95,9 @@ class NumpyRung:
         mu, logvar, *_ = vae.encode(self._parameters, x)
         return mu, logvar
 
+    def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        return eps
+
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         check_batch(self._shapes, self.dtype, z=z)
         logits, _ = vae.decode(self._parameters, z, self.architecture.image_shape[1:])

@@ -151,8 +151,14 @@ class ModelRung:
     @torch.no_grad()
     def encode(self, x: np.ndarray, c: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         check_batch(self._shapes, self.dtype, x=x)
-        mu, logvar = self.model.encode(self.to_tensor(x), None if c is None else self.to_tensor(c))
-        return to_array(mu), None if logvar is None else to_array(logvar)
+        images, given = self.to_tensor(x), None if c is None else self.to_tensor(c)
+        logvar = self.model.encode(images, given)[1]
+        return to_array(self.model.code(images, given)), None if logvar is None else to_array(logvar)
+
+    @torch.no_grad()
+    def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, z=eps)
+        return to_array(self.model.prior(self.to_tensor(eps), None if c is None else self.to_tensor(c)))
 
     @torch.no_grad()
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:

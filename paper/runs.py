@@ -12,7 +12,7 @@ from foundation.architecture import Parameters
 from foundation.data.splits import Data, load_data
 from foundation.errors import InputError, shown
 from foundation.files import to_json
-from foundation.options import DataOptions, TrainOptions
+from foundation.options import DataOptions, TrainOptions, check_used
 from foundation.rung import Description
 from foundation.runs import Run
 from foundation.schema import from_json
@@ -59,7 +59,7 @@ def check_trained(run: Run) -> Description:
     stored = read_description(path, metadata)
     if stored is not None and "model" in metadata:  # version 0.1 described rungs by their sizes alone
         compare(path, stored, described)
-    check_settings(path, metadata, options)
+    check_settings(path, metadata, options, run.lengths())
     return described
 
 
@@ -83,6 +83,12 @@ def unverified(run: Run) -> list[str]:
     """What cannot be known of a run's weights, in lines for a person; none where they were written with a digest."""
     line = not_verified(run.weights_path) if run.weights_path.is_file() else ""
     return [line] if line else []
+
+
+def check_root(run: Run, data_root: Path | None) -> None:
+    """Raise `InputError` where a folder is named for the files of a data set that has none."""
+    if data_root is not None:
+        check_used(dataclasses.replace(read_options(run).data, root=data_root), "data.")
 
 
 def read_data(run: Run, data_root: Path | None = None) -> Data[np.ndarray]:

@@ -98,6 +98,9 @@ class LowlevelRung:
         return _array(mu), _array(logvar)
 
     @torch.no_grad()
+    def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        return eps
+
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         (latents,) = self._tensors(z=z)
         return _array(vae.decode(self._parameters, latents, self.architecture.image_shape[1:]))

@@ -28,7 +28,7 @@ from tools import CHECKOUT
 PACKAGES = ("foundation", "figures", "numpy_impl", "pytorch_lowlevel", "paper", "ladder", "exercises")
 RAISED = {"InputError", "Diverged", "ArgumentTypeError", "KeyboardInterrupt"}
 """Exceptions whose text a user reads."""
-PRINTED = {"say": 1, "heading": 1, "translate": 0, "add_column": 0, "print": 0}
+PRINTED = {"say": 1, "no_effect": 1, "heading": 1, "translate": 0, "add_column": 0, "print": 0}
 """Functions that show a text, and the place of the first argument that does."""
 PAGES = {"MANUAL"}
 """Constants that are pages of lines."""
@@ -112,6 +112,8 @@ def messages_of_tree(tree: ast.Module, name: str) -> Iterator[str]:
                 yield from _texts_of_constant(constant, value)
             case ast.ClassDef() if OPTIONS.search(name):
                 yield from _help_texts(node)
+            case ast.FunctionDef(name="unused" | "unused_sigma", body=[_, *body]) if OPTIONS.search(name):
+                yield from _sentences(ast.Module(body, []), least=1)
 
 
 def _texts(nodes: Iterable[ast.expr]) -> Iterator[str]:
@@ -157,8 +159,8 @@ def _help_texts(node: ast.ClassDef) -> Iterator[str]:
                 yield " ".join(help_text.split())
 
 
-def _sentences(tree: ast.Module) -> Iterator[str]:
-    """Every string of a file that is made of words, apart from docstrings."""
+def _sentences(tree: ast.Module, least: int = 2) -> Iterator[str]:
+    """Every string of a file that is made of words, at least so many, apart from docstrings."""
     inside = {id(value) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for value in ast.walk(node)}
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -167,7 +169,7 @@ def _sentences(tree: ast.Module) -> Iterator[str]:
         for text in _texts([node]) if isinstance(node, ast.Constant | ast.JoinedStr) else ():
             if re.search(r"\\\(|^import ", text):  # a pattern, or code
                 continue
-            if len(re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\d+\}", "", text))) >= 2 and " " in text:
+            if len(re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\d+\}", "", text))) >= least and " " in text:
                 yield text
 
 

@@ -14,7 +14,7 @@ from foundation.errors import InputError
 VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*")
 """Parts of a piece that are not translated: code, names of data sets, numbers. In WORDS each is {}."""
 
-KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "VAE, x̂", "{}, tanh")
+KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh")
 """Pieces that are the same in Korean."""
 
 WORDS = {
@@ -75,6 +75,7 @@ WORDS = {
     "halfway, %": "중간, %",
     # beta
     "β-VAE metric": "β-VAE 지표",
+    "β-VAE metric: spread by its own seed": "β-VAE 지표: 지표 시드에 따른 편차",
     "FactorVAE metric": "FactorVAE 지표",
     # collapse
     "method": "방법",

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from exercises.kit.exercise import Exercise
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.language import page_in_language
 
 COURSE = Path(__file__).resolve().parents[1]
@@ -119,4 +119,5 @@ def find(name: str) -> Entry:
     for entry in entries:
         if wanted in (entry.name, entry.name[3:]) or number == int(entry.number):
             return entry
-    raise InputError(f"exercise: expected one of {', '.join(entry.name for entry in entries)}, got {name!r}")
+    closest = suggest(wanted, [name for entry in entries for name in (entry.name, entry.name[3:])])
+    raise InputError(f"exercise: expected one of {', '.join(entry.name for entry in entries)}, got {name!r}{closest}")

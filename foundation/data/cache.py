@@ -64,7 +64,8 @@ def cached(name: str, key: str, expected: Mapping[str, Expected], make: Callable
         return make()
     arrays = _read(path, key, expected)
     if arrays is None:
-        arrays = make()
+        # safetensors writes memory as it lies, whatever the order of the axes.
+        arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
         payload = safetensors.numpy.save(arrays)
         with contextlib.suppress(InputError):  # a read-only or full disk
             write_bytes(path, _digest(key, payload) + payload)

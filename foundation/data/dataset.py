@@ -48,6 +48,8 @@ class Dataset(Generic[Array]):
     """What each image was drawn from, one value an image under each name; empty for photographed or scanned data."""
     seed: int | None = None
     """The seed that drew the images or chose them; None where no chance was involved."""
+    left_out: tuple[str, ...] = ()
+    """A folder's files that could not be read as images, each with the reason, where such files are skipped"""
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,9 +1,9 @@
-"""A folder of the user's own images: any size and format, made grey and square.
+"""A folder of the user's own images: any size and format, made square, and grey unless colour is asked for.
 
 Sub-folders, where there are any, are the classes. Sub-folders `train` and `test` (or `training` and `testing`, in any
 case, also as `train_set`, `test-images` and so on) are the splits, and their sub-folders the classes; otherwise a tenth
-of the images, drawn by the seed, is the test split. Symbolic links are followed. What cannot be read is an error, never
-left out.
+of the images, drawn by the seed, is the test split. Symbolic links are followed. What cannot be read is an error that
+names the file, and left out only where that is asked for.
 """
 
 import os
@@ -32,23 +32,26 @@ Files = dict[str, list[Path]]
 """The image files of each class."""
 
 
-def load_folder(folder: Path, split: str, *, seed: int, size: int) -> Dataset:
-    """One split of a folder, sorted by path. Raises `InputError` where it is empty or an image cannot be read."""
+def load_folder(folder: Path, split: str, *, seed: int, size: int, colour: bool = False, skip: bool = False) -> Dataset:
+    """One split of a folder, sorted by path. Raises `InputError` where it is empty or an image cannot be read.
+
+    With `skip` such images are left out, and the data set lists them.
+    """
     name = _in_utf8(folder.resolve().name, folder)
     splits = find_splits(folder)
     if splits:
         by_split = {part: find_files(path) for part, path in splits.items()}
         classes = tuple(sorted(by_split["train"].keys() | by_split["test"].keys()))
-        images, labels = _read_all(by_split[split], classes, size)
-        return Dataset(name, split, images, labels, classes)
+        images, labels, left_out = _read_all(by_split[split], classes, size, colour, skip)
+        return Dataset(name, split, images, labels, classes, left_out=left_out)
 
     files = find_files(folder)
     classes = tuple(files)
-    images, labels = _read_all(files, classes, size)
+    images, labels, left_out = _read_all(files, classes, size, colour, skip)
     chosen = _drawn_for_test(images, seed) == (split == "test")
     if not chosen.any():
         raise InputError(f"{folder}: expected at least two different images, to train on one and test on the other")
-    return Dataset(name, split, images[chosen], labels[chosen], classes, seed=seed)
+    return Dataset(name, split, images[chosen], labels[chosen], classes, seed=seed, left_out=left_out)
 
 
 def find_splits(folder: Path) -> dict[str, Path]:
@@ -133,14 +136,25 @@ def _shown(path: str | Path) -> str:
 
 
 def _read_all(
-    files: Files, classes: tuple[str, ...], size: int
-) -> tuple[Float32[np.ndarray, "N 1 {size} {size}"], Int64[np.ndarray, " N"]]:
-    images = np.stack([read_image(path, size) for paths in files.values() for path in paths])
-    labels = np.repeat([classes.index(name) for name in files], [len(paths) for paths in files.values()])
-    return images[:, None], labels.astype(np.int64)
+    files: Files, classes: tuple[str, ...], size: int, colour: bool, skip: bool
+) -> tuple[Float32[np.ndarray, "N C {size} {size}"], Int64[np.ndarray, " N"], tuple[str, ...]]:
+    """Images, labels, and what was left out with the reasons."""
+    images, labels, left_out = [], [], []
+    for name, path in ((name, path) for name, paths in files.items() for path in paths):
+        try:
+            images.append(read_image(path, size, colour))
+        except InputError as error:
+            if not skip:
+                raise InputError(f"{error}; `vae-ladder train --data.skip` leaves such files out") from error
+            left_out.append(str(error))
+        else:
+            labels.append(classes.index(name))
+    if not images:
+        raise InputError(f"{left_out[0]}; of {len(left_out)} files none can be read")
+    return np.stack(images), np.array(labels, np.int64), tuple(left_out)
 
 
-def _drawn_for_test(images: Float32[np.ndarray, "N 1 H W"], seed: int) -> Bool[np.ndarray, " N"]:
+def _drawn_for_test(images: Float32[np.ndarray, "N C H W"], seed: int) -> Bool[np.ndarray, " N"]:
     """Mask of the test images. Copies of one image stay together, or the test would hold training images."""
     first: dict[bytes, int] = {}
     original = np.array([first.setdefault(image.tobytes(), len(first)) for image in images])
@@ -148,8 +162,8 @@ def _drawn_for_test(images: Float32[np.ndarray, "N 1 H W"], seed: int) -> Bool[n
     return np.isin(original, np.random.default_rng(seed).permutation(len(first))[:share])
 
 
-def read_image(path: Path, size: int) -> Float32[np.ndarray, "{size} {size}"]:
-    """One image as grey levels from 0, black, to 1, white.
+def read_image(path: Path, size: int, colour: bool = False) -> Float32[np.ndarray, "C {size} {size}"]:
+    """One image as grey levels, or as red, green and blue, from 0, black, to 1, white.
 
     It is rotated as its EXIF orientation says, cropped to its largest centred square, and resized to size×size by
     averaging (or interpolation, where it is smaller). Transparent pixels lie on white. Raises `InputError` naming a
@@ -164,16 +178,25 @@ def read_image(path: Path, size: int) -> Float32[np.ndarray, "{size} {size}"]:
                 width, height = image.size
                 if width * height > MOST_PIXELS:
                     raise ValueError(f"expected at most {MOST_PIXELS:,} pixels, got {width:,}×{height:,}")
-                grey = Image.fromarray(_grey(ImageOps.exif_transpose(image)))
+                upright = ImageOps.exif_transpose(image)
+                planes = [Image.fromarray(plane) for plane in (_colours if colour else _greys)(upright)]
     except Exception as error:  # Pillow's readers raise many kinds for damaged files
         raise InputError(f"{_shown(path)}: cannot be read as an image ({' '.join(str(error).split())})") from error
-    resized = ImageOps.fit(grey, (size, size), Image.Resampling.BILINEAR)
-    return np.clip(np.asarray(resized), 0, 1)
+    resized = [np.asarray(ImageOps.fit(plane, (size, size), Image.Resampling.BILINEAR)) for plane in planes]
+    return np.clip(np.stack(resized), 0, 1)
 
 
-def _grey(image: Image.Image) -> Float32[np.ndarray, "H W"]:
+def _colours(image: Image.Image) -> Float32[np.ndarray, "3 H W"]:
+    """Red, green and blue in [0, 1]; a grey image three times."""
+    if _has_many_levels(image) or image.mode in ("1", "L", "LA"):
+        return np.repeat(_greys(image), 3, axis=0)
+    opaque = image if image.mode == "RGB" and "transparency" not in image.info else _on_white(image)
+    return np.asarray(opaque.convert("RGB"), np.float32).transpose(2, 0, 1) / 255
+
+
+def _greys(image: Image.Image) -> Float32[np.ndarray, "1 H W"]:
     """Grey levels in [0, 1]: of 16 bits where the file has them, which Pillow's own conversion would clip to 8."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if _has_many_levels(image):
         levels = np.asarray(image)
         values = levels.astype(np.float32)
         values /= 1 if image.mode == "F" else 65535
@@ -181,9 +204,18 @@ def _grey(image: Image.Image) -> Float32[np.ndarray, "H W"]:
             raise ValueError(f"expected 16-bit levels, or floats in [0, 1], got {values.min():g} to {values.max():g}")
         if isinstance(transparent := image.info.get("transparency"), int):  # one level of a PNG of 16 bits
             values[levels == transparent] = 1
-        return values
-    if image.mode in ("L", "RGB") and "transparency" not in image.info:
-        return np.asarray(image.convert("L"), np.float32) / 255
+        return values[None]
+    opaque = image if image.mode in ("L", "RGB") and "transparency" not in image.info else _on_white(image)
+    return np.asarray(opaque.convert("L"), np.float32)[None] / 255
+
+
+def _has_many_levels(image: Image.Image) -> bool:
+    """Whether a grey image has more than 8 bits a pixel."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The image with white behind what is transparent."""
     opaque = Image.new("RGBA", image.size, "white")
     opaque.alpha_composite(image.convert("RGBA"))
-    return np.asarray(opaque.convert("L"), np.float32) / 255
+    return opaque

@@ -12,6 +12,9 @@ from foundation.data.dataset import Array, Dataset, check_images
 from foundation.errors import InputError
 from foundation.options import DataOptions
 
+LISTED = 20
+"""Files that were left out are printed up to so many; config.json lists them all."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Data(Generic[Array]):
@@ -24,6 +27,8 @@ class Data(Generic[Array]):
     test: Dataset[Array]
     source: str = ""
     """Where the splits of a folder come from, in a line for a person; empty for data sets that bring them"""
+    left_out: tuple[str, ...] = ()
+    """A folder's files that could not be read and were skipped, each with the reason"""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,7 +61,10 @@ class Data(Generic[Array]):
         classes = f"{total} classes" if total > 1 else "1 class"
         if len(labels) < total:
             classes = f"of {total} classes {', '.join(self.classes[label] for label in labels)}"
-        lines = [f"{self.name}: {counts} images of {height}×{width}, {classes}", self.source]
+        colour = " in colour" if self.image_shape[0] == 3 else ""
+        lines = [f"{self.name}: {counts} images of {height}×{width}{colour}, {classes}", self.source]
+        if self.left_out:
+            lines += [f"Left out, as they cannot be read: {len(self.left_out):,} files", *self.left_out[:LISTED]]
         return list(filter(None, lines))
 
     def convert(self, array: Callable[[Array], Any]) -> "Data[Any]":
@@ -74,7 +82,7 @@ class Data(Generic[Array]):
             )
 
         validation = None if self.validation is None else converted(self.validation)
-        return Data(self.name, converted(self.train), validation, converted(self.test), self.source)
+        return Data(self.name, converted(self.train), validation, converted(self.test), self.source, self.left_out)
 
 
 def load_data(
@@ -88,7 +96,8 @@ def load_data(
 
     Raises `InputError` for what cannot be used.
     """
-    more = {} if download else {"download": False}
+    more: dict[str, Any] = {} if download else {"download": False}
+    more |= {name: value for name in ("size", "colour", "skip") if (value := getattr(options, name))}
     train, test = (
         keep_classes(load(options.name, split, root=options.root, **more), options.labels)
         for split in ("train", "test")
@@ -111,6 +120,7 @@ def load_data(
         validation=part(train, kept, "validation", drawn) if len(kept) else None,
         test=part(test, None, "test", drawn),
         source="" if options.name in DATASETS else describe_splits(train, test),
+        left_out=tuple(dict.fromkeys((*train.left_out, *test.left_out))),
     )
 
 

@@ -38,8 +38,8 @@ GLYPHS = 200
 """Images for the training in the page."""
 WITHOUT_MARKUP = bytes.maketrans(b"<>&", b",.:")
 """From RFC 1924's letters to those of `weights.js`, which need no escape in HTML and JSON."""
-UNUSED = ("codebook.counts", "codebook.sums")
-"""Tensors that only training reads."""
+UNUSED = ("codebook.counts", "codebook.sums", "discriminator.")
+"""Beginnings of the names of tensors that only training reads."""
 
 
 def make_payload(
@@ -53,6 +53,14 @@ def make_payload(
     shown = []
     for run, data in runs:
         rung = open_rung(run)
+        if rung.traits.posterior and not rung.traits.closed_kl:
+            raise InputError(
+                f"{run.path}: expected a model with the prior N(0, I) and a Gaussian q(z|x), which is what the page "
+                f"draws, got {rung.description.model}"
+            )
+        options = rung.description.options
+        if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
+            raise InputError(f"{run.path}: the page computes networks of two convolutions, expected two --channels")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
@@ -102,7 +110,7 @@ def caption(options: TrainOptions, data: str) -> str:
 
 def embedded_parameters(rung: Rung) -> Parameters:
     """The tensors that encoding and decoding read."""
-    return {name: value for name, value in rung.parameters().items() if name not in UNUSED}
+    return {name: value for name, value in rung.parameters().items() if not name.startswith(UNUSED)}
 
 
 def embedded_weights(run: Run, parameters: Parameters, half: bool) -> dict[str, Any]:

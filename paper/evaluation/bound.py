@@ -23,7 +23,6 @@ from foundation.errors import InputError
 from paper.evaluation.latents import batches, posterior
 from paper.models.base import Images, Model
 from paper.models.vae import kl_per_latent
-from paper.vae_paper import reparameterize
 
 PIXEL_SEED = 0
 """The seed that binarises test images: every evaluation measures the same pixels, whatever its own seed."""
@@ -35,7 +34,7 @@ class Parts(NamedTuple):
     reconstruction: Float[np.ndarray, " N"]
     """-log p(x|z) for one z"""
     kl: Float[np.ndarray, "N Z"]
-    """KL(q(z_j|x) || p(z_j)) of every latent, in closed form"""
+    """KL(q(z_j|x) || p(z_j)) of every latent; (N, 1) without a closed form: log q(z|x) - log p(z) at the same z"""
 
     @property
     def elbo(self) -> Float[np.ndarray, " N"]:
@@ -53,16 +52,16 @@ def elbo_parts(
 ) -> Parts:
     """The parts for every image with one z each, drawn from q(z|x) by the generator; without a generator, z = mu.
 
-    With z = mu the sum is no bound, since one point replaces the expectation over q. Raises `InputError` for a model
-    without q(z|x).
+    With z = mu the sum is no bound, since one point replaces the expectation over q, and the KL of a model without a
+    closed form means nothing there. Raises `InputError` for a model without q(z|x).
     """
     reconstructions, kls = [], []
     for x, c in batches(model, images, labels, batch_size):
         mu, logvar = posterior(model, x, c)
         eps = torch.zeros_like(mu) if generator is None else draw_like(mu, generator)
-        outputs = model.decode(reparameterize(mu, logvar, eps), c)
-        reconstructions.append(-model.log_prob(outputs, x))
-        kls.append(kl_per_latent(mu, logvar))
+        z, log_ratio = model.draw_z(mu, logvar, eps, c)
+        reconstructions.append(-model.log_prob(model.decode(z, c), x))
+        kls.append(kl_per_latent(mu, logvar) if model.traits.closed_kl else -log_ratio[:, None])
     return Parts(*(torch.cat(values).cpu().double().numpy() for values in (reconstructions, kls)))
 
 

@@ -15,7 +15,7 @@ from paper.evaluation.options import EvaluateOptions
 from paper.evaluation.report import Evaluation, Results, sections
 from paper.models.base import Model
 from paper.models.registry import open_model
-from paper.runs import read_data, read_options, unverified
+from paper.runs import check_root, read_data, read_options, unverified
 from paper.training.device import choose_device
 from paper.training.fit import to_tensors
 
@@ -30,7 +30,8 @@ def evaluate(options: EvaluateOptions) -> int:
     if options.record is not None:
         check_writable(options.record)
     console = make_console()
-    run = latest_run(options.out) if options.run is None else open_run(options.run)
+    run = (latest_run(options.out) if options.run is None else open_run(options.run)).choose(options.weights)
+    check_root(run, options.data_root)
     device = choose_device(options.device)
     with step_display(console, "loading model and images"):
         model = open_model(run, device)
@@ -38,7 +39,7 @@ def evaluate(options: EvaluateOptions) -> int:
     likelihood = model.traits.posterior and (options.draws > 0 or options.binarise != "none")
     images = images_for_likelihood(model, data.test.images, options.binarise) if likelihood else data.test.images
     say(console, f"{run.path}: {model.options.model}", "bold")
-    for line in [*data.describe(), *pixels_of(run), *unverified(run)]:
+    for line in [*data.describe(), *epoch_of(run), *pixels_of(run), *unverified(run)]:
         say(console, f"  {line}")
     evaluation = Evaluation(model, data, images, options, console)
     found: Results = {}
@@ -48,12 +49,19 @@ def evaluate(options: EvaluateOptions) -> int:
         console.print(Text.assemble("\n", ("Warning: ", "bold yellow"), sentence))
     about = describe(options, run, model, data.name, len(data.test), time.perf_counter() - begin)
     record = about | found | {"warnings": evaluation.warnings}
-    path = run.path / "evaluation.json"
+    path = run.path / ("evaluation_best.json" if run.weights == "best" else "evaluation.json")
     for place in (path, options.record):
         if place is not None:
             write_json(place, record)
     say(console, f"\nAll numbers: {path}")
     return 0
+
+
+def epoch_of(run: Run) -> Iterator[str]:
+    """The epoch of the best weights, as the log of the run has it; nothing for those of the last epoch."""
+    if run.weights == "best":
+        epochs = [record["epoch"] for record in run.training_log() if record.get("best")]
+        yield f"weights: of epoch {epochs[-1]}, the smallest validation loss" if epochs else "weights: best.safetensors"
 
 
 def pixels_of(run: Run) -> Iterator[str]:
@@ -70,6 +78,7 @@ def describe(
     return {
         "command": command_line(options, run),
         "run": run.path.name,
+        "weights": run.weights,
         "model": model.options.model,
         "data": data,
         "test_images": images,
@@ -84,7 +93,7 @@ def describe(
 def command_line(options: EvaluateOptions, run: Run) -> str:
     """The command line that repeats the evaluation, without folders of this machine."""
     default = EvaluateOptions()
-    chosen = {name: getattr(options, name) for name in ("draws", "images", "binarise", "seed")}
+    chosen = {name: getattr(options, name) for name in ("weights", "draws", "images", "binarise", "seed")}
     words = [f"--{name} {value}" for name, value in chosen.items() if value != getattr(default, name)]
     words += ["--data-root DIR"] * (options.data_root is not None)
     return " ".join(["vae-ladder evaluate", run.path.name, *words])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 
-from foundation.data import glyphs, shapes
+from foundation.data import glyphs, rooms, shapes
 from foundation.data.splits import Data
 from foundation.rung import encode_all
 from paper.evaluation.bound import is_binary
@@ -35,8 +35,8 @@ class GroundTruth:
     """Discrete factors, all values equally likely."""
     ranges: dict[str, tuple[float, float]]
     """Continuous factors, uniform over their range."""
-    render: Callable[..., UInt8[np.ndarray, "N H W"]]
-    """Draws images; takes one array for each factor, by name."""
+    render: Callable[..., UInt8[np.ndarray, "N H W"] | UInt8[np.ndarray, "N C H W"]]
+    """Draws images, with an axis of channels where they have several; takes one array for each factor, by name."""
     given: tuple[str, ...] = ()
     """Factors that the model is given, so that its code need not hold them."""
     note: str | None = None
@@ -53,9 +53,10 @@ class GroundTruth:
         chosen = {name: rng.choice(np.array(values), count) for name, values in self.values.items()}
         return chosen | {name: rng.uniform(*limits, count) for name, limits in self.ranges.items()}
 
-    def images(self, factors: Factors) -> Float[np.ndarray, "N 1 H W"]:
+    def images(self, factors: Factors) -> Float[np.ndarray, "N C H W"]:
         """The images, float32 in [0, 1]."""
-        return self.render(**factors)[:, None] / np.float32(255)
+        drawn = self.render(**factors)
+        return (drawn if drawn.ndim == 4 else drawn[:, None]) / np.float32(255)
 
 
 def ground_truth_of(data: Data, given_label: bool = False) -> GroundTruth | None:
@@ -68,6 +69,15 @@ def ground_truth_of(data: Data, given_label: bool = False) -> GroundTruth | None
     if data.name == "glyphs":
         values = {"label": labels, "font": tuple(range(len(glyphs.FONTS)))}
         return GroundTruth("label", values, glyphs.RANGES, glyphs.draw_glyphs, ("label",) if given_label else ())
+    if data.name == "rooms":
+        return GroundTruth(
+            label="shape",
+            values={"shape": labels},
+            ranges=rooms.RANGES,
+            render=lambda **factors: rooms.draw_rooms(**factors, size=size),
+            given=("shape",) if given_label else (),
+            note="A hue is a circle, which no single latent can follow all around without a break.",
+        )
     if data.name != "shapes" or len(np.unique(data.factors["scale"])) <= GRID_SCALES:
         return None
     return GroundTruth(

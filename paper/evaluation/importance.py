@@ -98,16 +98,13 @@ def log_likelihood(
 
 
 def log_weights(model: Model, x: Images, c: Tensor | None, K: int, generator: torch.Generator) -> Float[Tensor, "N K"]:
-    """log w = log p(x|z) + log p(z) - log q(z|x) for K draws of z.
-
-    With z = mu + sigma eps the last two are (eps^2 + logvar - z^2) / 2: the factors 1 / sqrt(2 pi) cancel.
-    """
-    mu, logvar = (value[:, None] for value in posterior(model, x, c))
-    eps = torch.randn(len(x), K, mu.shape[-1], generator=generator, device=x.device, dtype=x.dtype)
-    z = mu + torch.exp(logvar / 2) * eps
-    outputs = model.decode(z.flatten(0, 1), None if c is None else repeat(c, K))
-    log_p_x = model.log_prob(outputs, repeat(x, K)).unflatten(0, (len(x), K))
-    return log_p_x + 0.5 * (eps.square() + logvar - z.square()).sum(-1)
+    """log w = log p(x|z) + log p(z) - log q(z|x) for K draws of z."""
+    mu, logvar = (repeat(value, K) for value in posterior(model, x, c))
+    eps = torch.randn(mu.shape, generator=generator, device=x.device, dtype=x.dtype)
+    given = None if c is None else repeat(c, K)
+    z, log_ratio = model.draw_z(mu, logvar, eps, given)
+    log_p_x = model.log_prob(model.decode(z, given), repeat(x, K))
+    return (log_p_x + log_ratio).unflatten(0, (len(x), K))
 
 
 def repeat(values: Tensor, K: int) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from foundation.arguments import Option, Positional, optional
-from foundation.options import check_sizes, check_torch_seed
+from foundation.options import check_sizes, check_torch_seed, no_effect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,10 +18,13 @@ class EvaluateOptions:
     Examples:
       vae-ladder evaluate
       vae-ladder evaluate --draws 5000 --images 1000
+      vae-ladder evaluate RUN --weights best
     """
 
     run: Annotated[Positional[Path | None], optional("[RUN]", "the latest run under --out")] = None
     """A run folder."""
+    weights: Literal["last", "best"] = "last"
+    """The weights of the last epoch, or those of the epoch with the smallest validation loss (best.safetensors)."""
     draws: int = 1000
     """K, the draws of z for each image in log p(x); 0 leaves log p(x) out. Papers take 5000."""
     images: int = 500
@@ -42,3 +45,5 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         check_sizes(draws=self.draws, images=self.images, least=0)
         check_torch_seed(self.seed)
+        if self.draws == 0 and self.images != EvaluateOptions.images:
+            raise no_effect("images", "with 0 draws no log p(x) is measured")

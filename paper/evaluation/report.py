@@ -23,7 +23,16 @@ from foundation.data.splits import Data
 from foundation.latents import ACTIVE, kl_by_latent
 from foundation.rung import encode_all
 from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
-from paper.evaluation.disentanglement import Scores, disentanglement, images_needed, mutual_information_gap, two_best
+from paper.evaluation.disentanglement import (
+    REPEATS,
+    Scores,
+    disentanglement,
+    images_needed,
+    mean_scores,
+    scores_of_images,
+    single_numbers,
+    two_best,
+)
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
 from paper.evaluation.importance import Estimate, importance_sample
 from paper.evaluation.latents import (
@@ -44,6 +53,7 @@ SHOWN = 20
 BAR = 40
 """Characters in the longest bar."""
 Z_LABELS = {"sampled": "drawn", "mu": "μ"}
+ABOUT_DRAWN_KL = "The KL has no closed form and no part for each latent: it is log q(z|x) − log p(z) at the z drawn."
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
 
@@ -114,8 +124,11 @@ def bound(evaluation: Evaluation) -> Results:
     """The negative ELBO and its parts over all test images, with z drawn and with z = mu."""
     test, rows = evaluation.data.test, []
     kinds = {pixels(test.images): test.images} | ({DRAWN: evaluation.images} if evaluation.drawn else {})
+    # Without a closed form the KL at z = mu means nothing.
+    ways = ("sampled", "mu") if evaluation.model.traits.closed_kl else ("sampled",)
     for kind, images in kinds.items():
-        for z, generator in {"sampled": evaluation.generator(), "mu": None}.items():
+        for z in ways:
+            generator = evaluation.generator() if z == "sampled" else None
             parts = elbo_parts(evaluation.model, images, test.labels, generator)
             loss, kl, elbo = float(parts.reconstruction.mean()), float(parts.kl.sum(axis=1).mean()), parts.elbo
             rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo)))
@@ -129,6 +142,9 @@ def latents(evaluation: Evaluation) -> Results:
     mu, logvar = posteriors(evaluation.model, evaluation.data.test.images, evaluation.data.test.labels)
     kl, variance = kl_by_latent(mu.cpu(), logvar.cpu()), variance_of_mu(mu)
     active = active_units(mu)
+    if not evaluation.model.traits.closed_kl:
+        evaluation.show("Latents", about_activity(active, len(variance)), ABOUT_DRAWN_KL)
+        return {"latents": {"variance_of_mu": variance, "active_units": active}}
     evaluation.show("Latents, by KL", latent_table(kl, variance), about_activity(active, len(kl)))
     evaluation.warn(collapse_warning(kl))
     return {"latents": {"kl": kl, "variance_of_mu": variance, "active_units": active}}
@@ -154,6 +170,7 @@ def likelihood(evaluation: Evaluation) -> Results:
             "mean": estimate.log_p.mean(),
             "standard_error": estimate.standard_error,
             "elbo_of_same_draws": estimate.elbo.mean(),
+            "gain_over_elbo": estimate.log_p.mean() - estimate.elbo.mean(),
             "effective_draws": {"median": np.median(estimate.effective_draws), "least": estimate.effective_draws.min()},
             "draws": options.draws,
             "images": count,
@@ -182,20 +199,24 @@ def codes(evaluation: Evaluation) -> Results:
 
 
 def factors(evaluation: Evaluation) -> Results:
-    """The three scores of disentanglement; MIG alone where images of chosen factors cannot be drawn."""
+    """The scores of disentanglement; without the first two where images of chosen factors cannot be drawn."""
     model, data, seed = evaluation.model, evaluation.data, evaluation.options.seed
     truth = ground_truth_of(data, given_label=getattr(model.options, "condition", None) == "label")
     kept = active_latents(model, data)
     if truth is None:
         with torch.no_grad():
             mu, _ = encode_all(model, data.test.images, data.test.labels, torch.cat)
-        scores = Scores(None, None, *mutual_information_gap(mu.cpu().numpy()[:, kept], data.factors))
+        codes = mu.cpu().numpy()[:, kept].astype(np.float64)
+        repeated = [scores_of_images(codes, data.factors, seed + i) for i in range(REPEATS)]
     else:
-        with evaluation.bar("drawing images of known factors", images_needed(truth)) as advance:
-            scores = disentanglement(truth, representation_of(model, data, truth, kept, seed, advance), seed)
-    tables = score_table(scores, len(scores.gaps)), gap_table(scores)
+        with evaluation.bar("drawing images of known factors", REPEATS * images_needed(truth)) as advance:
+            represent = representation_of(model, data, truth, kept, seed, advance)
+            repeated = [disentanglement(truth, represent, seed + i) for i in range(REPEATS)]
+    scores, spread = mean_scores(repeated)
+    tables = score_table(scores, spread, len(scores.gaps)), gap_table(scores)
     evaluation.show("Disentanglement", *tables, *about_factors(truth, kept))
-    return {"disentanglement": scores._asdict() | {"active_latents": np.flatnonzero(kept)}}
+    found = scores._asdict() | {"prediction": scores.prediction._asdict(), "standard_deviation": spread}
+    return {"disentanglement": found | {"active_latents": np.flatnonzero(kept)}}
 
 
 def pixels(images: Images) -> str:
@@ -273,27 +294,39 @@ def latent_table(kl: Float[np.ndarray, " Z"], variance: Float[np.ndarray, " Z"])
 
 
 def likelihood_table(estimate: Estimate, conditional: bool) -> Table:
-    """log p(x), the ELBO of the same draws, and their difference."""
+    """log p(x), the ELBO of the same draws, and their difference beside the effective draws that it rests on."""
     log_p, elbo = float(estimate.log_p.mean()), float(estimate.elbo.mean())
+    median = float(np.median(estimate.effective_draws))
     table = new_table("", "nats per image", "±")
     name = "log p(x|c)" if conditional else "log p(x)"
     table.add_row(name, two_digits(log_p), two_digits(estimate.standard_error))
     table.add_row("ELBO of the same draws", two_digits(elbo), "")
-    table.add_row("difference: KL(q(z|x) ‖ p(z|x))", two_digits(log_p - elbo), "")
+    table.add_row(f"difference, from {median:.1f} effective draws", two_digits(log_p - elbo), "")
     return table
 
 
-def score_table(scores: Scores, factors: int) -> Table:
-    """The scores beside those of guessing and of a perfect code."""
-    table = new_table("metric", "score", "guessing", "perfect")
-    known = {
-        "β-VAE metric (Higgins et al. 2017)": (scores.beta_vae_score, 1 / factors),
-        "FactorVAE metric (Kim & Mnih 2018)": (scores.factor_vae_score, 1 / factors),
-        "mutual information gap (Chen et al. 2018)": (scores.mig, 0.0),
-    }
-    for name, (score, guessing) in known.items():
-        if score is not None:
-            table.add_row(name, two_digits(score), two_digits(guessing), "1.00")
+METRICS = {
+    "beta_vae_score": "β-VAE metric (Higgins et al. 2017)",
+    "factor_vae_score": "FactorVAE metric (Kim & Mnih 2018)",
+    "mig": "mutual information gap (Chen et al. 2018)",
+    "disentanglement": "DCI disentanglement (Eastwood & Williams 2018)",
+    "completeness": "DCI completeness",
+    "informativeness": "DCI informativeness",
+    "sap": "SAP (Kumar et al. 2018)",
+    "modularity": "InfoMEC modularity (Hsu et al. 2023)",
+    "compactness": "InfoMEC compactness",
+    "explicitness": "InfoMEC explicitness",
+}
+
+
+def score_table(scores: Scores, spread: dict[str, float], factors: int) -> Table:
+    """The scores beside those of guessing; 1 is a perfect code."""
+    table = new_table("metric", "score", "±", "guessing")
+    numbers = single_numbers(scores)
+    for name, text in METRICS.items():
+        if name in numbers:
+            guessing = 1 / factors if name in ("beta_vae_score", "factor_vae_score") else 0.0
+            table.add_row(text, *(f"{number:.3f}" for number in (numbers[name], spread[name], guessing)))
     return table
 
 
@@ -350,6 +383,10 @@ def about_activity(active: int, Z: int) -> str:
 def about_likelihood(estimate: Estimate, draws: int) -> Iterator[str]:
     """How reliable the estimate is."""
     yield "A lower bound, in expectation, that rises to log p(x) as K grows."
+    yield (
+        "Difference: what K draws gain over one. In expectation it is at most KL(q(z|x) ‖ p(z|x)), and reaches it only "
+        "where many draws are effective."
+    )
     median, least = np.median(estimate.effective_draws), estimate.effective_draws.min()
     yield f"Effective draws, of {draws:,}: {median:.0f} for the median image, {least:.1f} for the worst."
 
@@ -381,9 +418,10 @@ def codebook_warning(used: int, K: int) -> str | None:
 def about_factors(truth: GroundTruth | None, kept: Bool[np.ndarray, " Z"]) -> Iterator[str]:
     """What the scores were measured on."""
     yield f"Codes: μ of the {int(kept.sum())} active latents of {len(kept)}."
+    yield f"Scores: 1 for a perfect code; mean and standard deviation (±) over {REPEATS} seeds of the metrics."
     yield "Best latent, second best: mutual information with the factor, as a share of the factor's entropy."
     if truth is None:
-        yield "The two other metrics need new images of chosen factors, which cannot be drawn for images from a file."
+        yield "The first two metrics need new images of chosen factors, which cannot be drawn for images from a file."
         return
     if truth.given:
         yield f"Left out: {', '.join(truth.given)}, which the model is given."

@@ -12,7 +12,7 @@ import torch
 from foundation.console import make_console, print_table, say, step_display
 from foundation.data.splits import load_data
 from foundation.files import check_writable, write_json, write_text
-from foundation.options import DataOptions
+from foundation.options import DataOptions, check_used
 from foundation.runs import create_run, versions
 from paper.experiments.experiment import Experiment, Settings, subset
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions
@@ -75,9 +75,11 @@ def find_module(name: str) -> ModuleType:
 
 def choose_data(options: ExperimentOptions, module: ModuleType) -> DataOptions:
     """The experiment's own data set, or that of the options; without a validation part, since none is used."""
-    return dataclasses.replace(
+    chosen = dataclasses.replace(
         module.DATA, name=options.data or module.DATA.name, root=options.data_root, validation=0.0
     )
+    check_used(chosen, "data.")
+    return chosen
 
 
 def collect(

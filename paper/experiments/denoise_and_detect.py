@@ -154,9 +154,10 @@ def search(vae: Model, noisy: Images, noise: float, steps: int) -> Images:
     optimizer = torch.optim.Adam([z], lr=0.1)
     for _ in range(steps):
         optimizer.zero_grad()
-        (z.square().sum() / 2 - log_p_noisy(noisy, vae.sample(z), noise).sum()).backward()
+        x_hat = vae.likelihood.mean(vae.decode(z))  # `sample` has no gradients
+        (z.square().sum() / 2 - log_p_noisy(noisy, x_hat, noise).sum()).backward()
         optimizer.step()
-    return vae.sample(z).detach()
+    return vae.sample(z)
 
 
 def log_p_noisy(noisy: Images, x: Images, noise: float) -> Images:

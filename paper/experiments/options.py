@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from foundation.arguments import Option, Positional, optional
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.options import check_torch_seed
 
 EXPERIMENTS = {
@@ -50,7 +50,8 @@ class ExperimentOptions:
 
     def __post_init__(self) -> None:
         if self.name not in EXPERIMENTS:
-            raise InputError(f"experiment: expected one of {', '.join(EXPERIMENTS)}, got {self.name!r}")
+            known, closest = ", ".join(EXPERIMENTS), suggest(self.name, EXPERIMENTS)
+            raise InputError(f"experiment: expected one of {known}, got {self.name!r}{closest}")
         if self.quick and self.data is not None:
             raise InputError(f"data: --quick runs on the experiment's own, got {self.data!r} beside it")
         check_torch_seed(self.seed)

@@ -4,14 +4,14 @@ The network is that of `paper/models/vae.py`, so that a comparison of the two co
 and the loss is -log p(x|z) alone. Nothing says where z should lie, so there is no prior to draw from.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
 
 from foundation.objective import Objective
 from foundation.rung import Traits
-from paper.models.base import Images, Latents, Scalar
+from paper.models.base import Images, Latents, Scalar, options_of
 from paper.models.options import AutoencoderOptions
 from paper.models.vae import VAE
 
@@ -34,8 +34,16 @@ class Autoencoder(VAE):
     """Encoder and decoder of the VAE; the encoder's head for the log-variance is not used."""
 
     traits = Traits(posterior=False, prior=False)
+    options_type = AutoencoderOptions
 
-    def __init__(self, options: AutoencoderOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: AutoencoderOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         # No gradient reaches it, and DistributedDataParallel would wait for one.
         self.encoder.logvar.requires_grad_(False)

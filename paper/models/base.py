@@ -1,16 +1,21 @@
 """The contract of a model: what training, evaluation, figures and experiments ask of every model in this folder."""
 
+import dataclasses
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foundation.errors import InputError
+from foundation.errors import InputError, suggest
 from foundation.objective import Objective
 from foundation.options import ModelOptions
-from foundation.rung import Traits
+from foundation.rung import Description, Traits
+from foundation.weights import save_weights
 from paper.models.likelihoods import Likelihood, Values
+from paper.vae_paper import reparameterize
 
 Images = Float[Tensor, "N C H W"]
 Latents = Float[Tensor, "N Z"]
@@ -25,6 +30,15 @@ def need(c: Tensor | None) -> Tensor:
     return c
 
 
+def options_of(kind: type[ModelOptions], choices: dict[str, Any]) -> Any:
+    """The options that keyword arguments stand for. Raises `InputError` for a name that is none of them."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in choices:
+        if name not in known:
+            raise InputError(f"{name}: unknown, expected one of {', '.join(known)}{suggest(name, known)}")
+    return kind(**choices)
+
+
 class Model(nn.Module):
     """Encoder, decoder and likelihood; noise and conditions are arguments.
 
@@ -33,6 +47,8 @@ class Model(nn.Module):
     """
 
     traits: ClassVar[Traits] = Traits()
+    options_type: ClassVar[type[ModelOptions]] = ModelOptions
+    """What keyword arguments of a model that is made without options become"""
     options: Any
     """Its own options, a `ModelOptions`"""
     image_shape: tuple[int, int, int]
@@ -51,6 +67,23 @@ class Model(nn.Module):
         """mu and logvar of q(z|x); a model without a variance gives z and None."""
         raise NotImplementedError
 
+    def code(self, x: Images, c: Tensor | None = None) -> Tensor:
+        """The z that stands for x in pictures: that of eps = 0, the mean of a Gaussian q(z|x)."""
+        return self.encode(x, c)[0]
+
+    def prior(self, eps: Tensor, c: Tensor | None = None) -> Tensor:
+        """z from p(z), or p(z|c), for eps from N(0, I): eps itself where that is the prior."""
+        return eps
+
+    def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
+        """z from q(z|x) for eps from N(0, I), and log p(z) - log q(z|x) of each z in nats.
+
+        mu and logvar are what `encode` gave, a row for each row of eps. With z = mu + sigma eps and the prior N(0, I)
+        the difference is (eps^2 + logvar - z^2) / 2: the factors 1 / sqrt(2 pi) cancel.
+        """
+        z = reparameterize(mu, logvar, eps)
+        return z, 0.5 * (eps.square() + logvar - z.square()).sum(1)
+
     def decode(self, z: Tensor, c: Tensor | None = None) -> Images:
         """The outputs that `likelihood` turns into densities, an expected image, or draws; logits for a Bernoulli."""
         raise NotImplementedError
@@ -66,17 +99,33 @@ class Model(nn.Module):
     def after_step(self, run: Any) -> None:
         """Update what is learned without gradients, after each training step; most models have nothing to update."""
 
+    @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1] from the mean of q(z|x)."""
-        return self.sample(self.encode(x, c)[0], c)
+        """x_hat in [0, 1] from the code of x."""
+        return self.sample(self.code(x, c), c)
 
+    @torch.no_grad()
     def sample(self, z: Tensor, c: Tensor | None = None) -> Images:
-        """x_hat in [0, 1], the expected image, for latents from the prior or chosen."""
+        """x_hat in [0, 1], the expected image, for z from the prior or chosen; without gradients, unlike `decode`."""
         return self.likelihood.mean(self.decode(z, c))
 
+    @torch.no_grad()
     def draw(self, z: Tensor, c: Tensor | None, generator: torch.Generator) -> Images:
         """An image from p(x|z)."""
         return self.likelihood.draw(self.decode(z, c), generator)
+
+    def draw_latents(self, count: int, seed: int = 0) -> Tensor:
+        """z from the prior, (count, Z), by the seed, for `sample`. Raises `InputError` for a model without a prior."""
+        if not self.traits.prior:
+            raise InputError(f"{self.options.model}: expected a model with a prior, from which z can be drawn")
+        eps = np.random.default_rng(seed).standard_normal((count, self.noise_shape(1)[-1]))
+        mould = next(self.parameters())
+        return self.prior(torch.from_numpy(eps).to(mould.device, mould.dtype))
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and what makes the model again into one .safetensors file, which `paper.load` reads."""
+        tensors = {name: value.detach().cpu().numpy() for name, value in self.state_dict().items()}
+        save_weights(path, tensors, Description.of(self.options, self.image_shape, self.class_count))
 
     def mask(self) -> Float[Tensor, "H W"]:
         """1 where a pixel is given. Raises `InputError` for a model that is not given a part of the image."""

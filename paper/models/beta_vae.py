@@ -11,6 +11,7 @@ import torch
 
 from foundation.objective import Loss, Objective
 from paper.models.base import Images
+from paper.models.options import BetaVAEOptions
 from paper.models.vae import VAE, kl_per_latent
 from paper.training.distributed import mean_over_batch
 from paper.vae_paper import Forward
@@ -18,6 +19,8 @@ from paper.vae_paper import Forward
 
 class BetaVAE(VAE):
     """The VAE with its KL weighed by beta, or held at C."""
+
+    options_type = BetaVAEOptions
 
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:
         """The VAE's loss; with a capacity, gamma |KL - C| takes the place of beta KL."""

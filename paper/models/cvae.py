@@ -5,24 +5,30 @@ r"""The conditional VAE (Sohn, Lee & Yan 2015): every distribution is given a co
 c is the label, or a part of the image whose rest is wanted. Against `paper/models/vae.py` the encoder sees c beside x
 and the decoder sees it beside z. What c says, z need not say again: given the label, z is the style.
 
-The paper learns the prior p(z|c) with one more network, and says that z may be independent of c as well. So it is here:
-one style can then be drawn under every label, and nothing else of the VAE changes.
+The paper learns the prior p(z|c) with one more network, and says that z may be independent of c as well. The latter is
+the default here: one style can then be drawn under every label, and nothing else of the VAE changes. The former is
+`LearnedPrior`, which adds what the condition says of z:
+
+    log p(x|c) >= E_q[log p(x|z, c)] - KL(q(z|x, c) || p(z|c)),    p(z|c) = Normal(mu_c, exp(logvar_c))        (eq. 4)
 """
 
-from typing import get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from foundation.errors import InputError
+from foundation.objective import Loss, Objective
 from foundation.rung import Traits
-from paper.models.base import Images, Labels, Latents, need
+from paper.models.base import Images, Labels, Latents, need, options_of
+from paper.models.drawn_kl import log_normal
 from paper.models.likelihoods import Values
 from paper.models.networks import make_decoder, make_embedding, make_encoder
 from paper.models.options import Condition, ConditionalVAEOptions
-from paper.models.vae import VAE
+from paper.models.vae import VAE, free_bits
+from paper.vae_paper import reparameterize
 
 OneHot = Float[Tensor, "N K"]
 Given = Float[Tensor, "N given H W"]
@@ -32,8 +38,21 @@ class ConditionalVAE(VAE):
     """The VAE given the class: c is one-hot."""
 
     traits = Traits(condition="label")
+    options_type = ConditionalVAEOptions
 
-    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: ConditionalVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
+        if options.condition != "label" or class_count < 1:
+            raise InputError(
+                f"class_count: expected a number of classes, and the label as condition, got {class_count} and "
+                f"{options.condition}; parts of an image are the condition of `completion_vae`"
+            )
         super().__init__(options, image_shape, class_count)
         planes = class_count if options.network == "conv" else 0
         channels, height, width = image_shape
@@ -66,9 +85,17 @@ class CompletionVAE(VAE):
     """
 
     traits = Traits(condition="part")
+    options_type = ConditionalVAEOptions
     given: Float[Tensor, "H W"]
 
-    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: ConditionalVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(options, image_shape, class_count)
         channels, height, width = image_shape
         self.encoder = make_encoder(options, (channels + channels + 1, height, width))
@@ -94,14 +121,17 @@ class CompletionVAE(VAE):
         """log p(x|z, c) in nats, summed over the missing pixels of each image."""
         return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(1).sum(1)
 
+    @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
         """The given pixels, and x_hat for the missing ones from the mean of q(z|x, c): here x is known in full."""
         return paste(super().reconstruct(x, c), need(c))
 
+    @torch.no_grad()
     def sample(self, z: Latents, c: Tensor | None = None) -> Images:
         """The given pixels, completed: each z from the prior is another guess at the missing ones."""
         return paste(super().sample(z, c), need(c))
 
+    @torch.no_grad()
     def draw(self, z: Latents, c: Tensor | None, generator: torch.Generator) -> Images:
         """The given pixels, and a draw from p(x|z, c) for the missing ones."""
         return paste(super().draw(z, c, generator), need(c))
@@ -111,12 +141,101 @@ class CompletionVAE(VAE):
         return self.given
 
 
-def conditional_vae(
-    options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int
-) -> ConditionalVAE | CompletionVAE:
-    """The conditional VAE for the condition of the options."""
-    kind = ConditionalVAE if options.condition == "label" else CompletionVAE
+class Forward(NamedTuple):
+    """The results of one forward pass with a learned prior."""
+
+    mu: Latents
+    logvar: Latents
+    z: Latents
+    logits: Images
+    prior_mu: Latents
+    prior_logvar: Latents
+
+
+class LearnedPrior(VAE):
+    """What a learned p(z|c) changes of a conditional VAE: the KL, and draws from the prior."""
+
+    prior_network: nn.Module
+
+    def prior_moments(self, c: Tensor | None) -> tuple[Latents, Latents]:
+        """mu_c and logvar_c of p(z|c)."""
+        return self.prior_network(need(c))
+
+    def forward(  # type: ignore[override]  # with the prior beside it
+        self, x: Images, eps: Latents, c: Tensor | None = None
+    ) -> Forward:
+        """x, c -> q(z|x, c) -> z -> p(x|z, c), and c -> p(z|c)."""
+        mu, logvar = self.encode(x, c)
+        z = reparameterize(mu, logvar, eps)
+        return Forward(mu, logvar, z, self.decode(z, c), *self.prior_moments(c))
+
+    def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:  # type: ignore[override]  # of its own Forward
+        """The negative ELBO with KL(q(z|x, c) || p(z|c)), which has a closed form."""
+        reconstruction = -self.log_prob(run.logits, x).sum() / len(x)
+        kl = kl_of_normals(run.mu, run.logvar, run.prior_mu, run.prior_logvar)
+        kl_term = objective.beta * free_bits(kl, objective.free_bits)
+        return Loss(reconstruction + kl_term, reconstruction, kl.sum(1).mean())
+
+    def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
+        """z from q(z|x, c), and log p(z|c) - log q(z|x, c)."""
+        z = reparameterize(mu, logvar, eps)
+        log_q = -0.5 * (eps.square() + logvar).sum(1)
+        return z, log_normal(z, *self.prior_moments(c)) - log_q
+
+    def prior(self, eps: Latents, c: Tensor | None = None) -> Latents:
+        """z from p(z|c)."""
+        return reparameterize(*self.prior_moments(c), eps)
+
+
+class LabelPrior(nn.Module):
+    """mu and logvar of p(z|label): for one-hot labels a linear map is any map."""
+
+    def __init__(self, class_count: int, latent_dim: int) -> None:
+        super().__init__()
+        self.mu = nn.Linear(class_count, latent_dim)
+        self.logvar = nn.Linear(class_count, latent_dim)
+
+    def forward(self, c: OneHot) -> tuple[Latents, Latents]:
+        return self.mu(c), self.logvar(c)
+
+
+class LearnedPriorConditionalVAE(LearnedPrior, ConditionalVAE):
+    """The VAE given the class, with p(z|label) learned."""
+
+    traits = Traits(condition="label", closed_kl=False, learned_prior=True)
+
+    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+        super().__init__(options, image_shape, class_count)
+        self.prior_network = LabelPrior(class_count, options.latent_dim)
+
+
+class LearnedPriorCompletionVAE(LearnedPrior, CompletionVAE):
+    """The VAE given a part of the image, with p(z|part) learned by a network like the encoder."""
+
+    traits = Traits(condition="part", closed_kl=False, learned_prior=True)
+
+    def __init__(self, options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+        super().__init__(options, image_shape, class_count)
+        channels, height, width = image_shape
+        self.prior_network = make_encoder(options, (channels + 1, height, width))
+
+
+def conditional_vae(options: ConditionalVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> VAE:
+    """The conditional VAE for the condition and the prior of the options."""
+    kinds = {
+        ("label", "standard"): ConditionalVAE,
+        ("label", "learned"): LearnedPriorConditionalVAE,
+        ("part", "standard"): CompletionVAE,
+        ("part", "learned"): LearnedPriorCompletionVAE,
+    }
+    kind = kinds["label" if options.condition == "label" else "part", options.prior]
     return kind(options, image_shape, class_count)
+
+
+def kl_of_normals(mu: Latents, logvar: Latents, prior_mu: Latents, prior_logvar: Latents) -> Latents:
+    """KL(Normal(mu, exp(logvar)) || Normal(prior_mu, exp(prior_logvar))) of each image and latent, in nats."""
+    ratio = logvar - prior_logvar
+    return -0.5 * (1 + ratio - (mu - prior_mu).square() * torch.exp(-prior_logvar) - ratio.exp())
 
 
 def one_hot(labels: Int[Tensor, " N"], class_count: int) -> Int[Tensor, "N K"]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from foundation.errors import InputError
 from foundation.objective import Loss, Objective
 from paper.models.base import Images, Latents
+from paper.models.options import IWAEOptions
 from paper.models.vae import VAE, kl_per_latent
 
 Draws = Float[Tensor, "N K Z"]
@@ -33,6 +34,8 @@ class Forward(NamedTuple):
 
 class IWAE(VAE):
     """The VAE, trained on K draws of z for each image at once."""
+
+    options_type = IWAEOptions
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
         """K draws of eps for each image."""

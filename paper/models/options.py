@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
-from foundation.arguments import optional
+from foundation.arguments import Option, optional
 from foundation.errors import InputError
 from foundation.objective import Likelihood, Objective, check_sigma
 from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
@@ -18,7 +18,29 @@ from foundation.sizes import Architecture
 Condition = Literal[
     "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right"
 ]  # fmt: skip
+
+
+def unused_sigma(likelihood: Likelihood) -> dict[str, str]:
+    """sigma, with the reason, where the likelihood has none."""
+    return {} if likelihood.startswith("gaussian") else {"sigma": f"the {likelihood} likelihood has none"}
+
+
 NO_KL = "this model's objective has no KL term to weigh"
+
+
+def check_weight(name: str, value: float) -> None:
+    """Raise `InputError` for a weight of a term of the loss that is not finite or is below 0."""
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(f"{name}: expected a finite number >= 0, got {value!r}")
+
+
+MOST_CONVOLUTIONS = 8
+
+
+def check_depth(channels: tuple[int, ...]) -> None:
+    """Raise `InputError` for no convolution, or for more than an image has room for."""
+    if not 1 <= len(channels) <= MOST_CONVOLUTIONS:
+        raise InputError(f"channels: expected 1 to {MOST_CONVOLUTIONS} sizes, got {channels}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,8 +58,10 @@ class VAEOptions(ModelOptions):
     """Z, the number of latent variables."""
     network: Literal["conv", "mlp"] = "conv"
     """conv: the ladder's convolutions; mlp: fully connected."""
-    channels: tuple[int, int] = Architecture.channels
-    """conv: channels after the first and the second convolution."""
+    channels: Annotated[tuple[int, ...], Option("INT..")] = Architecture.channels
+    """conv: channels after each convolution of stride 2; 32 64 is the network of all rungs."""
+    residual_blocks: int = 0
+    """conv: residual blocks after each convolution."""
     hidden_dims: Annotated[tuple[int, ...], optional("INT..", "256 for conv, 400 for mlp")] = ()
     """Widths of the hidden linear layers, in the encoder's order."""
     activation: Literal["relu", "tanh"] = "relu"
@@ -56,14 +80,20 @@ class VAEOptions(ModelOptions):
             tuple(self.hidden_dims) or ((Architecture.hidden_dim,) if self.network == "conv" else (400,)),
         )
         check_sizes(latent_dim=self.latent_dim, channels=self.channels, hidden_dims=self.hidden_dims)
+        check_sizes(residual_blocks=self.residual_blocks, least=0)
         check_sigma(self.sigma)
-        if len(self.channels) != 2:
-            raise InputError(f"channels: expected two sizes, got {self.channels}")
+        check_depth(self.channels)
         if self.network == "conv" and self.activation != "relu":
             raise InputError(f"activation: the conv network has ReLU only, got {self.activation!r}")
         for name, kind in (("network", ("conv", "mlp")), ("activation", ("relu", "tanh"))):
             if getattr(self, name) not in kind:
                 raise InputError(f"{name}: expected {' or '.join(kind)}, got {getattr(self, name)!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        no_convolutions = dict.fromkeys(("channels", "residual_blocks"), "the mlp network has no convolutions")
+        convolutions = no_convolutions if self.network == "mlp" else {}
+        return convolutions | unused_sigma(self.likelihood)
 
     def objective(self, progress: float = 1.0) -> Objective:
         """The negative ELBO: beta is 1 throughout."""
@@ -93,12 +123,17 @@ class BetaVAEOptions(VAEOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive(gamma=self.gamma, capacity_growth=self.capacity_growth)
-        for name in ("beta", "capacity"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name}: expected a finite number >= 0, got {value!r}")
+        check_weight("beta", self.beta)
+        if self.capacity is not None:
+            check_weight("capacity", self.capacity)
         if self.capacity_growth > 1:
             raise InputError(f"capacity_growth: expected a share of training up to 1, got {self.capacity_growth!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        if self.capacity is None:
+            return super().unused() | dict.fromkeys(("capacity_growth", "gamma"), "there is no capacity")
+        return super().unused() | {"beta": "with a capacity, gamma |KL - C| is the whole KL term"}
 
     def objective(self, progress: float = 1.0) -> Objective:
         """beta KL, or gamma |KL - C| with C growing linearly, then level."""
@@ -117,15 +152,20 @@ class ConditionalVAEOptions(VAEOptions):
     Examples:
       vae-ladder train cvae
       vae-ladder train cvae --condition upper-left
+      vae-ladder train cvae --condition upper-left --prior learned
     """
 
     model: ClassVar[str] = "cvae"
 
     condition: Condition = "label"
     """What encoder and decoder are given: the label, or this quadrant or half of the image."""
+    prior: Literal["standard", "learned"] = "standard"
+    """standard: N(0, I), whatever the condition; learned: a Gaussian for each condition, by a network of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.prior not in ("standard", "learned"):
+            raise InputError(f"prior: expected standard or learned, got {self.prior!r}")
         if self.condition not in get_args(Condition):
             raise InputError(f"condition: expected one of {', '.join(get_args(Condition))}, got {self.condition!r}")
 
@@ -172,6 +212,117 @@ class IWAEOptions(VAEOptions):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class BetaTCVAEOptions(VAEOptions):
+    """beta-TCVAE (Chen et al. 2018): the total correlation of the latents weighed, and not the whole KL.
+
+    Examples:
+      vae-ladder train beta-tcvae --beta 6 --latent-dim 10 --network mlp --data shapes --batch-size 500
+    """
+
+    model: ClassVar[str] = "beta-tcvae"
+
+    beta: float = 6.0
+    """Weight of the total correlation."""
+    alpha: float = 1.0
+    """Weight of the mutual information of image and code."""
+    gamma: float = 1.0
+    """Weight of the KL of each latent's distribution over all images."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("alpha", "beta", "gamma"):
+            check_weight(name, getattr(self, name))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FactorVAEOptions(VAEOptions):
+    """FactorVAE (Kim & Mnih 2018): the total correlation, judged by a discriminator.
+
+    Examples:
+      vae-ladder train factor-vae --gamma 10 --latent-dim 10 --network mlp --data shapes
+    """
+
+    model: ClassVar[str] = "factor-vae"
+
+    gamma: float = 10.0
+    """Weight of the total correlation."""
+    discriminator_dims: Annotated[tuple[int, ...], Option("INT..")] = (256, 256, 256)
+    """Widths of the discriminator's hidden layers; the paper has five of 1000."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "discriminator_dims", tuple(self.discriminator_dims))
+        check_weight("gamma", self.gamma)
+        check_sizes(discriminator_dims=self.discriminator_dims)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VampPriorOptions(VAEOptions):
+    """VAE with a learned prior: the VampPrior (Tomczak & Welling 2018), or a mixture of Gaussians.
+
+    Examples:
+      vae-ladder train vampprior --components 500 --data.binarise dynamic
+      vae-ladder train vampprior --components-are mixture
+    """
+
+    model: ClassVar[str] = "vampprior"
+    drawn_kl: ClassVar[bool] = True
+
+    components: int = 100
+    """K, the components of the prior."""
+    components_are: Literal["pseudo-inputs", "mixture"] = "pseudo-inputs"
+    """pseudo-inputs: q(z|u) of K learned images u; mixture: K learned Gaussians."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(components=self.components)
+        if self.components_are not in ("pseudo-inputs", "mixture"):
+            raise InputError(f"components_are: expected pseudo-inputs or mixture, got {self.components_are!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IAFOptions(VAEOptions):
+    """VAE whose q(z|x) is bent by an inverse autoregressive flow (Kingma et al. 2016).
+
+    Examples:
+      vae-ladder train iaf-vae --flow-steps 4 --data.binarise dynamic
+    """
+
+    model: ClassVar[str] = "iaf-vae"
+    drawn_kl: ClassVar[bool] = True
+
+    flow_steps: int = 2
+    """Steps of the flow; the order of the latents is reversed after each."""
+    flow_hidden_dim: int = 256
+    """Hidden units of the network of each step."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(flow_steps=self.flow_steps, flow_hidden_dim=self.flow_hidden_dim)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HierarchicalOptions(VAEOptions):
+    """VAE with two layers of latents (Rezende et al. 2014; Burda et al. 2016).
+
+    Examples:
+      vae-ladder train hierarchical --latent-dim 20 --top-dim 10 --data.binarise dynamic
+    """
+
+    model: ClassVar[str] = "hierarchical"
+    drawn_kl: ClassVar[bool] = True
+
+    top_dim: int = 10
+    """The number of latents of the upper layer, z2; those of z1 are --latent-dim."""
+    top_hidden_dim: int = 100
+    """Hidden units of the networks between z1 and z2."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(top_dim=self.top_dim, top_hidden_dim=self.top_hidden_dim)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class VQVAEOptions(ModelOptions):
     """VQ-VAE (van den Oord et al. 2017): latents are entries of a codebook.
 
@@ -185,14 +336,17 @@ class VQVAEOptions(ModelOptions):
     """Entries of the codebook."""
     code_dim: int = 16
     """Length of an entry."""
-    channels: tuple[int, int] = Architecture.channels
-    """Channels after the first and the second convolution."""
+    channels: Annotated[tuple[int, ...], Option("INT..")] = Architecture.channels
+    """Channels after each convolution of stride 2."""
+    residual_blocks: int = 0
+    """Residual blocks after each convolution."""
     commitment: float = 0.25
     """Weight of the commitment term, beta in the paper."""
     codebook: Literal["ema", "gradient"] = "ema"
     """How the codebook learns: moving averages of what is assigned to an entry, or the paper's loss term."""
     decay: float = 0.99
-    """ema: how much of the average stays at each step."""
+    """How much of a moving average stays at each step: of how often an entry is chosen, by which unused entries are
+    found, and with ema of the vectors that chose it."""
     likelihood: Likelihood = "bernoulli"
     """p(x|z), as for the VAE."""
     sigma: float = 0.2
@@ -203,12 +357,16 @@ class VQVAEOptions(ModelOptions):
         check_sizes(codes=self.codes, code_dim=self.code_dim, channels=self.channels)
         check_sigma(self.sigma)
         check_positive(commitment=self.commitment)
-        if len(self.channels) != 2:
-            raise InputError(f"channels: expected two sizes, got {self.channels}")
+        check_sizes(residual_blocks=self.residual_blocks, least=0)
+        check_depth(self.channels)
         if not 0 <= self.decay < 1:
             raise InputError(f"decay: expected a number in [0, 1), got {self.decay!r}")
         if self.codebook not in ("ema", "gradient"):
             raise InputError(f"codebook: expected ema or gradient, got {self.codebook!r}")
+
+    def unused(self) -> dict[str, str]:
+        """Options that have no effect beside the others, each with the reason."""
+        return unused_sigma(self.likelihood)
 
     def objective(self, progress: float = 1.0) -> Objective:
         """Reconstruction and commitment; the KL to a uniform prior is a constant."""
@@ -221,7 +379,19 @@ class VQVAEOptions(ModelOptions):
 
 MODELS: dict[str, type[ModelOptions]] = {
     options.model: options
-    for options in (VAEOptions, BetaVAEOptions, ConditionalVAEOptions, AutoencoderOptions, IWAEOptions, VQVAEOptions)
+    for options in (
+        VAEOptions,
+        BetaVAEOptions,
+        BetaTCVAEOptions,
+        FactorVAEOptions,
+        ConditionalVAEOptions,
+        AutoencoderOptions,
+        IWAEOptions,
+        VampPriorOptions,
+        IAFOptions,
+        HierarchicalOptions,
+        VQVAEOptions,
+    )
 }
 """Every model's options by its name on the command line."""
 

@@ -23,9 +23,14 @@ from paper.runs import load_trained
 CLASSES = {
     "vae": "paper.models.vae:VAE",
     "beta-vae": "paper.models.beta_vae:BetaVAE",
+    "beta-tcvae": "paper.models.beta_tcvae:BetaTCVAE",
+    "factor-vae": "paper.models.factor_vae:FactorVAE",
     "cvae": "paper.models.cvae:conditional_vae",
     "autoencoder": "paper.models.autoencoder:Autoencoder",
     "iwae": "paper.models.iwae:IWAE",
+    "vampprior": "paper.models.vampprior:VampPriorVAE",
+    "iaf-vae": "paper.models.iaf_vae:IAFVAE",
+    "hierarchical": "paper.models.hierarchical:HierarchicalVAE",
     "vq-vae": "paper.models.vq_vae:VQVAE",
 }
 """Where each model of `paper.models.options.MODELS` is written."""

@@ -8,12 +8,14 @@ It extends the VAE of `paper/vae_paper.py` by a choice of network and likelihood
 this folder extend it in turn, each by its paper's change.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from foundation.objective import Loss, Objective
 from paper import vae_paper
-from paper.models.base import Images, Latents, Model, Scalar
+from paper.models.base import Images, Latents, Model, Scalar, options_of
 from paper.models.likelihoods import make_likelihood
 from paper.models.networks import make_decoder, make_encoder
 from paper.models.options import VAEOptions
@@ -22,9 +24,22 @@ from paper.vae_paper import Forward, reparameterize
 
 
 class VAE(vae_paper.VAE, Model):
-    """The VAE of the main file, with the network and the likelihood of its options."""
+    """The VAE of the main file, with the network and the likelihood of its options.
 
-    def __init__(self, options: VAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    `VAE(latent_dim=20)` makes one from options by name, `VAE(options, image_shape, class_count)` from options whole.
+    Its first values are torch's own, by `torch.manual_seed`.
+    """
+
+    options_type = VAEOptions
+
+    def __init__(
+        self,
+        options: VAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__(make_encoder(options, image_shape), make_decoder(options, image_shape))
         self.options, self.image_shape, self.class_count = options, image_shape, class_count
         self.likelihood = make_likelihood(options.likelihood, options.sigma)

@@ -11,7 +11,7 @@ log K at each place, a constant. argmin has no gradient: the one for z_q is hand
 Left out is the paper's second stage, a prior over maps of codes: `sample` decodes the map that it is given.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,14 +19,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from foundation.architecture import Architecture
 from foundation.objective import Objective
 from foundation.rung import Traits
-from paper.models.base import Images, Model, Scalar
+from paper.models.base import Images, Model, Scalar, options_of
 from paper.models.likelihoods import make_likelihood
+from paper.models.networks import down_layers, feature_shape, up_layers
 from paper.models.options import VQVAEOptions
 from paper.training.distributed import gather, mean_over_batch
-from paper.vae_paper import DOWN, UP
 
 Maps = Float[Tensor, "N D h w"]
 Vectors = Float[Tensor, "M D"]
@@ -77,7 +76,7 @@ class Codebook(nn.Module):
     def __init__(self, options: VQVAEOptions) -> None:
         super().__init__()
         self.options = options
-        entries = torch.zeros(options.codes, options.code_dim)
+        entries = torch.empty(options.codes, options.code_dim).uniform_(-1 / options.codes, 1 / options.codes)
         self.register_buffer("counts", torch.zeros(options.codes))
         if options.codebook == "ema":
             self.register_buffer("entries", entries)
@@ -139,22 +138,26 @@ class VQVAE(Model):
     """Convolutions down to a map of vectors, the codebook, and convolutions up again."""
 
     traits = Traits(posterior=False, prior=False, codes=True)
+    options_type = VQVAEOptions
 
-    def __init__(self, options: VQVAEOptions, image_shape: tuple[int, int, int], class_count: int) -> None:
+    def __init__(
+        self,
+        options: VQVAEOptions | None = None,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        class_count: int = 0,
+        **choices: Any,
+    ) -> None:
+        options = options or options_of(self.options_type, choices)
         super().__init__()
         self.options, self.image_shape, self.class_count = options, image_shape, class_count
-        image, (c1, c2), D = image_shape[0], options.channels, options.code_dim
-        self.code_shape = Architecture(channels=options.channels, image_shape=image_shape).feature_shape[1:]
+        image, last, D = image_shape[0], options.channels[-1], options.code_dim
+        self.code_shape = feature_shape(options.channels, image_shape)[1:]
         self.encoder = nn.Sequential(
-            nn.Conv2d(image, c1, 3, **DOWN), nn.ReLU(), nn.Conv2d(c1, c2, 3, **DOWN), nn.ReLU(), nn.Conv2d(c2, D, 1)
+            *down_layers(options.channels, image, options.residual_blocks), nn.Conv2d(last, D, 1)
         )
         self.codebook = Codebook(options)
         self.decoder = nn.Sequential(
-            nn.Conv2d(D, c2, 3, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(c2, c1, 3, **UP),
-            nn.ReLU(),
-            nn.ConvTranspose2d(c1, image, 3, **UP),
+            nn.Conv2d(D, last, 3, padding=1), nn.ReLU(), *up_layers(options.channels, image, options.residual_blocks)
         )
         self.likelihood = make_likelihood(options.likelihood, options.sigma)
 

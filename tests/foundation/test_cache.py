@@ -193,3 +193,10 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch, tmp_path):
         assert cached("a", "key", EXPECTED, make)["images"].sum() == 66
     assert len(calls) == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_arrays_come_back_whatever_the_order_of_their_axes(cache):
+    drawn = np.arange(24, dtype=np.uint8).reshape(2, 3, 4).transpose(2, 0, 1)
+    for _ in range(2):
+        found = cached("x", "key", {"images": Expected((4, 2, 3), np.uint8)}, lambda: {"images": drawn})
+        np.testing.assert_array_equal(found["images"], drawn)

@@ -35,13 +35,19 @@ def one_line(error):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("cifar", {}, "data: expected one of glyphs, shapes, mnist, fashion-mnist, kmnist or a folder"),
+        (
+            "cifar",
+            {},
+            "data: expected one of glyphs, shapes, rooms, mnist, fashion-mnist, kmnist, cifar10, svhn or",
+        ),
         ("", {}, "data: expected one of"),
         ("glyphs", {"split": "valid"}, "split: expected train or test, got 'valid'"),
         ("glyphs", {"count": 0}, "count: expected an integer of at least 1, got 0"),
         ("glyphs", {"seed": -1}, "seed: expected an integer of at least 0, got -1"),
         ("glyphs", {"size": 64}, "size: glyphs is 28×28"),
-        ("shapes", {"size": 0}, "size: expected an integer of at least 1, got 0"),
+        ("shapes", {"size": 0}, "size: expected an integer from 4 to 512, got 0"),
+        ("cifar10", {"size": 64}, "size: cifar10 is 32×32"),
+        ("mnist", {"colour": True}, "colour: mnist is grey; rooms, cifar10, svhn and folders come in colour"),
         ("glyphs", {"root": Path("no-such-folder")}, "data root: no-such-folder does not exist"),
         ("mnist", {"root": Path("no-such-folder")}, "data root: no-such-folder does not exist"),
         ("mnist", {"root": Path("~no-such-user")}, "data root: expected a folder, got '~no-such-user'"),
@@ -57,7 +63,7 @@ def test_bad_options(name, options, message):
 
 
 def test_names():
-    assert DATASETS == ("glyphs", "shapes", "mnist", "fashion-mnist", "kmnist")
+    assert DATASETS == ("glyphs", "shapes", "rooms", "mnist", "fashion-mnist", "kmnist", "cifar10", "svhn")
 
 
 def test_describe():

@@ -14,7 +14,10 @@ from PIL import Image
 from foundation.data import folder as folders
 from foundation.data import load
 from foundation.data.folder import MOST_PIXELS, read_image
+from foundation.data.splits import load_data
 from foundation.errors import InputError
+from foundation.options import DataOptions
+from tests.support.pictures import write_pictures
 
 
 def one_line(error):
@@ -153,8 +156,73 @@ def test_image_modes(tmp_path, mode):
     path = tmp_path / ("x.tif" if mode in ("CMYK", "float") else "x.png")
     image.save(path)
     grey = read_image(path, 28)
+    assert grey.shape == (1, 28, 28)
     assert grey.dtype == np.float32
     np.testing.assert_allclose(grey, expected, atol=0.005)
+
+
+@pytest.mark.parametrize("own_splits", [False, True])
+def test_what_cannot_be_read_is_left_out_if_asked_and_listed(tmp_path, own_splits):
+    for split in ("train", "test") if own_splits else (".",):
+        (tmp_path / split).mkdir(exist_ok=True)
+        for name in ("a", "b"):
+            write_pictures(tmp_path / split / name, 6)
+    broken = tmp_path / ("train" if own_splits else ".") / "a" / "broken.png"
+    broken.write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"broken\.png: cannot be read .*`vae-ladder train --data.skip` leaves such"):
+        load(tmp_path)
+    whole, test = (load(tmp_path, split, skip=True) for split in ("train", "test"))
+    assert len(whole) + len(test) == (24 if own_splits else 12)
+    assert len(whole.left_out) == 1
+    assert "broken.png: cannot be read as an image" in whole.left_out[0]
+    assert len(test.left_out) == (0 if own_splits else 1)
+    data = load_data(DataOptions(name=str(tmp_path), skip=True))
+    assert data.left_out == whole.left_out, "once, though both splits are read"
+    assert data.describe()[-2:] == ["Left out, as they cannot be read: 1 files", whole.left_out[0]]
+    broken.unlink()
+    same = load(tmp_path)
+    np.testing.assert_array_equal(whole.images, same.images)
+    np.testing.assert_array_equal(whole.labels, same.labels)
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_an_error_all_the_same(tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"0\.png: cannot be read .*; of 3 files none can be read"):
+        load(tmp_path, skip=True)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_in_colour_a_grey_image_is_grey(tmp_path, mode):
+    image, expected = MODES[mode]
+    path = tmp_path / ("x.tif" if mode in ("CMYK", "float") else "x.png")
+    image.save(path)
+    colours = read_image(path, 28, colour=True)
+    assert colours.shape == (3, 28, 28)
+    if image.mode in ("1", "L", "LA", "I;16", "I", "F"):
+        np.testing.assert_allclose(colours, expected, atol=0.005)
+
+
+def test_colours_are_kept_and_lie_on_white(tmp_path):
+    red = np.zeros((40, 40, 4), np.uint8)
+    red[..., 0], red[:20, :, 3], red[20:, :, 3] = 255, 255, 51
+    Image.fromarray(red).save(tmp_path / "x.png")
+    colours = read_image(tmp_path / "x.png", 20, colour=True)
+    np.testing.assert_allclose(colours[:, :9].mean(axis=(1, 2)), [1, 0, 0], atol=0.01)
+    np.testing.assert_allclose(colours[:, 11:].mean(axis=(1, 2)), [1, 0.8, 0.8], atol=0.01)
+
+
+def test_a_folder_in_colour_and_another_size(tmp_path):
+    for name, colour in (("a", (255, 0, 0)), ("b", (0, 0, 255))):
+        (tmp_path / name).mkdir()
+        for i in range(6):
+            Image.new("RGB", (50 + i, 60), tuple(max(0, level - i) for level in colour)).save(
+                tmp_path / name / f"{i}.png"
+            )
+    data = load_data(DataOptions(name=str(tmp_path), size=16, colour=True))
+    assert data.image_shape == (3, 16, 16)
+    assert "of 16×16 in colour" in data.describe()[0]
+    assert load_data(DataOptions(name=str(tmp_path), size=16)).image_shape == (1, 16, 16)
 
 
 def test_floats_outside_the_range_are_refused(tmp_path):
@@ -171,7 +239,7 @@ def test_resizing_averages_and_keeps_the_centre(tmp_path):
     wide = np.zeros((56, 168), np.uint8)
     wide[:, 56:112] = 255
     save(tmp_path / "wide.png", wide)
-    inner = read_image(tmp_path / "wide.png", 28)[:, 1:-1]
+    inner = read_image(tmp_path / "wide.png", 28)[0, :, 1:-1]
     np.testing.assert_allclose(inner, 1)
 
 
@@ -181,7 +249,7 @@ def test_cameras_orientation_is_followed(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     save(tmp_path / "x.png", upper, exif=exif)
-    grey = read_image(tmp_path / "x.png", 28)
+    grey = read_image(tmp_path / "x.png", 28)[0]
     assert grey[:12].max() < 0.1
     assert grey[-12:].min() > 0.9
 
@@ -200,7 +268,7 @@ def test_the_transparent_level_of_16_bits_lies_on_white(tmp_path):
     levels = np.full((40, 40), 6554, np.uint16)
     levels[:20] = 1000
     Image.fromarray(levels).save(tmp_path / "x.png", transparency=1000)
-    grey = read_image(tmp_path / "x.png", 28)
+    grey = read_image(tmp_path / "x.png", 28)[0]
     np.testing.assert_allclose(grey[:13], 1)
     np.testing.assert_allclose(grey[15:], 0.1, atol=0.005)
 

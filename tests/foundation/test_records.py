@@ -63,3 +63,8 @@ def test_a_field_that_is_missing_is_named() -> None:
     short = {name: value for name, value in STEPS[1].items() if name != "kl"}
     with pytest.raises(InputError, match=r"line 3: damaged \('kl': expected the fields of the step before"):
         check_log([START, STEPS[0], short], PATH)
+
+
+def test_a_log_begun_by_an_earlier_version_may_go_on() -> None:
+    old = {name: value for name, value in START.items() if name != "held_out_beta"} | {"final_loss": 3.0}
+    check_log([old, *STEPS, LOG[-1]], PATH)

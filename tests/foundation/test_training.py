@@ -283,7 +283,7 @@ def test_records_are_what_a_run_logs(tmp_path: Path) -> None:
     assert list(step) == ["kind", "step", "epoch", *losses, "beta", "learning_rate", "seconds"]
     assert list(before)[:6] == ["kind", "epoch", "step", *losses]
     assert {"train_loss", "beta", "images_per_second", "seconds"} <= epoch.keys()
-    assert {"split", "final_loss", "best", "learning_rate"} <= epoch.keys() & before.keys()
+    assert {"split", "held_out_beta", "best", "learning_rate"} <= epoch.keys() & before.keys()
 
 
 # The schedules, the validation images, and the test images
@@ -305,12 +305,23 @@ def test_every_step_has_the_objective_and_the_rate_of_its_moment() -> None:
     assert [(r.beta, r.learning_rate) for r in steps] == [(objective.beta, rate) for objective, rate in seen]
     assert [r.beta for r in epochs] == pytest.approx([0, 2, 3, 3])
     assert epochs[-1].learning_rate == pytest.approx(0)
-    # Held-out images: the objective of the moment, and where it is another one that of the end.
-    final = objective_at(options, 1.0)
-    expected = [objective_at(options, 0.0), final, objective_at(options, 1 / 3), final, final, final]
-    assert [objective for *_, objective in rung.evaluations] == expected
+    # Held-out images: the objective of the end, once an epoch.
+    assert [objective for *_, objective in rung.evaluations] == [objective_at(options, 1.0)] * 4
     for record in epochs:
-        assert record.final_loss == pytest.approx(record.held_out["reconstruction"] + 3 * record.held_out["kl"])
+        assert record.held_out["loss"] == pytest.approx(record.held_out["reconstruction"] + 3 * record.held_out["kl"])
+        assert record.held_out_beta == 3
+
+
+def test_a_cyclical_schedule_never_shows_a_validation_loss_without_its_kl() -> None:
+    cyclical = KLOptions(schedule="cyclical", cycles=3, warmup=0.5)
+    training = start(MeanRung(), beta=2.0, kl=cyclical)
+    _, epochs = split(list(train(training)))
+    assert [record.beta for record in epochs] == [0, 0, 0, 2], "at the ends of cycles"
+    for record in epochs:
+        line = record.line()
+        assert line["loss"] == pytest.approx(line["reconstruction"] + 2 * line["kl"])
+        assert line["kl"] > 0
+        assert (line["held_out_beta"], line["beta"]) == (2, record.beta)
 
 
 @pytest.mark.parametrize("z", ["sampled", "mu"])
@@ -333,7 +344,7 @@ def test_validation_images_are_measured_where_there_are_some(z: Any) -> None:
         np.testing.assert_array_equal(eps, training.eps if z == "sampled" else 0)
     assert np.abs(training.eps).min() > 0
     assert [r.best for r in epochs] == [False, True, False, False]
-    assert training.best == epochs[1].final_loss
+    assert training.best == epochs[1].held_out["loss"]
 
 
 def test_no_epoch_is_the_best_on_the_test_images() -> None:

@@ -28,6 +28,7 @@ from ladder.rungs import RUNGS, available_rungs
 from ladder.train import make_training
 from paper.experiments.options import EXPERIMENTS
 from paper.models.options import MODELS
+from paper.runs import read_options
 from tests.support.pictures import write_pictures
 from tests.support.run_files import own_files
 
@@ -170,7 +171,7 @@ BAD = {
     "unknown network": "train vae --network transformer",
     "unknown schedule": "train vae --kl.schedule cosine",
     "resume without a run": "train --resume",
-    "resume with an option": "train --resume {tmp}/empty --epochs 3",
+    "resume with an option": "train --resume {tmp}/empty --seed 3",
     "resume nothing": "train --resume {tmp}/nowhere",
     "resume a folder that is no run": "train --resume {tmp}/empty",
     "resume something else": "train --resume {tmp}/other_run",
@@ -257,6 +258,69 @@ BAD = {
 }
 
 
+NO_EFFECT = {
+    "train vae --sigma 0.5": "sigma: it would have no effect: the bernoulli likelihood has none",
+    "train vae --likelihood continuous-bernoulli --sigma 0.5": "the continuous-bernoulli likelihood has none",
+    "train vq-vae --sigma 0.5": "sigma",
+    "train vae --network mlp --channels 8 16": "channels: it would have no effect: the mlp network has no convolutions",
+    "train beta-vae --beta 2 --capacity 5": "beta: it would have no effect: with a capacity",
+    "train beta-vae --gamma 2": "gamma: it would have no effect: there is no capacity",
+    "train beta-vae --capacity-growth 0.2": "capacity_growth",
+    "train vae --kl.warmup 0.5": "kl.warmup: it would have no effect: the schedule is constant",
+    "train vae --kl.cycles 3": "kl.cycles: it would have no effect: the schedule is constant",
+    "train vae --kl.schedule linear --kl.cycles 3": "kl.cycles: it would have no effect: the schedule is linear",
+    "train vae --optimizer.name adamw": "optimizer.name: it would have no effect: without a weight decay AdamW is Adam",
+    "train vae --data-root {tmp}": "data.root: it would have no effect: glyphs is not read from it",
+    "train vae --data {folder} --data-root {tmp}": "data.root",
+    "train vae --data.skip": "data.skip: it would have no effect: glyphs is no folder",
+    "train autoencoder --data {folder} --z mu": "z: it would have no effect: autoencoder encodes an image as one point",
+    "train vq-vae --data {folder} --z mu": "z: it would have no effect",
+    "climb --sigma 0.5": "sigma",
+    "climb --kl.warmup 0.5": "kl.warmup",
+    "evaluate {tmp} --draws 0 --images 7": "images: it would have no effect: with 0 draws no log p(x) is measured",
+    "experiment latent-dim --data-root {tmp}": "data.root: it would have no effect: glyphs",
+    "bench --browser --quick": "quick: it would have no effect",
+    "bench --browser --figure {tmp}/a.png": "figure: it would have no effect: --browser draws none",
+}
+"""Options beside others that leave nothing for them to do."""
+
+
+@pytest.mark.parametrize("command", NO_EFFECT)
+def test_an_option_without_effect_is_refused(command, folder, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert cli.main(command.format(folder=folder, tmp=tmp_path).split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert NO_EFFECT[command] in error
+    assert not any((tmp_path / "here").iterdir()), "nothing is left behind"
+
+
+def test_one_corrupt_picture_is_skipped_if_asked_and_config_json_lists_it(tmp_path, no_pictures, capsys):
+    pictures = write_pictures(tmp_path / "pictures")
+    (pictures / "broken.png").write_bytes(b"no image")
+    command = ["train", "vae", "--rung", "numpy_impl", *SMALL.split(), "--epochs", "1", "--data", str(pictures)]
+    assert cli.main([*command, "--out", str(tmp_path / "runs")]) == 2
+    assert "broken.png: cannot be read as an image" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert cli.main([*command, "--out", str(tmp_path / "runs"), "--data.skip"]) == 0
+    assert "Left out, as they cannot be read: 1 files" in capsys.readouterr().out
+    (run,) = (tmp_path / "runs").iterdir()
+    (left_out,) = open_run(run).config["left_out"]
+    assert "broken.png: cannot be read as an image" in left_out
+
+
+def test_a_run_with_an_option_without_effect_can_still_be_read(folder, tmp_path, no_pictures):
+    """Earlier versions accepted them."""
+    run = run_of(f"vae --rung numpy_impl {SMALL} --data {folder} --epochs 1", tmp_path)
+    config = json.loads((run.path / "config.json").read_text())
+    config["options"]["model"]["sigma"] = 0.7
+    config["options"]["kl"]["warmup"] = 0.7
+    (run.path / "config.json").write_text(json.dumps(config))
+    assert read_options(open_run(run.path)).model.sigma == 0.7
+
+
 @pytest.fixture(scope="session")
 def bad_things(tmp_path_factory):
     """Files and folders that cannot be used, each in its own way."""
@@ -310,7 +374,7 @@ def test_bad_input(case, bad_things, folder, tmp_path, monkeypatch, capsys):
         "rung without a model": ["--rung", "a model first", "vae"],
         "rung of another model": ["numpy_impl", "cvae", "--rung paper"],
         "unknown option of a model": ["--beta", "vae-ladder train vae --help"],
-        "resume with an option": ["--epochs"],
+        "resume with an option": ["--seed"],
         "unknown experiment": ["alpha", "ae-vs-vae"],
         "model with batch size 0": ["batch_size", "at least 1", "0"],
         "weight decay with Adam": ["adamw"],
@@ -342,6 +406,37 @@ def test_bad_input_names_what_was_expected_and_what_came(
     cli.main(BAD[case].format(tmp=bad_things, folder=folder).split())
     error = capsys.readouterr().err
     assert [word for word in words if word not in error] == [], error
+
+
+@pytest.mark.parametrize(
+    ("command", "closest"),
+    {
+        "clmb": "climb",
+        "evalute": "evaluate",
+        "train beta-vea": "beta-vae",
+        "train vqvae --epochs 3": "vq-vae",
+        "train vae --data minst": "mnist",
+        "train vae --data fashion_mnist": "fashion-mnist",
+        "train vae --rung numpyimpl": "numpy_impl",
+        "train vae --likelihood gausian": "gaussian",
+        "climb --rungs paper,numpy_imp": "numpy_impl",
+        "experiment latent-dims": "latent-dim",
+        "check 04_lk": "04_kl",
+        "check interpolate": "interpolation",
+    }.items(),
+)
+def test_a_mistyped_name_is_answered_with_the_closest(command, closest, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["start"])
+    assert cli.main(command.split()) == 2
+    assert f"; did you mean {closest}?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["wxyz", "train wxyz", "train vae --data wxyz", "experiment wxyz"])
+def test_nothing_is_suggested_where_nothing_is_close(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()) == 2
+    assert "did you mean" not in capsys.readouterr().err
 
 
 def test_bad_input_as_a_process(tmp_path):
@@ -443,7 +538,7 @@ def train_in_memory(arguments):
 
 def losses(lines):
     """Every loss and its parts that were logged, step by step and epoch by epoch."""
-    parts = ("loss", "reconstruction", "kl", "train_loss", "train_reconstruction", "train_kl", "final_loss")
+    parts = ("loss", "reconstruction", "kl", "train_loss", "train_reconstruction", "train_kl")
     return [[line[part] for part in parts if part in line] for line in lines]
 
 

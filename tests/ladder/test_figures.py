@@ -15,6 +15,8 @@ from foundation.errors import InputError
 from foundation.options import TrainOptions
 from foundation.rung import describe_architecture
 from foundation.runs import create_run, open_run
+from foundation.settings import KEY
+from foundation.weights import load_weights, read_metadata, read_tensors, save_weights
 from ladder import cli, climb
 from ladder.figures import draw_curves, draw_run, draw_training, parts
 from ladder.options import Figures
@@ -168,6 +170,25 @@ def test_figures_draws_a_models_run_again(trained, capsys):
     drawn = names((trained.path / "figures").iterdir())
     assert drawn == VAE | {"manifold", "samples_drawn", "training_curves"}
     assert str(trained.path) in capsys.readouterr().out
+
+
+def test_figures_draws_the_best_epoch_into_a_folder_of_its_own(trained, capsys):
+    best = {name: np.zeros_like(value) for name, value in read_tensors(trained.path / "best.safetensors")[0].items()}
+    description = load_weights(trained.weights_path)[1]
+    save_weights(trained.path / "best.safetensors", best, description, {KEY: read_metadata(trained.weights_path)[KEY]})
+    assert climb.redraw(Figures(run=trained.path)) == 0
+    last = {path.name: path.read_bytes() for path in (trained.path / "figures").glob("*.png")}
+    assert climb.redraw(Figures(run=trained.path, weights="best")) == 0
+    assert names((trained.path / "figures" / "best").iterdir()) == {*VAE, "manifold", "training_curves"}
+    assert {path.name: path.read_bytes() for path in (trained.path / "figures").glob("*.png")} == last
+    other = (trained.path / "figures" / "best" / "reconstructions.png").read_bytes()
+    assert other != last["reconstructions.png"], "of other weights"
+
+
+def test_figures_of_a_best_epoch_that_was_not_kept(tmp_path, data):
+    run = start_climb(tmp_path, "numpy_impl")
+    with pytest.raises(InputError, match=r"no best\.safetensors.*expected --weights last"):
+        climb.redraw(Figures(run=run.path, weights="best"))
 
 
 def test_figures_says_that_a_model_needs_torch(trained, monkeypatch):

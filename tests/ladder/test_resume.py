@@ -22,8 +22,10 @@ from foundation.errors import InputError
 from foundation.runs import Run, latest_run, open_run
 from foundation.weights import load_weights, read_tensors
 from ladder import cli
+from ladder.train import extension_of
 from numpy_impl.optim import Adam as NumpyAdam
 from paper.models.options import MODELS
+from paper.runs import read_options
 from tests.support.pictures import write_pictures
 from tests.support.run_files import own_files
 
@@ -270,6 +272,98 @@ def test_stopped_while_drawing(folder, whole, tmp_path, monkeypatch, capsys):
     assert f"epoch {EPOCHS} of {EPOCHS}" in capsys.readouterr().err
     assert resume(run) == 0
     assert_same_run(run, whole("paper"))
+
+
+# Extended: more epochs than it was begun with
+
+CONSTANT = {
+    "numpy_impl": f"vae --rung numpy_impl {CONV} --data.binarise dynamic",
+    "pytorch_lowlevel": f"vae --rung pytorch_lowlevel {CONV}",
+    "paper": f"beta-vae {CONV} --kl.free-bits 0.1",
+    "vq-vae": "vq-vae --channels 2 3 --codes 5 --code-dim 3",
+}
+"""Nothing in these depends on the number of epochs."""
+
+
+def train_for(epochs, options, folder, out):
+    command = f"train {options} --data {folder} --out {out} --batch-size 7 --epochs {epochs} --device cpu"
+    assert cli.main(shlex.split(command)) == 0
+    return next(out.iterdir())
+
+
+def extend(run, epochs, code=0):
+    assert cli.main(["train", "--resume", str(run), "--epochs", str(epochs)]) == code
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_extended_it_is_the_training_of_as_many_epochs_bit_for_bit(name, folder, tmp_path, capsys):
+    run, longer = (train_for(epochs, CONSTANT[name], folder, tmp_path / str(epochs)) for epochs in (2, EPOCHS))
+    extend(run, EPOCHS)
+    assert "the result is that of 4 epochs from the start" in capsys.readouterr().out
+    assert_same_run(run, longer)
+    config = json.loads((run / "config.json").read_text())
+    assert config["options"]["epochs"] == EPOCHS
+    (extension,) = config["extended"]
+    assert (extension["before"], extension["after_epoch"], extension["epochs"]) == (2, 2, EPOCHS)
+    assert extension["depends_on_length"] == []
+    extend(run, EPOCHS)
+    assert "finished already, 4 epochs" in capsys.readouterr().out
+
+
+def test_a_schedule_that_depends_on_the_number_of_epochs_is_named(folder, tmp_path, capsys):
+    run, longer = (train_for(epochs, TRAININGS["paper"], folder, tmp_path / str(epochs)) for epochs in (2, EPOCHS))
+    extend(run, EPOCHS)
+    said = "not as 4 epochs from the start: a cyclical KL weight, a cosine step size, the warm-up of the step size"
+    assert said in " ".join(capsys.readouterr().out.split())
+    tensors, expected = (read_tensors(path / "weights.safetensors")[0] for path in (run, longer))
+    assert any(not np.array_equal(value, expected[name]) for name, value in tensors.items())
+    *_, last = open_run(run).metrics()
+    *_, last_of_longer = open_run(longer).metrics()
+    for name in ("step", "beta", "learning_rate", "held_out_beta"):
+        assert last[name] == last_of_longer[name], "schedules end as those of the longer training"
+
+
+@pytest.mark.parametrize("lines", [FIRST + 2 * STEPS + 4, FIRST + 3 * STEPS + 3])
+def test_stopped_while_it_was_extended(lines, folder, tmp_path, monkeypatch):
+    run, longer = (train_for(epochs, CONSTANT["numpy_impl"], folder, tmp_path / str(epochs)) for epochs in (2, EPOCHS))
+    done = len(open_run(run).metrics())
+    with monkeypatch.context() as patch:
+        stop_after(lines - done, patch)
+        extend(run, EPOCHS, code=130)
+    assert_no_trace_of_two_lengths(run)
+    assert resume(run) == 0, "config.json has the number of epochs"
+    assert_same_run(run, longer)
+
+
+def assert_no_trace_of_two_lengths(run):
+    """What an extended training was stopped in can be read, whether its weights were written before or after."""
+    assert cli.main(["evaluate", str(run), "--draws", "0"]) == 0
+    (run / "evaluation.json").unlink()
+
+
+def test_killed_between_config_and_the_rest_it_is_not_taken_for_finished(folder, tmp_path):
+    run, longer = (train_for(epochs, CONSTANT["numpy_impl"], folder, tmp_path / str(epochs)) for epochs in (2, EPOCHS))
+    open_run(run).extend(extension_of(read_options(open_run(run)), EPOCHS, 2))
+    assert (run / "test.json").exists()
+    assert resume(run) == 0
+    assert_same_run(run, longer)
+
+
+def test_extended_twice(folder, tmp_path):
+    run, longer = (train_for(epochs, CONSTANT["numpy_impl"], folder, tmp_path / str(epochs)) for epochs in (1, 3))
+    extend(run, 2)
+    extend(run, 3)
+    assert_same_run(run, longer)
+    assert open_run(run).lengths() == (1, 2)
+
+
+@pytest.mark.parametrize(("epochs", "words"), [(3, "at least 4"), (0, "at least 4"), (2_000_000, "at most 1,000,000")])
+def test_fewer_epochs_and_too_many_are_refused(epochs, words, whole, capsys):
+    run = whole("numpy_impl")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    extend(run, epochs, code=2)
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 # kill -9

@@ -22,6 +22,7 @@ from foundation.objective import Objective  # noqa: E402
 from foundation.options import DataOptions, TrainOptions  # noqa: E402
 from foundation.rung import encode_all  # noqa: E402
 from foundation.runs import create_run  # noqa: E402
+from foundation.weights import save_weights  # noqa: E402
 from paper.evaluation import command, disentanglement, report  # noqa: E402
 from paper.evaluation.bound import (  # noqa: E402
     binarised,
@@ -376,6 +377,12 @@ def test_evaluate_a_vae(run_of, data, capsys):
     assert sum(found["latents"]["kl"]) == pytest.approx(rows["grey", "mu"]["kl"], rel=1e-5)
     assert found["log_likelihood"]["mean"] >= found["log_likelihood"]["elbo_of_same_draws"]
     assert (found["log_likelihood"]["draws"], found["log_likelihood"]["images"]) == (20, 10)
+    likelihood = found["log_likelihood"]
+    gain = likelihood["mean"] - likelihood["elbo_of_same_draws"]
+    assert likelihood["gain_over_elbo"] == pytest.approx(gain)
+    median = likelihood["effective_draws"]["median"]
+    assert f"difference, from {median:.1f} effective draws {gain:.2f}" in text
+    assert "In expectation it is at most KL(q(z|x) ‖ p(z|x))" in text
     assert found["log_likelihood"]["pixels"] == "black or white, drawn"
     assert set(found["disentanglement"]["gaps"]) == {"shape", *RANGES}
     assert (found["model"], found["test_images"], found["seed"], found["device"]) == ("vae", 60, 0, "cpu")
@@ -549,6 +556,26 @@ def test_evaluate_takes_the_latest_run_and_records(run_of, tmp_path, capsys):
     assert command.evaluate(options) == 0
     assert record.read_bytes() == (run.path / "evaluation.json").read_bytes()
     assert str(tmp_path) not in json.loads(record.read_text())["command"]
+
+
+def test_evaluate_measures_the_best_epoch_beside_the_last(run_of, capsys):
+    run = run_of(VAEOptions(**SMALL))
+    with pytest.raises(InputError, match=r"no best\.safetensors"):
+        evaluate(run, capsys, weights="best", draws=0)
+    last = evaluate(run, capsys, draws=0)[1]
+    other = model_of(VAEOptions(**SMALL))
+    torch.nn.init.zeros_(other.encoder.mu.weight)
+    best = {name: value.numpy() for name, value in other.state_dict().items()}
+    save_weights(run.path / "best.safetensors", best, run.load_weights()[1])
+    for epoch, is_best in enumerate([False, True, False]):
+        run.log(kind="epoch", epoch=epoch, step=epoch, loss=1.0, reconstruction=1.0, best=is_best)
+    assert command.evaluate(EvaluateOptions(run=run.path, weights="best", draws=0, device="cpu")) == 0
+    assert "weights: of epoch 1, the smallest validation loss" in capsys.readouterr().out
+    found = json.loads((run.path / "evaluation_best.json").read_text())
+    assert (found["weights"], last["weights"]) == ("best", "last")
+    assert "--weights best" in found["command"]
+    assert found["latents"]["kl"] != last["latents"]["kl"]
+    assert json.loads((run.path / "evaluation.json").read_text()) == last, "each has its own file"
 
 
 def test_evaluate_is_repeatable(run_of, capsys):

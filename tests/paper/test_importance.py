@@ -113,6 +113,18 @@ def test_one_draw_is_the_elbo_and_many_are_log_p(oracle, x, exact):
     np.testing.assert_allclose(many.log_p, exact, atol=0.1)
 
 
+def test_the_gain_over_the_elbo_is_less_than_the_kl_to_the_posterior_while_draws_are_few(oracle, x):
+    model = LinearVAE(oracle, 0.4, 1.2)
+    kl, gains = kl_to_posterior(model, x).mean(), []
+    for K in (1, 4, 32, 4096):
+        found = importance_sample(model, x.repeat(20, 1, 1, 1), None, K, generator(K))
+        gains.append((found.log_p - found.elbo).mean())
+    assert gains == sorted(gains)
+    assert gains[0] == 0
+    assert gains[1] < 0.9 * kl, "so it must not be called that KL"
+    assert gains[-1] == pytest.approx(kl, rel=0.05)
+
+
 def test_every_image_keeps_its_condition(oracle, x, exact):
     shifts = torch.linspace(-3, 3, len(x), dtype=torch.float64)[:, None] * torch.ones(D, dtype=torch.float64)
     moved = x + shifts.unflatten(1, (1, 1, D))

@@ -5,10 +5,15 @@ import torch
 from foundation.objective import Objective
 from paper.models.options import (
     AutoencoderOptions,
+    BetaTCVAEOptions,
     BetaVAEOptions,
     ConditionalVAEOptions,
+    FactorVAEOptions,
+    HierarchicalOptions,
+    IAFOptions,
     IWAEOptions,
     VAEOptions,
+    VampPriorOptions,
     VQVAEOptions,
 )
 from paper.models.registry import make_model
@@ -20,24 +25,38 @@ MLP = {"latent_dim": 4, "network": "mlp", "hidden_dims": (11, 7), "activation": 
 TINY = {
     "vae": VAEOptions(**CONV),
     "vae-deep": VAEOptions(**DEEP),
+    "vae-residual": VAEOptions(**CONV | {"channels": (3,), "residual_blocks": 1}),
     "vae-mlp": VAEOptions(**MLP),
     "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
     "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
     "beta-vae": BetaVAEOptions(**CONV, beta=3.0),
     "beta-vae-capacity": BetaVAEOptions(**MLP, capacity=2.0, gamma=5.0),
+    "beta-tcvae": BetaTCVAEOptions(**MLP, alpha=0.5, beta=3.0, gamma=2.0),
+    "factor-vae": FactorVAEOptions(**CONV, gamma=3.0, discriminator_dims=(11, 7)),
     "cvae": ConditionalVAEOptions(**CONV),
     "cvae-deep": ConditionalVAEOptions(**DEEP),
     "cvae-mlp": ConditionalVAEOptions(**MLP),
     "cvae-top": ConditionalVAEOptions(**CONV, condition="top"),
     "cvae-top-deep": ConditionalVAEOptions(**DEEP, condition="top"),
     "cvae-lower-left-mlp": ConditionalVAEOptions(**MLP, condition="lower-left"),
+    "cvae-learned": ConditionalVAEOptions(**CONV, prior="learned"),
+    "cvae-top-learned": ConditionalVAEOptions(**MLP, condition="top", prior="learned"),
     "autoencoder": AutoencoderOptions(**CONV),
     "autoencoder-mlp": AutoencoderOptions(**MLP),
     "iwae": IWAEOptions(**CONV, draws=3),
     "iwae-mlp": IWAEOptions(**MLP, draws=3),
+    "vampprior": VampPriorOptions(**CONV, components=3),
+    "vampprior-mixture": VampPriorOptions(**MLP, components=3, components_are="mixture"),
+    "iaf-vae": IAFOptions(**CONV, flow_steps=3, flow_hidden_dim=7),
+    "hierarchical": HierarchicalOptions(**CONV, top_dim=3, top_hidden_dim=7),
     "vq-vae": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5)),
+    "vq-vae-residual": VQVAEOptions(codes=6, code_dim=3, channels=(3,), residual_blocks=1),
     "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
 }
+
+
+TOGETHER = ("beta-vae-capacity", "beta-tcvae", "factor-vae")
+"""Models whose loss is that of a batch, and not a mean over its images."""
 
 
 def make(name, dtype=torch.float64):
