@@ -1,0 +1,182 @@
+"""The user's file as a namespace, and the model in it.
+
+A file's statements run one after another, and one that fails is left out: published files load data, read arguments and
+begin to train where they are imported. What the model needs is what counts.
+"""
+
+import ast
+import importlib
+import inspect
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+LATENT = 8
+SIZES = {
+    "latent": ("latent", "z_dim", "zdim", "n_z", "nz", "dim_z", "z_size", "code", "embedding", "bottleneck"),
+    "hidden": ("hidden", "h_dim", "n_h", "dim_h", "units", "width", "intermediate", "mlp"),
+    "channels": ("channel", "in_ch", "n_c", "nc"),
+    "input": ("input", "x_dim", "in_dim", "in_features", "data_dim", "n_in", "obs", "feature", "dim_x", "image_dim"),
+    "side": ("image_size", "img_size", "side", "height", "width"),
+}
+"""Beginnings and parts of the names of a constructor's arguments."""
+DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If, ast.Try)
+
+
+class NotFoundError(Exception):
+    """What was to be examined is not there, in one line."""
+
+
+class Loaded(NamedTuple):
+    """A file that has run."""
+
+    namespace: dict[str, Any]
+    module: str
+    """The name under which its functions and classes know it"""
+    source: str
+    left_out: list[str]
+    """Statements that failed, each as "line 12: KeyError: 'x'"."""
+
+
+def load_file(path: Path, definitions_only: bool) -> Loaded:
+    """Run a file's statements; with `definitions_only` without its loops and calls."""
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source, str(path))
+    module = types.ModuleType("doctor_model")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(path.parent))
+    sys.argv = [str(path)]
+    left_out = []
+    for statement in tree.body:
+        if definitions_only and not isinstance(statement, DEFINITIONS):
+            continue
+        body: list[ast.stmt] = [statement]
+        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            continue
+        try:
+            exec(compile(ast.Module(body, []), str(path), "exec"), vars(module))
+        except (Exception, SystemExit) as error:
+            left_out.append(f"line {statement.lineno}: {type(error).__name__}: {short(error)}")
+    return Loaded(vars(module), module.__name__, source, left_out)
+
+
+def load_module(name: str, folder: Path) -> Loaded:
+    """Import a module, which may lie in the working folder."""
+    sys.path.insert(0, str(folder))
+    module = importlib.import_module(name)
+    try:
+        source = inspect.getsource(module)
+    except (OSError, TypeError):
+        source = ""
+    return Loaded(vars(module), module.__name__, source, [])
+
+
+def short(error: BaseException) -> str:
+    """The first line of an exception's text."""
+    try:
+        return (str(error).splitlines() or [""])[0][:200]
+    except Exception:
+        return "an exception whose text cannot be shown"
+
+
+# The model
+
+
+class Made(NamedTuple):
+    """A model, and the expression that made it."""
+
+    model: nn.Module | None
+    text: str
+    failures: list[str]
+
+
+def find_model(loaded: Loaded, name: str, make: str) -> Made:
+    """The model that the user names, or the one that the file holds; None where it has functions alone.
+
+    Raises NotFoundError where a named one is not there, or cannot be made.
+    """
+    if make:
+        value = eval(make, loaded.namespace)
+        if not isinstance(value, nn.Module):
+            raise NotFoundError(f"--make {make}: expected a torch module, got {type(value).__name__}")
+        return Made(value, make, [])
+    if name:
+        if name not in loaded.namespace:
+            raise NotFoundError(f"expected something named {name}, found none")
+        found = {name: loaded.namespace[name]}
+    else:
+        found = {key: value for key, value in loaded.namespace.items() if _is_own(value, loaded)}
+    failures = []
+    for key in sorted(found, key=lambda key: _rank(key, found[key], list(found).index(key))):
+        value = found[key]
+        if isinstance(value, nn.Module):
+            return Made(value, key, [])
+        if not (inspect.isclass(value) and issubclass(value, nn.Module)):
+            continue
+        for arguments in guesses(value):
+            text = f"{key}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+            try:
+                return Made(value(**arguments), text, [])
+            except Exception as error:
+                failures.append(f"{text}: {type(error).__name__}: {short(error)}")
+        if name or _rank(key, value, 0)[0] == 0:
+            reason = failures[-1] if failures else f"{key}: its arguments have no default values"
+            raise NotFoundError(f"{reason}; give --make, for example --make {key}(784, 20)")
+    return Made(None, "", failures)
+
+
+def _is_own(value: Any, loaded: Loaded) -> bool:
+    if isinstance(value, nn.Module):
+        return type(value).__module__ == loaded.module
+    return inspect.isclass(value) and issubclass(value, nn.Module) and value.__module__ == loaded.module
+
+
+def _rank(name: str, value: Any, place: int) -> tuple[int, int, int]:
+    """VAEs by name first, then what has an encoder and a decoder; classes after instances; losses never."""
+    kind = value if inspect.isclass(value) else type(value)
+    words = f"{name} {kind.__name__}".lower()
+    if "loss" in words or "dataset" in words:
+        return 3, 1, place
+    is_vae = "vae" in words or "variational" in words or "autoencoder" in words
+    part = any(word in words for word in ("encoder", "decoder", "block", "layer")) and "autoencoder" not in words
+    has = {"encode", "decode", "reparameterize", "loss_function", "training_step"} & set(dir(kind))
+    return (0 if (is_vae and not part) or has else 2 if part else 1), int(inspect.isclass(value)), -place
+
+
+def guesses(kind: type) -> list[dict[str, Any]]:
+    """Arguments with which a class may be made: none, or sizes by the names that papers and tutorials use."""
+    try:
+        given = inspect.signature(kind).parameters.values()
+    except (ValueError, TypeError):
+        return [{}]
+    required = [p for p in given if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if not required:
+        return [{}]
+    values = []
+    for pixels, channels, side in ((784, 1, 28), (3072, 3, 32), (12288, 3, 64)):
+        meaning = {"latent": LATENT, "hidden": 64, "channels": channels, "input": pixels, "side": side}
+        guess = {p.name: value for p in required if (value := _size(p, meaning)) is not None}
+        values += [guess] if len(guess) == len(required) and guess not in values else []
+    return values
+
+
+def _size(parameter: inspect.Parameter, meaning: dict[str, int]) -> Any:
+    name = parameter.name.lower()
+    if name == "device":
+        return torch.device("cpu")
+    for what, words in SIZES.items():
+        if any(word in name for word in words):
+            is_list = "list" in str(parameter.annotation).lower() or (name.endswith("s") and what == "hidden")
+            return [meaning[what]] if is_list and what == "hidden" and "dims" in name else meaning[what]
+    return None
+
+
+def quietly() -> None:
+    """No warnings: they would be printed for every probe."""
+    warnings.simplefilter("ignore")
