@@ -31,7 +31,6 @@ def main() -> None:
         from ladder.doctor.loading import NotFoundError, quietly
 
         quietly()
-        send(results, {"stage": "the file was run"})
         try:
             message = {"measured": examine(task, results)}
         except NotFoundError as error:
@@ -71,7 +70,7 @@ def examine(task: dict[str, Any], results: BinaryIO) -> dict[str, Any]:
     if best is None:
         raise NotFoundError(reason)
     torch.set_default_dtype(getattr(torch, best.found.precision))
-    send(results, {"stage": "the probes were made"})
+    send(results, {"stage": "measuring"})
     from ladder.doctor.probes import examine as probe
 
     return dataclasses.asdict(probe(best.rig, best.shape, best.step, best.sites, best.pick, best.found))
@@ -90,49 +89,67 @@ class Choice(NamedTuple):
     found: Any
     depends_on_output: bool
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing better needs to be looked for."""
+        return self.score == 2 or (self.score == 1 and self.step.text.startswith("training_step"))
+
 
 def choose(task: dict[str, Any], precision: str, results: BinaryIO) -> tuple[Choice | None, str]:
     """The best way to compute the loss; None, and why, where not even a forward pass is understood."""
-    from ladder.doctor.loading import find_model, load_file, load_module
+    from ladder.doctor.loading import find_models, load_file, load_module
     from ladder.doctor.rig import Rig
     from ladder.doctor.steps import Names, Subject
 
     path = Path(task["file"]) if task["file"] else None
+    send(results, {"stage": "running the file"})
     loaded = (
         load_file(path, task["definitions_only"])
         if path is not None
         else load_module(task["module"], Path(task["folder"]))
     )
-    send(results, {"stage": "the model was made"})
-    made = find_model(loaded, task["object"], task["make"])
-    send(results, {"stage": "the loss was looked for"})
-    subject = Subject(loaded, made.model, Names(**task["names"]))
-    rig = Rig(subject)
+    send(results, {"stage": "making the model"})
+    made = find_models(loaded, task["object"], task["make"])
+    send(results, {"stage": "looking for the loss"})
     best, complement, reason = None, False, ""
-    shapes = [tuple(task["input"])] if task["input"] else [*_shapes(made.model)]
-    for shape in shapes:
-        for kind in (0, 1):
-            subject.label_kind = kind
-            for now in _choices(rig, shape, precision, made.text or "functions", loaded.left_out):
-                if isinstance(now, str):
-                    reason = reason or now
-                    continue
-                complement = complement or (
-                    best is not None
-                    and now.score == best.score == 1
-                    and now.depends_on_output != best.depends_on_output
-                )
-                if best is None or now.score > best.score:
-                    best = now
-                if best.score == 2 or (best.score == 1 and best.step.text.startswith("training_step")):
-                    return best, ""
-            if best is not None and best.shape == shape:
-                break
+    for one in made:
+        subject = Subject(loaded, one.model, Names(**task["names"]))
+        rig = Rig(subject)
+        shapes = [tuple(task["input"])] if task["input"] else [*_shapes(one.model)]
+        now, other, why = _best(rig, shapes, precision, one.text, loaded.left_out)
+        reason, complement = reason or why, complement or other
+        if now is not None and (best is None or now.score > best.score):
+            best = now
+        if best is not None and best.is_certain:
+            break
     if best is not None and best.score == 1 and complement and not _is_named_total(best.step.text):
         best.found.loss = ""
         best.found.why_no_loss = "its terms are in functions of their own, and none adds them"
         best = best._replace(score=0)
-    return best, reason or "; ".join(made.failures)
+    return best, reason
+
+
+def _best(
+    rig: Any, shapes: list[tuple[int, ...]], precision: str, model: str, left_out: list[str]
+) -> tuple[Choice | None, bool, str]:
+    """The best choice for a model, whether another function has the other term, and the first error."""
+    best, complement, reason = None, False, ""
+    for shape in shapes:
+        for kind in (0, 1):
+            rig.subject.label_kind = kind
+            for now in _choices(rig, shape, precision, model, left_out):
+                if isinstance(now, str):
+                    reason = reason or now
+                    continue
+                if best is not None and now.score == best.score == 1:
+                    complement = complement or now.depends_on_output != best.depends_on_output
+                if best is None or now.score > best.score:
+                    best = now
+                if best.is_certain:
+                    return best, complement, ""
+            if best is not None and best.shape == shape:
+                break
+    return best, complement, reason
 
 
 def _is_named_total(text: str) -> bool:

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-LATENT = 8
+LATENT, CLASSES = 8, 10
 SIZES = {
     "latent": ("latent", "z_dim", "zdim", "n_z", "nz", "dim_z", "z_size", "code", "embedding", "bottleneck"),
     "hidden": ("hidden", "h_dim", "n_h", "dim_h", "units", "width", "intermediate", "mlp"),
     "channels": ("channel", "in_ch", "n_c", "nc"),
     "input": ("input", "x_dim", "in_dim", "in_features", "data_dim", "n_in", "obs", "feature", "dim_x", "image_dim"),
+    "classes": ("class", "n_labels", "num_labels"),
     "side": ("image_size", "img_size", "side", "height", "width"),
 }
 """Beginnings and parts of the names of a constructor's arguments."""
@@ -93,42 +94,50 @@ class Made(NamedTuple):
 
     model: nn.Module | None
     text: str
-    failures: list[str]
 
 
-def find_model(loaded: Loaded, name: str, make: str) -> Made:
-    """The model that the user names, or the one that the file holds; None where it has functions alone.
+def find_models(loaded: Loaded, name: str, make: str) -> list[Made]:
+    """The model that the user names, or those that the file may mean, made in every way that is guessed.
 
-    Raises NotFoundError where a named one is not there, or cannot be made.
+    Without a model the one entry is of a file of functions. Raises NotFoundError where a named one is not there, or
+    the file's VAE cannot be made.
     """
     if make:
         value = eval(make, loaded.namespace)
         if not isinstance(value, nn.Module):
             raise NotFoundError(f"--make {make}: expected a torch module, got {type(value).__name__}")
-        return Made(value, make, [])
-    if name:
-        if name not in loaded.namespace:
-            raise NotFoundError(f"expected something named {name}, found none")
-        found = {name: loaded.namespace[name]}
-    else:
-        found = {key: value for key, value in loaded.namespace.items() if _is_own(value, loaded)}
-    failures = []
-    for key in sorted(found, key=lambda key: _rank(key, found[key], list(found).index(key))):
+        return [Made(value, make)]
+    if name and name not in loaded.namespace:
+        raise NotFoundError(f"expected something named {name}, found none")
+    found = {name: loaded.namespace[name]} if name else _own_models(loaded)
+    order = sorted(found, key=lambda key: _rank(key, found[key], list(found).index(key)))
+    for key in order:
         value = found[key]
         if isinstance(value, nn.Module):
-            return Made(value, key, [])
-        if not (inspect.isclass(value) and issubclass(value, nn.Module)):
-            continue
-        for arguments in guesses(value):
-            text = f"{key}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
-            try:
-                return Made(value(**arguments), text, [])
-            except Exception as error:
-                failures.append(f"{text}: {type(error).__name__}: {short(error)}")
+            return [Made(value, key)]
+        made, failures = _made(key, value) if inspect.isclass(value) else ([], [])
+        if made:
+            return made
         if name or _rank(key, value, 0)[0] == 0:
-            reason = failures[-1] if failures else f"{key}: its arguments have no default values"
-            raise NotFoundError(f"{reason}; give --make, for example --make {key}(784, 20)")
-    return Made(None, "", failures)
+            reason = failures[0] if failures else f"{key}: its arguments have no default values"
+            raise NotFoundError(f"{reason}; give --make, such as --make '{key}(784, 20)'")
+    return [Made(None, "functions")]
+
+
+def _own_models(loaded: Loaded) -> dict[str, Any]:
+    return {key: value for key, value in loaded.namespace.items() if _is_own(value, loaded)}
+
+
+def _made(key: str, kind: type) -> tuple[list[Made], list[str]]:
+    """The instances of a class by every guess that works, and the errors of the others."""
+    made, failures = [], []
+    for arguments in guesses(kind):
+        text = f"{key}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+        try:
+            made.append(Made(kind(**arguments), text))
+        except Exception as error:
+            failures.append(f"{text}: {type(error).__name__}: {short(error)}".rstrip(": "))
+    return made, failures
 
 
 def _is_own(value: Any, loaded: Loaded) -> bool:
@@ -160,7 +169,14 @@ def guesses(kind: type) -> list[dict[str, Any]]:
         return [{}]
     values = []
     for pixels, channels, side in ((784, 1, 28), (3072, 3, 32), (12288, 3, 64)):
-        meaning = {"latent": LATENT, "hidden": 64, "channels": channels, "input": pixels, "side": side}
+        meaning = {
+            "latent": LATENT,
+            "hidden": 64,
+            "channels": channels,
+            "input": pixels,
+            "side": side,
+            "classes": CLASSES,
+        }
         guess = {p.name: value for p in required if (value := _size(p, meaning)) is not None}
         values += [guess] if len(guess) == len(required) and guess not in values else []
     return values

@@ -138,6 +138,8 @@ class Measured:
     weights: list[Weight] = dataclasses.field(default_factory=list)
     constants: list[float] = dataclasses.field(default_factory=list)
     """Numbers that the file's text multiplies something like a KL by"""
+    assumed: list[str] = dataclasses.field(default_factory=list)
+    """Keyword arguments that the loss asks for, and that were taken as 1 while the KL is proportional to them"""
     schedules: list[str] = dataclasses.field(default_factory=list)
     """Counters of steps or epochs on which the KL's weight depends"""
     repeatable: bool = True

@@ -242,6 +242,8 @@ class Examiner:
                 found.append((name, value, lambda v, n=name: subject.loaded.namespace.__setitem__(n, v)))
             elif name in RECORDS and hasattr(value, "__dict__"):
                 found += _fields(value)
+        for name, value in subject.assumed.items():
+            found.append((name, value, lambda v, n=name: subject.assumed.__setitem__(n, v)))
         found += _defaults(subject.loaded.namespace, subject.model)
         yield from sorted(found, key=lambda item: not (WEIGHT.search(item[0]) or COUNTER.search(item[0])))[
             :MOST_NUMBERS
@@ -383,6 +385,8 @@ def examine(rig: Rig, shape: tuple[int, ...], step: Step, sites: Sites, pick: An
         whole.gradients = attempt("gradients", examiner.gradients) or whole.gradients
         numbers = attempt("weights", examiner.weights)
         whole.weights, whole.schedules = numbers or ([], [])
+        assumed = rig.subject.assumed
+        whole.assumed = [weight.name for weight in whole.weights if weight.name in assumed]
         again = examiner.loss()
         whole.repeatable = whole.loss is not None and abs(again - whole.loss.value) <= 1e-9 * max(1, abs(again))
     whole.constants = constants_of(rig.subject.loaded.source)

@@ -38,7 +38,7 @@ class Rig:
         self.subject, self.tracer = subject, Tracer()
         if subject.model is not None:
             self.tracer.watch_model(subject.model)
-        self.tracer.watch_functions(subject.loaded.namespace, subject.loaded.module)
+        self.tracer.watch_functions(subject.loaded)
 
     def images(self, count: int, shape: tuple[int, ...]) -> Tensor:
         """Black and white images of random pixels; the first pixel of each is 0 and the second 1, the last 1."""
@@ -70,7 +70,8 @@ class Rig:
             if output is not None:
                 others = torch.full_like(output, OTHER_OUTPUTS)
                 parts |= {part: others if number else output for number, part in enumerate(sites.outputs)}
-            tracer.replace = changes(parts, {})
+            tracer.replace = changes(parts)
+            tracer.where = step.text, training, len(x)
             if noise is not None and sites.draw is not None:
                 tracer.noise = sites.draw, noise
         given = {"mean": mean, "spread": spread}
@@ -122,7 +123,7 @@ class Rig:
     def locate(self, step: Step, x: Tensor) -> tuple[Sites | None, str]:
         """The sites of a step; None, and why, where they are not found."""
         natural = self.run(step, x)
-        if not natural.events:
+        if not natural.events or (step.is_forward and natural.error):
             return None, natural.error or "no call of a module or function of the file was seen"
         events = sorted(natural.events.values(), key=lambda event: event.start)
         tried, best, score = set(), None, 0

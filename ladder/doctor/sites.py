@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ladder.doctor.trace import UNIFORM, Draw, Event, Key, Path, replaced
+from ladder.doctor.trace import UNIFORM, Draw, Event, Key, Path, pieces, replaced
 
 MOST_PAIRS = 40
 
@@ -42,7 +42,9 @@ class Sites(NamedTuple):
 
 def is_image(tensor: Tensor, x: Tensor) -> bool:
     """Whether a tensor has as many entries as the images."""
-    return tensor.numel() == x.numel() and tensor.dim() > 1 and len(tensor) == len(x) and tensor.is_floating_point()
+    if tensor.numel() != x.numel() or tensor.dim() < 2 or len(tensor) != len(x) or not tensor.is_floating_point():
+        return False
+    return tensor.shape == x.shape or 2 in (tensor.dim(), x.dim())
 
 
 def places_of_z(events: list[Event], draws: list[Draw], x: Tensor) -> Iterator[tuple[int | None, Event, Path]]:
@@ -85,11 +87,14 @@ def outputs_after(start: int, events: list[Event], x: Tensor) -> tuple[Part, ...
 def pairs(events: list[Event], before: int, latent: torch.Size) -> list[tuple[Part, Part | None]]:
     """What may be mu and the spread, the most likely first: results of calls that ended before a time."""
     ended = sorted((event for event in events if event.end <= before), key=lambda event: -event.end)
-    together, halves, alone = [], [], []
+    together, halves, alone, seen = [], [], [], set[int]()
     for event in ended:
         parts = [Part(event.key, path) for path, tensor in event.outputs if tensor.shape == latent]
         together += [*itertools.permutations(parts, 2)]
-        alone += parts[:1] if len(parts) == 1 else []
+        of_one = [tensor for _, tensor in event.outputs if tensor.shape == latent]
+        if len(parts) == 1 and id(of_one[0]) not in seen:  # a Sequential returns its last layer's own result
+            alone += parts
+            seen.add(id(of_one[0]))
         for path, tensor in event.outputs:
             if tensor.dim() == len(latent) and tensor.shape == (latent[0], 2 * latent[1], *latent[2:]):
                 one, other = Part(event.key, path, 0), Part(event.key, path, 1)
@@ -99,16 +104,16 @@ def pairs(events: list[Event], before: int, latent: torch.Size) -> list[tuple[Pa
     return found[:MOST_PAIRS] + [(part, None) for part in alone[:4]]
 
 
-def changes(parts: dict[Part, Tensor | None], events: dict[Key, Event]) -> dict[Key, Any]:
+def changes(parts: dict[Part, Tensor | None]) -> dict[Key, Any]:
     """Functions that put tensors in the place of these parts, by the call whose result they change."""
     by_key: dict[Key, dict[Part, Tensor]] = {}
     for part, tensor in parts.items():
         if tensor is not None:
             by_key.setdefault(part.key, {})[part] = tensor
-    return {key: _changer(wanted, events) for key, wanted in by_key.items()}
+    return {key: _changer(wanted) for key, wanted in by_key.items()}
 
 
-def _changer(wanted: dict[Part, Tensor], events: dict[Key, Event]) -> Any:
+def _changer(wanted: dict[Part, Tensor]) -> Any:
     def change(out: Any) -> Any:
         tensors: dict[Path, Tensor] = {}
         for part, tensor in wanted.items():
@@ -125,8 +130,6 @@ def _changer(wanted: dict[Part, Tensor], events: dict[Key, Event]) -> Any:
 
 
 def _at(value: Any, path: Path) -> Any:
-    from ladder.doctor.trace import pieces
-
     return dict(pieces(value))[path]
 
 

@@ -74,6 +74,8 @@ class Subject:
         """Mean and spread where `Rig` has set them"""
         self.latest_z: Callable[[], Tensor | None] = lambda: None
         self.label_kind = 0
+        self.assumed: dict[str, float] = {}
+        """Keyword arguments that a loss asked for, such as M_N"""
         if model is not None and hasattr(type(model), "training_step"):
             for name in ("log", "log_dict"):  # Lightning's own need a trainer
                 object.__setattr__(model, name, lambda *arguments, **named: None)
@@ -223,11 +225,13 @@ class Subject:
         out = self.forward(x)
         self.classify(out, x)
         arguments, named = self.bind(function, out, x)
+        named |= self.assumed
         for _ in range(4):
             try:
                 return function(*arguments, **named)
             except KeyError as error:  # as in `kwargs["M_N"]`
-                named[str(error.args[0])] = 1.0
+                self.assumed.setdefault(str(error.args[0]), 1.0)
+                named |= self.assumed
         return function(*arguments, **named)
 
     def classify(self, out: Any, x: Tensor) -> None:

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch import distributions as D
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ladder.doctor.loading import Loaded
+
 Path = tuple[Any, ...]
 Key = tuple[str, int]
 """The name of a function, and how often it was called before."""
@@ -57,6 +59,10 @@ class Tracer(TorchDispatchMode):
         self.noise: tuple[int, float] | None = None
         """The number of a draw, and the value that all its entries get"""
         self.is_on = False
+        self.kept: dict[tuple[Any, Key], tuple[Any, Counter[str]]] = {}
+        """Results of calls whose result is replaced whole, and the calls inside of them: they need not run again"""
+        self.where: Any = None
+        """What the results in `kept` belong to: the step, the mode, the size of batch"""
         self.clear()
 
     def clear(self) -> None:
@@ -102,12 +108,26 @@ class Tracer(TorchDispatchMode):
             self.time += 1
             start = self.time
             inputs = [*pieces((arguments, named))]
-            out = function(*arguments, **named)
+            out = self._result(key, function, arguments, named)
             self.time += 1
             self.events.append(Event(key, start, self.time, inputs, [*pieces(out)]))
             return self.replace[key](out) if key in self.replace else out
 
         return watched
+
+    def _result(self, key: Key, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
+        """What the function returns; where that is to be replaced, and no noise is drawn in it, of its first call."""
+        if key not in self.replace:
+            return function(*arguments, **named)
+        if (self.where, key) in self.kept:
+            out, inner = self.kept[self.where, key]
+            self.counts += inner
+            return out
+        before, draws = self.counts.copy(), len(self.draws)
+        out = function(*arguments, **named)
+        if len(self.draws) == draws:
+            self.kept[self.where, key] = out, self.counts - before
+        return out
 
     def watch_model(self, model: nn.Module) -> None:
         """Wrap every module's `forward`, and the methods of the user's classes."""
@@ -116,11 +136,11 @@ class Tracer(TorchDispatchMode):
                 label = ".".join(filter(None, [path, "" if path and name == "forward" else name]))
                 object.__setattr__(module, name, self.watch(label, getattr(module, name)))
 
-    def watch_functions(self, namespace: dict[str, Any], module: str) -> None:
-        """Wrap the functions that a file defines."""
-        for name, value in list(namespace.items()):
-            if inspect.isfunction(value) and value.__module__ == module:
-                namespace[name] = self.watch(name, value)
+    def watch_functions(self, loaded: Loaded) -> None:
+        """Wrap the functions that a file defines, once for each tracer: the latest one records."""
+        for name, value in list(loaded.namespace.items()):
+            if inspect.isfunction(value) and value.__module__ == loaded.module:
+                loaded.namespace[name] = self.watch(name, getattr(value, "__wrapped__", value))
 
 
 def _moments(name: str, arguments: Any) -> tuple[Any, Any]:

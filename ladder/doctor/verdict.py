@@ -90,6 +90,11 @@ def _noise(measured: Measured) -> list[Finding]:
     sampler, noise, found = measured.training, measured.noise, list[Finding]()
     if noise.name == "another library":
         return [Finding("unknown", "noise", "the noise: z changes from call to call, but torch draws none of it")]
+    if not sampler.draws and not _uses_spread(measured):
+        text = (
+            "the noise: none is drawn in training, and no KL uses a spread; is this an autoencoder without variation?"
+        )
+        return [Finding("unknown", "noise", text)]
     if not sampler.draws:
         return [Finding("fault", "noise-never", "z = mu in training: no noise is drawn, so this is no VAE")]
     if noise.is_uniform:
@@ -112,6 +117,10 @@ def _noise(measured: Measured) -> list[Finding]:
         text = "noise is drawn after model.eval(), too: right for an ELBO; reconstructions to look at use z = mu"
         found.append(Finding("right", "evaluation-noise", text))
     return found
+
+
+def _uses_spread(measured: Measured) -> bool:
+    return measured.loss is not None and any(abs(v) > 1e-9 for v in measured.loss.spreads if math.isfinite(v))
 
 
 def _wanted_noise(measured: Measured) -> int:
@@ -224,6 +233,8 @@ def _kl(measured: Measured, terms: Terms) -> list[Finding]:
         if measured.schedules:
             text = f"the KL's weight is 0 at first and grows with {', '.join(measured.schedules)}: warm-up"
             return [Finding("remark", "schedule", text)]
+        if not measured.training.draws:
+            return [Finding("unknown", "kl", "the KL: the loss has none")]
         return [Finding("fault", "kl-never", "the loss changes neither with mu nor with the spread: it has no KL")]
     if not terms.is_quadratic:
         text = "the KL is not quadratic in mu: free bits, a capacity, or another prior than Normal(0, 1)"
@@ -305,6 +316,10 @@ def _ratio(measured: Measured, beta: float, latents: int, pixels: int, is_gaussi
     rest = beta / value
     fine = (1.0, 0.5) if is_gaussian else (1.0,)
     what = "with squared errors of unit variance β" if is_gaussian else "β"
+    if measured.assumed:
+        name = measured.assumed[0]
+        text = f"{what} = {number(beta)} · {name}, which training passes: 1 at {name} = {number(1 / beta)}"
+        return [Finding("remark", "weight-argument", text)]
     for constant in [1.0, *measured.constants] if near(value, 1) else [1.0]:
         if any(near(rest, constant * good) for good in fine):
             of = f", as {names} says" if names and not near(value, 1) else ", as the file says" if constant != 1 else ""
@@ -344,7 +359,7 @@ def _gradients(measured: Measured) -> list[Finding]:
     if not measured.training.draws:
         gradients.z_to_spread = True
     has_kl = measured.loss is not None and any(abs(value) > 1e-9 for value in measured.loss.means[0])
-    has_spread = measured.loss is not None and any(abs(v) > 1e-9 for v in measured.loss.spreads if math.isfinite(v))
+    has_spread = _uses_spread(measured)
     if not gradients.z_to_mean:
         text = "no gradient goes from z to mu: z is detached (.detach(), .data, no_grad, or sample() for rsample())"
         found.append(Finding("fault", "z-detached", text))
