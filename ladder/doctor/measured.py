@@ -5,11 +5,13 @@ NaN stands for an evaluation that failed.
 """
 
 import dataclasses
+import math
 
 SPREADS = (-1.5, -1.0, -0.5, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Values that the encoder's second output is set to."""
 BASE_SPREAD = 1.0
 MEANS = (-2.0, -1.0, 1.0, 2.0, 3.0)
+NEAR_PRIOR = 0.2
 PROBABILITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Values that the decoder's output is set to: those that are probabilities,"""
 OUTSIDE = (-3.0, -1.0, 1.5, 3.0)
@@ -67,6 +69,8 @@ class Loss:
 
     means: list[list[float]] = dataclasses.field(default_factory=list)
     """For each of BATCHES, the loss with one entry of mu at each of MEANS less that at 0."""
+    near_prior: float = math.nan
+    """The loss with one entry of mu at NEAR_PRIOR less that at 0, where the second output is 0: σ = 1 for its log."""
     last_mean: float = 0.0
     """The same for the last entry of the last image, at the last of MEANS."""
     spreads: list[float] = dataclasses.field(default_factory=list)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ladder.doctor import measured
 from ladder.doctor.loading import short
-from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, BATCHES, MEANS, OUTSIDE, PROBABILITIES, SPREADS
+from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, BATCHES, MEANS, NEAR_PRIOR, OUTSIDE, PROBABILITIES, SPREADS
 from ladder.doctor.rig import Result, Rig, candidates_of_loss, scalar
 from ladder.doctor.sites import Part, Sites, is_uniform
 from ladder.doctor.steps import Step
@@ -127,6 +127,11 @@ class Examiner:
             found.white.append(self._along_output(count, 1, fixed, base))
         first = BATCHES[0]
         found.last_mean = self.loss(first, **fixed, **self._at("mean", first, -1, MEANS[-1])) - found.value
+        standard = self.latents(first)
+        near = self.latents(first)
+        near.view(-1)[0] = NEAR_PRIOR
+        base = self.loss(first, **fixed, spread=standard)
+        found.near_prior = self.loss(first, **fixed, spread=standard, mean=near) - base
         found.spreads = [
             self.loss(first, **fixed, **self._at("spread", first, 0, value)) - found.value for value in SPREADS
         ]

@@ -133,9 +133,8 @@ class Rig:
             if (draw, event.key, path) in tried or not outputs or len(tried) > 12:
                 continue
             tried.add((draw, event.key, path))
-            before = event.start if draw is None else natural.draws[draw].time
             shape = dict(next(e for e in events if e.key == outputs[0].key).outputs)[outputs[0].path].shape
-            for mean, spread in pairs(events, before, tensor.shape):
+            for mean, spread in pairs(events, event.start, tensor.shape):
                 sites = Sites(mean, spread, (event.key, path), outputs, draw, tuple(tensor.shape[1:]), tuple(shape[1:]))
                 now = self._confirmed(step, sites, x)
                 if now > score:

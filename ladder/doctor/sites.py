@@ -88,6 +88,7 @@ def pairs(events: list[Event], before: int, latent: torch.Size) -> list[tuple[Pa
     """What may be mu and the spread, the most likely first: results of calls that ended before a time."""
     ended = sorted((event for event in events if event.end <= before), key=lambda event: -event.end)
     together, halves, alone, seen = [], [], [], set[int]()
+    doubles = list[Part]()
     for event in ended:
         parts = [Part(event.key, path) for path, tensor in event.outputs if tensor.shape == latent]
         together += [*itertools.permutations(parts, 2)]
@@ -99,6 +100,11 @@ def pairs(events: list[Event], before: int, latent: torch.Size) -> list[tuple[Pa
             if tensor.dim() == len(latent) and tensor.shape == (latent[0], 2 * latent[1], *latent[2:]):
                 one, other = Part(event.key, path, 0), Part(event.key, path, 1)
                 halves += [(one, other), (other, one)]
+                across_calls = ((Part(part.key, part.path, 1), one) for part in doubles)
+                halves += [pair[::order] for pair in across_calls for order in (1, -1)]
+                across_calls = ((other, Part(part.key, part.path, 0)) for part in doubles)
+                halves += [pair[::order] for pair in across_calls for order in (1, -1)]
+                doubles.append(one)
     across = [(one, other) for one, other in itertools.permutations(alone[:6], 2)]
     found: list[tuple[Part, Part | None]] = [*together, *halves, *across]
     return found[:MOST_PAIRS] + [(part, None) for part in alone[:4]]

@@ -282,11 +282,24 @@ class Subject:
                 found.append(values[role])
             elif parameter.name in self.loaded.namespace and not callable(self.loaded.namespace[parameter.name]):
                 found.append(self.loaded.namespace[parameter.name])
+            elif (options := self._options(parameter)) is not None:
+                found.append(options)
             elif by_order is not None:
                 found.append(by_order[place])
             else:
                 raise CannotBindError(f"{function.__name__} needs {parameter.name}, which is not known")
         return found, {}
+
+    def _options(self, parameter: inspect.Parameter) -> Any:
+        """An instance of the class that an argument is annotated with, where that needs no arguments."""
+        kind = parameter.annotation
+        kind = self.loaded.namespace.get(kind) if isinstance(kind, str) else kind
+        if not inspect.isclass(kind) or kind is parameter.empty or issubclass(kind, Tensor):
+            return None
+        try:
+            return kind() if not required(kind) else None
+        except Exception:
+            return None
 
     def _by_order(self, out: Any, parameters: list[inspect.Parameter], x: Tensor) -> list[Any] | None:
         """The values of as many arguments as forward returned, with x put second, as most losses have it."""

@@ -13,7 +13,7 @@ from ladder.doctor.fits import (
     read_likelihood,
     read_sampler,
 )
-from ladder.doctor.measured import BATCHES, Loss, Measured
+from ladder.doctor.measured import BATCHES, NEAR_PRIOR, Loss, Measured
 from ladder.doctor.numbers import near, number, power_of_size, reduction
 
 Kind = Literal["fault", "remark", "right", "unknown"]
@@ -131,6 +131,8 @@ def _spread(measured: Measured) -> list[Finding]:
     """How the sampler makes σ of the encoder's second output, against how the KL does."""
     spread = measured.training.spread
     finite = [value for value in spread if math.isfinite(value)]
+    if finite and max(finite) - min(finite) < 1e-9 and not _uses_spread(measured):
+        return [Finding("unknown", "spread", "σ: neither z nor the loss moves with what was taken for the spread")]
     if finite and max(finite) - min(finite) < 1e-9:
         text = f"z = mu + {number(finite[0])} · noise: the encoder's spread is not used in z"
         return [Finding("fault", "spread-unused", text)]
@@ -243,6 +245,12 @@ def _kl(measured: Measured, terms: Terms) -> list[Finding]:
     if formula:
         return formula
     found = [Finding("remark", "schedule", f"the KL's weight changes with {name}") for name in measured.schedules[:1]]
+    is_log = terms.reading is not None and terms.reading.name.startswith("log")
+    wanted = terms.kl[0] * NEAR_PRIOR**2 / 2
+    if is_log and math.isfinite(loss.near_prior) and not near(terms.sign * loss.near_prior, wanted, 1e-2):
+        share = number(terms.sign * loss.near_prior / wanted)
+        text = f"near the prior the KL has {share} of its weight elsewhere, as with free bits"
+        found.append(Finding("remark", "free-bits", text))
     return found + _beta(measured, terms)
 
 
@@ -268,6 +276,8 @@ def _wrong_terms(measured: Measured, terms: Terms) -> list[Finding]:
     parts = kl_terms(measured.loss.spreads, sampler.name) if sampler is not None else None
     if sampler is None or parts is None:
         finite = [value for value in measured.loss.spreads if math.isfinite(value)]
+        if _is_unused(measured) and not _uses_spread(measured):
+            return [Finding("unknown", "kl", "the KL: the encoder's spread was not found")]
         if finite and max(map(abs, finite)) < 1e-9:
             text = "the loss does not change with the spread: σ² and ln σ are missing from the KL"
             return [Finding("fault", "kl-terms", text)]
