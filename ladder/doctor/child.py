@@ -32,7 +32,7 @@ def main() -> None:
 
         quietly()
         try:
-            message = {"measured": examine(task, results)}
+            message: dict[str, Any] = {"measured": examine(task, results)}
         except NotFoundError as error:
             message = {"failed": str(error)}
     except BaseException as error:

@@ -1,28 +1,22 @@
 """The probes: one evaluation after another, each with one thing changed. `verdict` says what the numbers mean."""
 
-import ast
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ladder.doctor import measured
 from ladder.doctor.loading import short
 from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, BATCHES, MEANS, NEAR_PRIOR, OUTSIDE, PROBABILITIES, SPREADS
 from ladder.doctor.rig import Result, Rig, candidates_of_loss, scalar
 from ladder.doctor.sites import Part, Sites, is_uniform
+from ladder.doctor.stated import COUNTER, constants_of, numbers_of
 from ladder.doctor.steps import Step
 
 NAN = float("nan")
 FAR = (1.0, 10.0, 1e3, 1e6)
 """Factors of latents, to see how far the decoder's outputs reach."""
-WEIGHT = re.compile(r"beta|kl|weight|lambda|lambd|coef|gamma|alpha|m_n|reg|capacity|scale", re.IGNORECASE)
-COUNTER = re.compile(r"step|iter|epoch|count|batch_idx", re.IGNORECASE)
-RECORDS = ("hparams", "config", "cfg", "args", "options", "opt", "hp")
-"""Names of objects that hold the options of a file."""
-MOST_NUMBERS = 60
 LATE = 10**6
 """A step or epoch after any warm-up."""
 
@@ -208,13 +202,13 @@ class Examiner:
     def weights(self) -> tuple[list[measured.Weight], list[str]]:
         """Numbers of the model, of the loss's arguments and of the file, at which the KL's weight changes with them."""
         found, schedules = [], []
-        change = self._at("mean", BATCHES[0], 0, MEANS[-1])
+        change: dict[str, Any] = {**self._at("mean", BATCHES[0], 0, MEANS[-1])}
 
         def kl() -> float:
             return self.loss(**change) - self.loss()
 
         before = kl()
-        for name, value, put in self._numbers():
+        for name, value, put in numbers_of(self.rig.subject):
             is_counter = bool(COUNTER.search(name))
             put(LATE if is_counter else type(value)(value * 2) or 1)
             try:
@@ -228,83 +222,6 @@ class Examiner:
                 if power:
                     found.append(measured.Weight(name, float(value), power))
         return found, schedules
-
-    def _numbers(self) -> Iterator[tuple[str, Any, Callable[[Any], None]]]:
-        found: list[tuple[str, Any, Callable[[Any], None]]] = []
-        subject = self.rig.subject
-        for module in subject.model.modules() if subject.model is not None else ():
-            if type(module).__module__.startswith("torch."):
-                continue
-            for name, value in [*vars(module).items()]:
-                if type(value) in (int, float) and not name.startswith("__"):
-                    found.append((name, value, lambda v, m=module, n=name: object.__setattr__(m, n, v)))
-                elif name in ("hparams", "config", "cfg", "args", "options", "opt", "hp") and hasattr(
-                    value, "__dict__"
-                ):
-                    found += _fields(value)
-        for name, value in [*subject.loaded.namespace.items()]:
-            if type(value) in (int, float):
-                found.append((name, value, lambda v, n=name: subject.loaded.namespace.__setitem__(n, v)))
-            elif name in RECORDS and hasattr(value, "__dict__"):
-                found += _fields(value)
-        for name, value in subject.assumed.items():
-            found.append((name, value, lambda v, n=name: subject.assumed.__setitem__(n, v)))
-        found += _defaults(subject.loaded.namespace, subject.model)
-        yield from sorted(found, key=lambda item: not (WEIGHT.search(item[0]) or COUNTER.search(item[0])))[
-            :MOST_NUMBERS
-        ]
-
-
-def _fields(record: Any) -> list[tuple[str, Any, Callable[[Any], None]]]:
-    return [
-        (name, value, lambda v, n=name: object.__setattr__(record, n, v))
-        for name, value in vars(record).items()
-        if type(value) in (int, float)
-    ]
-
-
-def _defaults(namespace: dict[str, Any], model: nn.Module | None) -> list[tuple[str, Any, Callable[[Any], None]]]:
-    """Numbers that are default values of functions and methods, and may be set there."""
-    functions = [value for value in namespace.values() if hasattr(value, "__wrapped__")]
-    functions += [value for value in vars(model).values() if hasattr(value, "__wrapped__")] if model is not None else []
-    found = []
-    for wrapped in functions:
-        function = getattr(wrapped.__wrapped__, "__func__", wrapped.__wrapped__)
-        code, defaults = getattr(function, "__code__", None), getattr(function, "__defaults__", None) or ()
-        names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount] if code is not None else ()
-        for place, (name, value) in enumerate(zip(names, defaults, strict=False)):
-            if type(value) in (int, float):
-
-                def put(v: Any, function: Any = function, place: int = place) -> None:
-                    now = list(function.__defaults__)
-                    now[place] = v
-                    function.__defaults__ = tuple(now)
-
-                found.append((name, value, put))
-        for name, value in (getattr(function, "__kwdefaults__", None) or {}).items():
-            if type(value) in (int, float):
-                found.append((name, value, lambda v, f=function, n=name: f.__kwdefaults__.__setitem__(n, v)))
-    return found
-
-
-def constants_of(source: str) -> list[float]:
-    """Numbers in a file's text that stand before something like a KL, or have a weight's name."""
-    found = []
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return []
-    for node in ast.walk(tree):
-        match node:
-            case ast.BinOp(op=ast.Mult(), left=ast.Constant(value=float() | int() as value), right=other):
-                found += [value] if re.search(r"kl|regul|latent_loss|dkl", ast.unparse(other), re.IGNORECASE) else []
-            case ast.BinOp(op=ast.Mult(), left=other, right=ast.Constant(value=float() | int() as value)):
-                found += [value] if re.search(r"kl|regul|latent_loss|dkl", ast.unparse(other), re.IGNORECASE) else []
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=float() | int() as value)):
-                found += [value] if WEIGHT.search(name) else []
-            case ast.keyword(arg=str(name), value=ast.Constant(value=float() | int() as value)):
-                found += [value] if WEIGHT.search(name) else []
-    return [float(value) for value in found if value not in (0, 1, True, False)]
 
 
 def range_of(values: Tensor) -> measured.Range:

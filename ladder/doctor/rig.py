@@ -67,10 +67,11 @@ class Rig:
             parts: dict[Part, Tensor | None] = {sites.mean: mean}
             if sites.spread is not None:
                 parts[sites.spread] = spread
+            outputs: dict[Part, Tensor] = {}
             if output is not None:
                 others = torch.full_like(output, OTHER_OUTPUTS)
-                parts |= {part: others if number else output for number, part in enumerate(sites.outputs)}
-            tracer.replace = changes(parts)
+                outputs = {part: others if number else output for number, part in enumerate(sites.outputs)}
+            tracer.replace = changes(parts, outputs)
             tracer.where = step.text, training, len(x)
             if noise is not None and sites.draw is not None:
                 tracer.noise = sites.draw, noise
@@ -126,7 +127,8 @@ class Rig:
         if not natural.events or (step.is_forward and natural.error):
             return None, natural.error or "no call of a module or function of the file was seen"
         events = sorted(natural.events.values(), key=lambda event: event.start)
-        tried, best, score = set(), None, 0
+        tried, score = set[tuple[Any, ...]](), 0
+        best: Sites | None = None
         for draw, event, path in places_of_z(events, natural.draws, x):
             tensor = dict(event.inputs)[path]
             outputs = outputs_after(event.start, events, x)
@@ -141,7 +143,7 @@ class Rig:
                     best, score = sites, now
                 if now == 3:
                     return sites, ""
-            if score >= 2:
+            if score == 2 or (score and draw is None):
                 break
         if best is None:
             wanted = "a decoder's output of the size of the input was not found"
@@ -150,19 +152,22 @@ class Rig:
         return best, ""
 
     def _confirmed(self, step: Step, sites: Sites, x: Tensor) -> int:
-        """Points for z = mu without noise, 2, and for z that moves with the spread where there is noise, 1."""
+        """Points for z = mu without noise, for z that moves with the noise, and for z that moves with the spread."""
         shape = len(x), *sites.latent_shape
         mean = torch.linspace(-1, 1, int(np.prod(shape))).view(shape)
         near, far = torch.full(shape, 0.5), torch.full(shape, 1.5)
-        still = self.run(step, x, sites, mean=mean, spread=near, noise=0.0)
-        if still.z is None or still.z.shape != mean.shape or not torch.allclose(still.z, mean, atol=1e-5):
+        still = self.run(step, x, sites, mean=mean, spread=near, noise=0.0).z
+        if still is None or still.shape != mean.shape or not torch.allclose(still, mean, atol=1e-5):
+            return 0
+        if sites.draw is None:
+            return 1
+        one = self.run(step, x, sites, mean=mean, spread=near, noise=1.0).z
+        if one is None or torch.allclose(one, still, atol=1e-9):
             return 0
         if sites.spread is None:
             return 1
-        one = self.run(step, x, sites, mean=mean, spread=near, noise=1.0)
-        other = self.run(step, x, sites, mean=mean, spread=far, noise=1.0)
-        moves = one.z is not None and other.z is not None and not torch.allclose(one.z, other.z, atol=1e-6)
-        return 3 if moves else 2
+        other = self.run(step, x, sites, mean=mean, spread=far, noise=1.0).z
+        return 3 if other is not None and not torch.allclose(one, other, atol=1e-9) else 2
 
 
 def scalar(raw: Any, pick: Any) -> Tensor | None:

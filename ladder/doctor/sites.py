@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ladder.doctor.trace import UNIFORM, Draw, Event, Key, Path, pieces, replaced
+from ladder.doctor.trace import EVERY, UNIFORM, Draw, Event, Key, Path, pieces, replaced
 
 MOST_PAIRS = 40
 
@@ -100,43 +100,48 @@ def pairs(events: list[Event], before: int, latent: torch.Size) -> list[tuple[Pa
             if tensor.dim() == len(latent) and tensor.shape == (latent[0], 2 * latent[1], *latent[2:]):
                 one, other = Part(event.key, path, 0), Part(event.key, path, 1)
                 halves += [(one, other), (other, one)]
-                across_calls = ((Part(part.key, part.path, 1), one) for part in doubles)
-                halves += [pair[::order] for pair in across_calls for order in (1, -1)]
-                across_calls = ((other, Part(part.key, part.path, 0)) for part in doubles)
-                halves += [pair[::order] for pair in across_calls for order in (1, -1)]
+                for part in doubles:  # the halves may come from two calls
+                    first, second = (part, other), (Part(part.key, part.path, 1), one)
+                    halves += [first, second, (first[1], first[0]), (second[1], second[0])]
                 doubles.append(one)
     across = [(one, other) for one, other in itertools.permutations(alone[:6], 2)]
     found: list[tuple[Part, Part | None]] = [*together, *halves, *across]
     return found[:MOST_PAIRS] + [(part, None) for part in alone[:4]]
 
 
-def changes(parts: dict[Part, Tensor | None]) -> dict[Key, Any]:
-    """Functions that put tensors in the place of these parts, by the call whose result they change."""
+def changes(parts: dict[Part, Tensor | None], outputs: dict[Part, Tensor]) -> dict[Key, Any]:
+    """Functions that put tensors in the place of these parts, by the call whose result they change.
+
+    The encoder's `parts` are changed in every call of its name, since a loss may call it again, unless two of them are
+    the same place of two calls; the decoder's `outputs` in one call.
+    """
+    wanted = {part: tensor for part, tensor in parts.items() if tensor is not None}
+    places = {(part.key[0], part.path, part.half) for part in parts}
     by_key: dict[Key, dict[Part, Tensor]] = {}
-    for part, tensor in parts.items():
-        if tensor is not None:
-            by_key.setdefault(part.key, {})[part] = tensor
-    return {key: _changer(wanted) for key, wanted in by_key.items()}
+    for part, tensor in wanted.items():
+        key = (part.key[0], EVERY) if len(places) == len(parts) else part.key
+        by_key.setdefault(key, {})[part] = tensor
+    for part, tensor in outputs.items():
+        by_key.setdefault(part.key, {})[part] = tensor
+    return {key: _changer(of_key) for key, of_key in by_key.items()}
 
 
 def _changer(wanted: dict[Part, Tensor]) -> Any:
     def change(out: Any) -> Any:
         tensors: dict[Path, Tensor] = {}
         for part, tensor in wanted.items():
+            now = tensors.get(part.path, dict(pieces(out)).get(part.path))
+            if now is None or len(now) != len(tensor):  # a call of the same name for something else
+                return out
             if part.half is None:
                 tensors[part.path] = tensor
             else:
-                now = tensors.get(part.path, _at(out, part.path))
                 halves = [*now.chunk(2, 1)]
                 halves[part.half] = tensor
                 tensors[part.path] = torch.cat(halves, 1)
         return replaced(out, tensors)
 
     return change
-
-
-def _at(value: Any, path: Path) -> Any:
-    return dict(pieces(value))[path]
 
 
 def is_uniform(draw: Draw) -> bool:

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -147,11 +148,11 @@ class Subject:
             return
         model = self.model
         if model is not None and callable(getattr(model, "training_step", None)):
-            yield Step("training_step((x, y), 0)", lambda x: self._fill_step("training_step", x))
+            yield Step("training_step((x, y), 0)", partial(self._fill_step, "training_step"))
         for name, function in self.losses():
             if len(required(function)) == 1 and len(inspect.signature(function).parameters) < 4:
-                yield Step(f"{name}(x)", lambda x, function=function: function(x))
-            yield Step(f"{name}(...)", lambda x, function=function: self._after_forward(function, x))
+                yield Step(f"{name}(x)", function)
+            yield Step(f"{name}(...)", partial(self._after_forward, function))
         yield Step("forward(x)", self.forward, is_forward=True)
 
     def validation(self) -> Step | None:
@@ -159,15 +160,15 @@ class Subject:
         for name in VALIDATION:
             if callable(getattr(self.model, name, None)):
                 if name.endswith("step"):
-                    return Step(f"{name}((x, y), 0)", lambda x, name=name: self._fill_step(name, x))
+                    return Step(f"{name}((x, y), 0)", partial(self._fill_step, name))
                 function = getattr(self.model, name)
             elif callable(self.loaded.namespace.get(name)):
                 function = self.loaded.namespace[name]
             else:
                 continue
             if len(required(function)) == 1:
-                return Step(f"{name}(x)", lambda x, function=function: function(x))
-            return Step(f"{name}(...)", lambda x, function=function: self._after_forward(function, x))
+                return Step(f"{name}(x)", function)
+            return Step(f"{name}(...)", partial(self._after_forward, function))
         return None
 
     def losses(self) -> list[tuple[str, Callable[..., Any]]]:
@@ -195,10 +196,10 @@ class Subject:
         function = owner if callable(owner) else self.loaded.namespace.get(text)
         if callable(function):
             if text.endswith("_step"):
-                return Step(f"{text}((x, y), 0)", lambda x: self._fill_step(text, x))
+                return Step(f"{text}((x, y), 0)", partial(self._fill_step, text))
             if len(required(function)) == 1:
-                return Step(f"{text}(x)", lambda x: function(x))
-            return Step(f"{text}(...)", lambda x: self._after_forward(function, x))
+                return Step(f"{text}(x)", function)
+            return Step(f"{text}(...)", partial(self._after_forward, function))
         code = compile(text, "--loss", "eval")
         used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 

@@ -22,6 +22,8 @@ from ladder.doctor.loading import Loaded
 Path = tuple[Any, ...]
 Key = tuple[str, int]
 """The name of a function, and how often it was called before."""
+EVERY = -1
+"""In place of a number of calls: all calls of that name."""
 NORMAL = {"randn", "randn_like", "normal", "normal_", "normal_functional"}
 UNIFORM = {"rand", "rand_like", "uniform_", "uniform"}
 FOREIGN = ("torch", "lightning", "pytorch_lightning", "transformers", "builtins")
@@ -111,13 +113,14 @@ class Tracer(TorchDispatchMode):
             out = self._result(key, function, arguments, named)
             self.time += 1
             self.events.append(Event(key, start, self.time, inputs, [*pieces(out)]))
-            return self.replace[key](out) if key in self.replace else out
+            change = self._change(key)
+            return out if change is None else change(out)
 
         return watched
 
     def _result(self, key: Key, function: Callable[..., Any], arguments: Any, named: Any) -> Any:
         """What the function returns; where that is to be replaced, and no noise is drawn in it, of its first call."""
-        if key not in self.replace:
+        if self._change(key) is None:
             return function(*arguments, **named)
         if (self.where, key) in self.kept:
             out, inner = self.kept[self.where, key]
@@ -128,6 +131,9 @@ class Tracer(TorchDispatchMode):
         if len(self.draws) == draws:
             self.kept[self.where, key] = out, self.counts - before
         return out
+
+    def _change(self, key: Key) -> Callable[[Any], Any] | None:
+        return self.replace.get(key) or self.replace.get((key[0], EVERY))
 
     def watch_model(self, model: nn.Module) -> None:
         """Wrap every module's `forward`, and the methods of the user's classes."""
@@ -147,8 +153,8 @@ def _moments(name: str, arguments: Any) -> tuple[Any, Any]:
     """Mean and standard deviation of a draw from its arguments."""
     if not name.startswith("normal"):
         return 0.0, 1.0
-    given = arguments[1:3] if name.startswith("normal_") else arguments[:2]
-    mean, scale, *_ = (*given, *(0.0, 1.0)[len(given) :])
+    given = list(arguments[1:3] if name.startswith("normal_") else arguments[:2])
+    mean, scale = given + [0.0, 1.0][len(given) :]
     return mean, scale
 
 
