@@ -46,7 +46,7 @@ def rows(names: list[str]) -> Iterator[Row]:
     for file in files(names):
         fault = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
         task = {"file": str(file), "module": "", "folder": "", "definitions_only": False, "object": "", "make": ""}
-        task |= {"names": {}, "input": []}
+        task |= {"copy": str(file), "names": {}, "input": []}
         found = findings(from_json(Measured, examine(task, io.BytesIO())))
         codes = [[finding.code for finding in found if finding.kind == kind] for kind in ("fault", "unknown")]
         yield Row(file.stem, fault[1] if fault else "", *codes)

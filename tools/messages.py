@@ -37,6 +37,7 @@ SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS"}
 SAID = (
     *("exercises/commands.py", "foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py"),
     *(f"exercises/kit/{name}.py" for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge")),
+    *(f"ladder/doctor/{name}.py" for name in ("verdict", "numbers", "process", "loading", "child", "steps", "show")),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (

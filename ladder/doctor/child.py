@@ -21,20 +21,21 @@ def main() -> None:
     """Examine the file that the first argument describes."""
     task = json.loads(sys.argv[1])
     _, results = private_streams()
-    confine.enter(task["confinement"])
+    task["copy"] = str(confine.enter(task["confinement"]) / task["copy"])
     os.chdir(task["working_directory"])
+    import torch  # noqa: F401  (its start is no part of the file's time)
+
+    from ladder.doctor.loading import NotFoundError, quietly
+
+    quietly()
     send(results, {"ready": True})
     faulthandler.dump_traceback_later(task["seconds"], file=ERRORS, exit=True)
     try:
-        import torch  # noqa: F401  (its start is no part of the file's)
-
-        from ladder.doctor.loading import NotFoundError, quietly
-
-        quietly()
-        try:
-            message: dict[str, Any] = {"measured": examine(task, results)}
-        except NotFoundError as error:
-            message = {"failed": str(error)}
+        message: dict[str, Any] = {"measured": examine(task, results)}
+    except NotFoundError as error:
+        message = {"failed": str(error)}
+    except MemoryError:
+        message = {"failed": f"more than {task['confinement']['megabytes']} megabytes; --memory-limit gives more"}
     except BaseException as error:
         message = {"failed": f"{type(error).__name__}: {_text(error)}"}
     send(results, message)
@@ -104,7 +105,7 @@ def choose(task: dict[str, Any], precision: str, results: BinaryIO) -> tuple[Cho
     path = Path(task["file"]) if task["file"] else None
     send(results, {"stage": "running the file"})
     loaded = (
-        load_file(path, task["definitions_only"])
+        load_file(path, Path(task["copy"]), task["definitions_only"])
         if path is not None
         else load_module(task["module"], Path(task["folder"]))
     )

@@ -44,9 +44,16 @@ class Loaded(NamedTuple):
     """Statements that failed, each as "line 12: KeyError: 'x'"."""
 
 
-def load_file(path: Path, definitions_only: bool) -> Loaded:
-    """Run a file's statements; with `definitions_only` without its loops and calls."""
-    source = path.read_text(encoding="utf-8")
+def load_file(path: Path, copy: Path, definitions_only: bool) -> Loaded:
+    """Run a file's statements, read from a copy; with `definitions_only` without its loops and calls.
+
+    Raises NotFoundError for what is no Python.
+    """
+    try:
+        source = copy.read_text(encoding="utf-8")
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise NotFoundError(f"expected Python, got {type(error).__name__}: {short(error)}") from error
     tree = ast.parse(source, str(path))
     module = types.ModuleType("doctor_model")
     module.__file__ = str(path)

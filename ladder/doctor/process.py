@@ -20,10 +20,14 @@ from exercises.kit.remote import START_SECONDS, Process
 from exercises.kit.sandbox import PACKAGES, Place, Sandbox, choose
 from exercises.kit.text import shown
 from foundation.errors import InputError
+from foundation.files import read_file
 from foundation.schema import from_json
 from ladder.doctor.measured import Measured
 
 START = "import sys; sys.path.insert(0, {course!r}); from ladder.doctor.child import main; main()"
+COPY = "file.py"
+MOST_BYTES = 4 << 20
+"""Of the file."""
 SHARE_OF_FILE = 3
 """The file itself gets one part in so many of the time; after that its definitions alone are run."""
 RUNNING = "running the file"
@@ -76,6 +80,7 @@ def _measure(request: Request, sandbox: Sandbox, limits: Limits, definitions_onl
         "object": request.object,
         "make": request.make,
         "names": request.names,
+        "copy": COPY,
         "input": list(request.input),
         "seconds": limits.seconds,
     }
@@ -83,6 +88,8 @@ def _measure(request: Request, sandbox: Sandbox, limits: Limits, definitions_onl
         folder.chmod(0o755)
         for name in ("files", "course"):
             (folder / name).mkdir()
+        if request.file is not None:  # where root examines it, the process is another user's
+            (folder / "files" / COPY).write_bytes(read_file(request.file, MOST_BYTES))
         visible = [str(COURSE.parent / name) for name in PACKAGES if (COURSE.parent / name).is_dir()]
         visible += [str(_readable(folder_of_user, request))]
         place = Place(sandbox, folder, folder / "files", folder / "course", tuple(visible), hides_course=False)

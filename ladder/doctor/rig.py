@@ -87,6 +87,8 @@ class Rig:
             np.random.seed(seed)  # noqa: NPY002  (the user's code may use it)
             try:
                 raw = step.call(x)
+            except MemoryError:
+                raise  # the next evaluation would need as much
             except (Exception, SystemExit) as problem:
                 error = f"{type(problem).__name__}: {short(problem)}"
         events = {event.key: event for event in tracer.events}

@@ -46,6 +46,7 @@ RUN_SLOWLY = {
     "gradcheck": [],
     "bench": ["--quick"],
     "grade": ["--exercises", "04"],
+    "doctor": [],
 }
 """Commands that take longer: run with `make proofs`, with these options to make them short."""
 NOT_RUN = {
