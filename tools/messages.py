@@ -37,7 +37,7 @@ SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS"}
 SAID = (
     *("exercises/commands.py", "foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py"),
     *(f"exercises/kit/{name}.py" for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge")),
-    *(f"ladder/doctor/{name}.py" for name in ("verdict", "numbers", "process", "loading", "child", "steps", "show")),
+    *(f"ladder/doctor/{name}.py" for name in ("verdict", "numbers", "fits", "loading", "child", "steps")),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (
@@ -50,6 +50,7 @@ WORDS = (
     *("PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET", "MISSING", "not started", "not checked"),
     *("1 stub", "{0} stubs", "1 answer", "{0} answers"),
     *("called", "got", "expected", "problem", "mistake", "perhaps", "second", "note", "remark", "where"),
+    *("cannot tell", "right", "starting Python"),
     *("loss", "reconstruction", "KL", "images/s", "to the fastest", "rung", "model"),
 )
 """Words that are shown, but are names in the code."""

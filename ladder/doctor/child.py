@@ -109,7 +109,6 @@ def choose(task: dict[str, Any], precision: str, results: BinaryIO) -> tuple[Cho
         if path is not None
         else load_module(task["module"], Path(task["folder"]))
     )
-    send(results, {"stage": "making the model"})
     made = find_models(loaded, task["object"], task["make"])
     send(results, {"stage": "looking for the loss"})
     best, complement, reason = None, False, ""

@@ -19,19 +19,31 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+REDUCTIONS = {
+    ("pixels", "sum", "sum"): "summed over pixels, summed over the batch",
+    ("pixels", "sum", "mean"): "summed over pixels, averaged over the batch",
+    ("pixels", "mean", "sum"): "averaged over pixels, summed over the batch",
+    ("pixels", "mean", "mean"): "averaged over pixels, averaged over the batch",
+    ("latents", "sum", "sum"): "summed over latents, summed over the batch",
+    ("latents", "sum", "mean"): "summed over latents, averaged over the batch",
+    ("latents", "mean", "sum"): "averaged over latents, summed over the batch",
+    ("latents", "mean", "mean"): "averaged over latents, averaged over the batch",
+}
+
+
 def reduction(weights: Sequence[float], size: int, what: str) -> str:
     """How a term is reduced, by its weight at each of BATCHES: "summed over pixels, averaged over the batch"."""
     first, second = weights[0], weights[1]
     if near(first, second):
-        batch, alone = "summed over the batch", first
+        batch, alone = "sum", first
     elif near(first * BATCHES[0], second * BATCHES[1]):
-        batch, alone = "averaged over the batch", first * BATCHES[0]
+        batch, alone = "mean", first * BATCHES[0]
     else:
         return f"reduced in a way that depends on the batch ({number(first)} and {number(second)})"
     if near(alone, 1 / size) or near(alone, 2 / size):
-        return f"averaged over {size} {what}, {batch}"
-    factor = "" if near(alone, 1) else f", times {number(alone)}"
-    return f"summed over {what}, {batch}{factor}"
+        return REDUCTIONS[what, "mean", batch]
+    words = REDUCTIONS[what, "sum", batch]
+    return words if near(alone, 1) else f"{words}, times {number(alone)}"
 
 
 def power_of_size(rest: float, numbers: Sequence[float], latents: int, pixels: int) -> str:

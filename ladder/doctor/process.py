@@ -31,7 +31,7 @@ MOST_BYTES = 4 << 20
 SHARE_OF_FILE = 3
 """The file itself gets one part in so many of the time; after that its definitions alone are run."""
 RUNNING = "running the file"
-STAGES = (RUNNING, "making the model", "looking for the loss", "measuring")
+STAGES = (RUNNING, "looking for the loss", "measuring")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,16 +146,15 @@ def _ended(process: Process, request: Request, limits: Limits, stage: str, defin
     is_late = code is None or (code == TIME_IS_UP and "Timeout (" in prints)
     if is_late and stage == RUNNING and not definitions_only:
         return TooSlow()
-    where = _line(prints, request)
-    while_what = f" while {stage}" if stage else " at its start"
+    while_what = (stage or "starting Python") + _line(prints, request)
     if is_late:
-        return InputError(f"{request.text}: no end in {limits.seconds:g} s{while_what}{where}; --time-limit gives more")
+        return InputError(f"{request.text}: no end in {limits.seconds:g} s ({while_what}); --time-limit gives more")
     if code == OUT_OF_MEMORY or "DefaultCPUAllocator: can't allocate memory" in prints:
         more = "--memory-limit gives more"
-        return InputError(f"{request.text}: more than {limits.megabytes} megabytes{while_what}{where}; {more}")
+        return InputError(f"{request.text}: more than {limits.megabytes} megabytes ({while_what}); {more}")
     if code is not None and code > 128 and sys.platform != "win32":
-        return InputError(f"{request.text}: Python crashed (signal {code - 128}){while_what}{where}")
-    return InputError(f"{request.text}: Python ended with exit code {code}{while_what}{where}")
+        return InputError(f"{request.text}: Python crashed (signal {code - 128}) ({while_what})")
+    return InputError(f"{request.text}: Python ended with exit code {code} ({while_what})")
 
 
 def _line(prints: str, request: Request) -> str:

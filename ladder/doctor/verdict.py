@@ -91,9 +91,7 @@ def _noise(measured: Measured) -> list[Finding]:
     if noise.name == "another library":
         return [Finding("unknown", "noise", "the noise: z changes from call to call, but torch draws none of it")]
     if not sampler.draws and not _uses_spread(measured):
-        text = (
-            "the noise: none is drawn in training, and no KL uses a spread; is this an autoencoder without variation?"
-        )
+        text = "the noise: none is drawn, and the loss uses no spread; is this a plain autoencoder?"
         return [Finding("unknown", "noise", text)]
     if not sampler.draws:
         return [Finding("fault", "noise-never", "z = mu in training: no noise is drawn, so this is no VAE")]
@@ -145,7 +143,9 @@ def _spread(measured: Measured) -> list[Finding]:
     if kl is not None and kl.name != sampler.name:
         text = f"z takes the encoder's second output for {sampler.name}, and the KL takes it for {kl.name}"
         return [Finding("fault", "sigma-or-variance", text)]
-    text = f"z = mu + σ · noise, with {sampler.name} from the encoder" + (", in z and in the KL" if kl else "")
+    text = f"z = mu + σ · noise, with {sampler.name} from the encoder"
+    if kl is not None:
+        text = f"z = mu + σ · noise, with {sampler.name} from the encoder, in z and in the KL"
     return [Finding("right", "spread", text)]
 
 
@@ -325,15 +325,19 @@ def _ratio(measured: Measured, beta: float, latents: int, pixels: int, is_gaussi
         value, names = 1.0, ""
     rest = beta / value
     fine = (1.0, 0.5) if is_gaussian else (1.0,)
-    what = "with squared errors of unit variance β" if is_gaussian else "β"
+    what = "β at variance 1" if is_gaussian else "β"
     if measured.assumed:
         name = measured.assumed[0]
         text = f"{what} = {number(beta)} · {name}, which training passes: 1 at {name} = {number(1 / beta)}"
         return [Finding("remark", "weight-argument", text)]
     for constant in [1.0, *measured.constants] if near(value, 1) else [1.0]:
         if any(near(rest, constant * good) for good in fine):
-            of = f", as {names} says" if names and not near(value, 1) else ", as the file says" if constant != 1 else ""
-            return [Finding("right", "beta", f"{what} = {number(beta)}{of}")]
+            text = f"{what} = {number(beta)}"
+            if names and not near(value, 1):
+                text = f"{what} = {number(beta)}, as {names} says"
+            elif constant != 1:
+                text = f"{what} = {number(beta)}, as the file says"
+            return [Finding("right", "beta", text)]
     explained = power_of_size(rest, [weight.value for weight in measured.weights], latents, pixels)
     sizes = _sizes(pixels, latents)
     in_text = any(near(rest / constant, size) for constant in measured.constants for size in sizes)
@@ -352,9 +356,9 @@ def _ratio(measured: Measured, beta: float, latents: int, pixels: int, is_gaussi
         return [Finding("fault", "kl-dataset", text)]
     if is_gaussian and not explained and beta <= 1:
         return [Finding("right", "beta", f"β = 1 where the variance of pixels is σ² = {number(beta)}")]
-    reason = f": {explained}" if explained else ", and no number of the file explains it"
-    text = f"{what} = {number(beta)}{f' where {names}' if names else ''}{reason}"
-    return [Finding("fault" if explained else "unknown", "reductions", text)]
+    if explained:
+        return [Finding("fault", "reductions", f"{what} = {number(beta)}: {explained}")]
+    return [Finding("unknown", "reductions", f"{what} = {number(beta)}, and no number of the file explains it")]
 
 
 def _sizes(pixels: int, latents: int) -> list[float]:

@@ -46,13 +46,13 @@ RUN_SLOWLY = {
     "gradcheck": [],
     "bench": ["--quick"],
     "grade": ["--exercises", "04"],
-    "doctor": [],
 }
 """Commands that take longer: run with `make proofs`, with these options to make them short."""
 NOT_RUN = {
     "vae-ladder experiment": "minutes or hours; tests of their own run the experiments in small",
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
     "vae-ladder new-exercise": "writes into the course; tests/exercises/test_exercise_commands.py does so in a copy",
+    "vae-ladder doctor": "needs a file of the reader's; tests/ladder/doctor examines many",
     "vae-ladder watch": "waits for keys; tests/exercises/test_exercise_commands.py presses them",
     "make": "its targets are this test suite, the linter, and commands that are run here without make",
     "python -m": "modules with tests of their own",

@@ -107,7 +107,7 @@ def test_the_continuous_bernoulli_against_its_integral() -> None:
 def test_reductions_in_words() -> None:
     assert reduction([1.0, 1.0], 784, "pixels") == "summed over pixels, summed over the batch"
     assert reduction([0.25, 0.125], 784, "pixels") == "summed over pixels, averaged over the batch"
-    assert reduction([0.25 / 784, 0.125 / 784], 784, "pixels") == "averaged over 784 pixels, averaged over the batch"
+    assert reduction([0.25 / 784, 0.125 / 784], 784, "pixels") == "averaged over pixels, averaged over the batch"
     assert "times 4" in reduction([4.0, 4.0], 20, "latents")
 
 
