@@ -325,25 +325,25 @@ def _ratio(measured: Measured, beta: float, latents: int, pixels: int, is_gaussi
         value, names = 1.0, ""
     rest = beta / value
     fine = (1.0, 0.5) if is_gaussian else (1.0,)
-    what = "β at variance 1" if is_gaussian else "β"
+    start = f"at variance 1, β = {number(beta)}" if is_gaussian else f"β = {number(beta)}"
     if measured.assumed:
         name = measured.assumed[0]
-        text = f"{what} = {number(beta)} · {name}, which training passes: 1 at {name} = {number(1 / beta)}"
+        text = f"{start} · {name}, which training passes: 1 at {name} = {number(1 / beta)}"
         return [Finding("remark", "weight-argument", text)]
     for constant in [1.0, *measured.constants] if near(value, 1) else [1.0]:
         if any(near(rest, constant * good) for good in fine):
-            text = f"{what} = {number(beta)}"
+            text = start
             if names and not near(value, 1):
-                text = f"{what} = {number(beta)}, as {names} says"
+                text = f"{start}, as {names} says"
             elif constant != 1:
-                text = f"{what} = {number(beta)}, as the file says"
+                text = f"{start}, as the file says"
             return [Finding("right", "beta", text)]
     explained = power_of_size(rest, [weight.value for weight in measured.weights], latents, pixels)
     sizes = _sizes(pixels, latents)
     in_text = any(near(rest / constant, size) for constant in measured.constants for size in sizes)
     has_weight = in_text or (names and not near(value, 1))
     if has_weight and 1 / MODERATE <= beta <= MODERATE:
-        text = f"{what} = {number(beta)}: {names or 'a number of the file'} makes up for {explained or 'reductions'}"
+        text = f"{start}: {names or 'a number of the file'} makes up for {explained or 'reductions'}"
         return [Finding("remark", "weight", text)]
     if near(rest, 2):
         text = f"β = {number(beta)}: the KL is doubled, and no number of the file says so; is its ½ missing?"
@@ -357,8 +357,8 @@ def _ratio(measured: Measured, beta: float, latents: int, pixels: int, is_gaussi
     if is_gaussian and not explained and beta <= 1:
         return [Finding("right", "beta", f"β = 1 where the variance of pixels is σ² = {number(beta)}")]
     if explained:
-        return [Finding("fault", "reductions", f"{what} = {number(beta)}: {explained}")]
-    return [Finding("unknown", "reductions", f"{what} = {number(beta)}, and no number of the file explains it")]
+        return [Finding("fault", "reductions", f"{start}: {explained}")]
+    return [Finding("unknown", "reductions", f"{start}, and no number of the file explains it")]
 
 
 def _sizes(pixels: int, latents: int) -> list[float]:
