@@ -5,6 +5,7 @@
 A wrong model's docstring begins with "Fault: NAME."; that fault, and no other, is to be named. A right one gets none.
 """
 
+import contextlib
 import io
 import json
 import re
@@ -47,7 +48,8 @@ def rows(names: list[str]) -> Iterator[Row]:
         fault = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
         task = {"file": str(file), "module": "", "folder": "", "definitions_only": False, "object": "", "make": ""}
         task |= {"copy": str(file), "names": {}, "input": []}
-        found = findings(from_json(Measured, examine(task, io.BytesIO())))
+        with contextlib.redirect_stdout(io.StringIO()):  # whatever a model prints
+            found = findings(from_json(Measured, examine(task, io.BytesIO())))
         codes = [[finding.code for finding in found if finding.kind == kind] for kind in ("fault", "unknown")]
         yield Row(file.stem, fault[1] if fault else "", *codes)
 

@@ -34,5 +34,5 @@ class VAE(nn.Module):
 def loss_function(recon_x, x, mu, logvar):
     rec = F.binary_cross_entropy(recon_x, x, reduction="sum")
     kl = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
-    print(float(kl.detach()))
+    del kl
     return rec
