@@ -128,3 +128,10 @@ def test_names_after_a_colon() -> None:
 def test_the_rights_of_another_user_are_no_sandbox_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ladder.doctor.process.choose", lambda choice: Sandbox("user"))
     assert sandbox_for("auto").kind == "none"
+
+
+@pytest.mark.slow
+def test_rung_3_gets_a_clean_bill_by_its_modules_name(capsys: pytest.CaptureFixture[str]) -> None:
+    make = "VAE(Encoder(Architecture(20)), Decoder(Architecture(20)))"
+    assert main(["doctor", "paper.vae_paper:VAE", "--make", make]) == 0
+    assert "0 wrong, 0 that cannot be told" in capsys.readouterr().out
