@@ -18,7 +18,7 @@ try:  # imports take some tenths of a second, in which Ctrl-C is answered as it 
     from foundation.options import TrainOptions
     from ladder.configuration import read_configuration, training_of
     from ladder.options import COMMANDS as LADDER_COMMANDS
-    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Explore, Export, Figures, Gradcheck, Parity, Resume
+    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Doctor, Explore, Export, Figures, Gradcheck, Parity, Resume
     from paper.evaluation.options import EvaluateOptions
     from paper.experiments.options import EXPERIMENTS, ExperimentOptions
     from paper.models.options import MODELS, training_options
@@ -230,6 +230,8 @@ def _dispatch(choices: Any, typed: str) -> int:
             from ladder.checks import gradcheck as command
         case Bench():
             from ladder.bench.command import bench as command
+        case Doctor():
+            from ladder.doctor.command import doctor as command
         case EvaluateOptions() | ExperimentOptions() | Export():
             command = _torch_command(choices, typed)
         case _:

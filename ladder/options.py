@@ -239,6 +239,47 @@ class Bench:
             raise no_effect("figure", "--browser draws none")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Examine anybody's VAE: is its loss right?
+
+    FILE is a Python file with a torch module, or with functions encode, decode and a loss; FILE.py:NAME and MODULE:NAME
+    name one of several. It runs in a process of its own, within limits. The doctor sets mu, the spread, the noise and
+    the decoder's output, and measures what z and the loss make of them: the units of each term and the weight of the
+    KL that its reductions really mean, sigma or sigma squared, the sign and the terms of the KL, gradients, noise,
+    logits or probabilities, training against evaluation. What it cannot tell, it says. Exit code 1 where something is
+    wrong.
+
+    Examples:
+      vae-ladder doctor my_vae.py
+      vae-ladder doctor my_vae.py:ConvVAE --make "ConvVAE(3, 128)" --input 3,64,64
+      vae-ladder doctor my_vae.py --loss "loss_fn(recon, x, mu, logvar, 0.5)"
+    """
+
+    file: Annotated[Positional[str], Option("FILE")]
+    """A Python file, FILE.py:NAME, or MODULE:NAME."""
+    make: Annotated[str | None, optional("TEXT", "the class without arguments, or with sizes by their names")] = None
+    """The expression that makes the model, in the file's own names."""
+    input: Annotated[str | None, optional("C,H,W", "tried: MNIST's, then larger ones")] = None
+    """The shape of one image, or a number of entries."""
+    loss: Annotated[str | None, optional("TEXT", "found by its name")] = None
+    """The loss: its name, or an expression in x, recon, mu, logvar, z and model."""
+    encode: Annotated[str | None, optional("NAME", "found by its name")] = None
+    """Of a file of functions: the one that encodes."""
+    sample: Annotated[str | None, optional("NAME", "found by its name")] = None
+    """The one that draws z."""
+    decode: Annotated[str | None, optional("NAME", "found by its name")] = None
+    """The one that decodes."""
+    sandbox: Annotated[Literal["auto", "require", "none"], Option()] = "auto"
+    """Keep the file from writing and from the network: where the system can, always or not at all, or never."""
+    time_limit: Annotated[float, Option("SECONDS")] = 120.0
+    """The longest time for running the file, and for measuring."""
+    memory_limit: Annotated[int, Option("MB")] = 8192
+    """The memory for it; enforced on Linux only."""
+    out: Annotated[Path | None, optional("FILE", "print only")] = None
+    """Also write findings and measurements as JSON."""
+
+
 COMMANDS = {
     "climb": Climb,
     "train": TrainOptions,
@@ -250,4 +291,5 @@ COMMANDS = {
     "parity": Parity,
     "gradcheck": Gradcheck,
     "bench": Bench,
+    "doctor": Doctor,
 }

@@ -42,6 +42,7 @@ SAID = (
         for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
     ),
     *("exercises/kit/own_functions.py", "exercises/kit/own_rung.py", "ladder/mine.py"),
+    *(f"ladder/doctor/{name}.py" for name in ("verdict", "numbers", "fits", "loading", "child", "steps")),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (
@@ -56,6 +57,7 @@ WORDS = (
     *("easy", "medium", "hard"),
     *("called", "got", "expected", "problem", "mistake", "perhaps", "second", "note", "remark", "where"),
     *("question", "yours", "answer"),
+    *("cannot tell", "right", "starting Python"),
     *("loss", "reconstruction", "KL", "images/s", "to the fastest", "rung", "model"),
 )
 """Words that are shown, but are names in the code."""

@@ -239,7 +239,7 @@ class RemoteObject:
 def main() -> None:
     """Serve the answer that the first argument describes until the other end closes."""
     task = json.loads(sys.argv[1])
-    requests, results = _private_streams()
+    requests, results = private_streams()
     answers = confine.enter(task["confinement"])
     os.chdir(task["working_directory"])
     connection = Connection(requests, results, answers, task["seconds"])
@@ -251,7 +251,7 @@ def main() -> None:
     serve(connection, answers / task["answer"], task["functions"])
 
 
-def _private_streams() -> tuple[BinaryIO, BinaryIO]:
+def private_streams() -> tuple[BinaryIO, BinaryIO]:
     """Both pipes under numbers that the answer does not meet; its prints go to standard error."""
     if sys.platform == "win32":
         import msvcrt

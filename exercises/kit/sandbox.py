@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from exercises.kit import confine
 from exercises.kit.catalogue import COURSE, Entry, is_checkout
@@ -114,6 +115,10 @@ class Place:
     files: Path
     """The copy of the answer's folder."""
     course: Path
+    shown: tuple[str, ...] = ()
+    """Further folders and files that the process may read."""
+    hides_course: bool = True
+    """Whether the course's packages are hidden where they are installed among others."""
 
     @property
     def working_directory(self) -> Path:
@@ -131,6 +136,15 @@ class Place:
         self, answer: str, functions: list[str], seconds: float, megabytes: int
     ) -> tuple[list[str], dict[str, str]]:
         """The command that starts the answer's process, and its whole environment."""
+        task = {"answer": answer, "functions": functions, "seconds": seconds, "hidden": [str(COURSE.parent)]}
+        return self.start(START.format(course=str(self.course)), task, megabytes)
+
+    def start(self, program: str, task: dict[str, Any], megabytes: int) -> tuple[list[str], dict[str, str]]:
+        """The command that runs a Python program in the sandbox, and its whole environment.
+
+        The program finds as its first argument the task as JSON, with "working_directory" and with "confinement",
+        which it gives to `confine.enter` before it runs anything of a stranger's.
+        """
         kind = self.sandbox.kind
         home = confine.SCRATCH if self.is_apart else str(self.working_directory)
         root = self.folder / "root"
@@ -138,9 +152,9 @@ class Place:
         confinement = {
             "kind": kind,
             "root": str(root),
-            "binds": binds(),
+            "binds": self._binds(),
             "links": links(),
-            "masks": masks(),
+            "masks": masks() if self.hides_course else [],
             "course": str(self.course),
             "files": str(self.files),
             "answers": confine.ANSWERS if self.is_apart else str(self.files),
@@ -149,17 +163,13 @@ class Place:
             "file_megabytes": FILE_MEGABYTES,
             "processes": PROCESSES,
         }
-        task = {
-            "answer": answer,
-            "functions": functions,
-            "seconds": seconds,
-            "confinement": confinement,
-            "working_directory": home,
-            "hidden": [str(COURSE.parent)],
-        }
-        python = [sys.executable, "-c", START.format(course=str(self.course)), json.dumps(task)]
-        environment = clean_environment(home)
-        return (self._bubblewrap(python) if kind == "bubblewrap" else python), environment
+        task = task | {"confinement": confinement, "working_directory": home}
+        python = [sys.executable, "-c", program, json.dumps(task)]
+        return (self._bubblewrap(python) if kind == "bubblewrap" else python), clean_environment(home)
+
+    def _binds(self) -> list[str]:
+        """What the process sees of the system: folders first that hold others."""
+        return [*binds(), *(path for path in sorted(self.shown) if not _is_inside(path, binds()))]
 
     def _bubblewrap(self, python: list[str]) -> list[str]:
         """The same by bubblewrap, which makes the namespaces and mounts the files."""
@@ -171,9 +181,9 @@ class Place:
             command += [*size, "--tmpfs", path]
         for link, target in links():
             command += ["--symlink", target, link]
-        for path in binds():
+        for path in self._binds():
             command += ["--ro-bind", path, path]
-        for path in masks():
+        for path in masks() if self.hides_course else []:
             command += ["--tmpfs", path, "--remount-ro", path]
         command += ["--ro-bind", str(self.course), str(self.course), "--bind", str(self.files), confine.ANSWERS]
         return [*command, "--dev", "/dev", "--proc", "/proc", "--chdir", confine.SCRATCH, *python]
@@ -212,7 +222,11 @@ def binds() -> list[str]:
     wanted = [*SYSTEM, sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix]
     wanted += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     existing = sorted({path for path in wanted if os.path.exists(path) and not os.path.islink(path)})
-    return [path for path in existing if not any(Path(path).is_relative_to(o) for o in existing if o != path)]
+    return [path for path in existing if not _is_inside(path, [other for other in existing if other != path])]
+
+
+def _is_inside(path: str, folders: list[str]) -> bool:
+    return any(Path(path).is_relative_to(folder) for folder in folders)
 
 
 @functools.cache
