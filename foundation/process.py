@@ -16,6 +16,16 @@ NARROWEST, WIDEST = 40, 100
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
+
+class Stop(KeyboardInterrupt):
+    """What a signal raises.
+
+    A class of its own, since Python marks the process where KeyboardInterrupt itself leaves a text that `exec` runs,
+    as for a dataclass or a named tuple during an import: at its exit such a process kills itself by SIGINT, though the
+    exception was handled, and the exit code is lost.
+    """
+
+
 _holds = 0
 _arrived: list[int] = []
 
@@ -87,7 +97,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if _holds:
         _arrived.append(number)
     elif not _is_stopping():
-        raise KeyboardInterrupt
+        raise Stop
 
 
 def _is_stopping() -> bool:

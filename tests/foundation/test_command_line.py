@@ -471,6 +471,21 @@ def test_a_signal_stops_a_command(number, capsys):
 
 
 @posix
+def test_the_exit_code_stays_where_a_signal_cuts_a_text_that_exec_runs():
+    code = (
+        "import signal, sys\n"
+        "from foundation.process import stop_on_signals\n"
+        "with stop_on_signals():\n"
+        "    try: exec('signal.raise_signal(signal.SIGINT)')\n"
+        "    except KeyboardInterrupt: pass\n"
+        "sys.exit(130)\n"
+    )
+    process = start_python(code)
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (130, "")
+
+
+@posix
 def test_a_second_signal_does_not_cut_what_the_first_one_started(capsys):
     kept = []
 
