@@ -21,8 +21,8 @@ class Stop(KeyboardInterrupt):
     """What a signal raises.
 
     A class of its own, since Python marks the process where KeyboardInterrupt itself leaves a text that `exec` runs,
-    as for a dataclass or a named tuple during an import: at its exit such a process kills itself by SIGINT, though the
-    exception was handled, and the exit code is lost.
+    as for a dataclass or a named tuple during an import: at its exit a process started with `-m` then kills itself by
+    SIGINT, though the exception was handled, and the exit code is lost.
     """
 
 
