@@ -190,7 +190,7 @@ def describe(training: Training, command: str) -> dict[str, Any]:
 
 def absolute(path: str | Path) -> str:
     """A path that still holds when the run is used from elsewhere."""
-    return str(Path(path).expanduser().resolve())
+    return os.path.realpath(Path(path).expanduser())
 
 
 def follow(training: Training) -> int:

@@ -29,7 +29,7 @@ from foundation.errors import InputError
 INTERVAL = 0.3
 """Seconds between two readings of the file."""
 KEYS = "h hint · n next · l list · q quit"
-MISSING = "missing"
+MISSING, UNREADABLE = "missing", "cannot be read"
 ALL_PASSED = "every exercise has passed"
 Poll = Callable[[float], str]
 """poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
@@ -62,11 +62,12 @@ class Watch:
                     ACTIONS[key](self)
 
     def _read(self) -> str:
-        """A hash of the answer, or MISSING, as while an editor replaces the file."""
+        """A hash of the answer; or MISSING, as while an editor replaces the file; or UNREADABLE and the reason."""
+        path = self.answers.path(self.entry)
         try:
-            return content_hash(self.answers.path(self.entry))
-        except OSError:
-            return MISSING
+            return content_hash(path)
+        except OSError as error:
+            return f"{UNREADABLE} ({error.strerror or error})" if os.path.lexists(path) else MISSING
 
     @contextlib.contextmanager
     def _errors_shown(self) -> Iterator[None]:
@@ -75,11 +76,13 @@ class Watch:
             yield
         except InputError as error:
             say(self.console, str(error), style="yellow")
+        except OSError as error:  # as of a folder that may not be entered
+            say(self.console, f"{shown(Path(error.filename or '.'))}: {error.strerror or error}", style="yellow")
 
     def check(self) -> None:
         """Check the answer and show the verdict under the progress bar."""
         path, verdict = self.answers.path(self.entry), None
-        if self.content != MISSING:
+        if not self.content.startswith((MISSING, UNREADABLE)):
             if self.console.is_terminal:
                 say(self.console, "checking …", style="dim")
             verdict = self.check_answer(self.entry, path, Limits())
@@ -88,7 +91,9 @@ class Watch:
         if self.console.is_terminal:
             self.console.clear()
         say(self.console, f"{bar(self.answers.progress(), catalogue())}   {self.entry.name} · {self.entry.title}\n")
-        if verdict is None:
+        if self.content.startswith(UNREADABLE):
+            say(self.console, f"{shown(path)}: {self.content}", style="yellow")
+        elif verdict is None:
             say(self.console, f"{shown(path)} is not there; vae-ladder start puts the stub there", style="yellow")
         else:
             show_verdict(self.console, verdict)
