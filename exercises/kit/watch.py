@@ -29,7 +29,7 @@ from foundation.errors import InputError
 INTERVAL = 0.3
 """Seconds between two readings of the file."""
 KEYS = "h hint · n next · l list · q quit"
-MISSING, UNREADABLE = "missing", "cannot be read"
+MISSING, UNREADABLE = "missing", "unreadable: "
 ALL_PASSED = "every exercise has passed"
 Poll = Callable[[float], str]
 """poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
@@ -67,7 +67,7 @@ class Watch:
         try:
             return content_hash(path)
         except OSError as error:
-            return f"{UNREADABLE} ({error.strerror or error})" if os.path.lexists(path) else MISSING
+            return f"{UNREADABLE}{error.strerror or error}" if os.path.lexists(path) else MISSING
 
     @contextlib.contextmanager
     def _errors_shown(self) -> Iterator[None]:
@@ -92,7 +92,8 @@ class Watch:
             self.console.clear()
         say(self.console, f"{bar(self.answers.progress(), catalogue())}   {self.entry.name} · {self.entry.title}\n")
         if self.content.startswith(UNREADABLE):
-            say(self.console, f"{shown(path)}: {self.content}", style="yellow")
+            reason = self.content.removeprefix(UNREADABLE)
+            say(self.console, f"{shown(path)}: cannot be read ({reason})", style="yellow")
         elif verdict is None:
             say(self.console, f"{shown(path)} is not there; vae-ladder start puts the stub there", style="yellow")
         else:
