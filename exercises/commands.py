@@ -115,7 +115,12 @@ def _check_all(answers: Answers, limits: Limits) -> int:
             heading(console, "MISSING", entry.name)
             outcomes.append("MISSING")
             continue
-        content = answers.content(entry)
+        try:
+            content = answers.content(entry)
+        except InputError as error:  # costs this answer alone
+            heading(console, f"{'NOT MEASURED':<15}", f"{entry.name}  {error}")
+            outcomes.append("NOT MEASURED")
+            continue
         verdict = check_answer(entry, path, limits)
         progress.remember(entry, content, verdict.outcome, verdict.mistakes())
         about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +14,7 @@ from foundation.language import translate
 from foundation.process import NARROWEST, WIDEST
 
 WIDEST_TABLE = 10_000
-"""Columns that are enough for any table, to measure how many it needs."""
+"""Columns that are enough for any table, to know what it says in whole words."""
 
 
 class _Console(Console):
@@ -44,8 +43,7 @@ def say(console: Console, line: str, style: str | None = None) -> None:
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table; where a word or number in it would be cut, the cells of each row one under the other."""
-    measured = Measurement.get(console, console.options.update(max_width=WIDEST_TABLE), table)
-    if measured.minimum <= console.width:
+    if _words(console, table, WIDEST_TABLE) <= _words(console, table, console.width):
         console.print(table)
         return
     for text in filter(None, (table.title, table.caption)):
@@ -60,6 +58,13 @@ def print_table(console: Console, table: Table) -> None:
                 console.print(head, shown)
             elif shown.plain.strip():
                 console.print(Text.assemble(f"{head}: " if head else "", shown))
+
+
+def _words(console: Console, table: Table, width: int) -> set[str]:
+    """The words, numbers and bars that a table shows; rich's own measure of it does not foresee which ones it cuts."""
+    shown = console.render(table, console.options.update(max_width=width))
+    words = "".join(segment.text for segment in shown).split()
+    return {word for word in words if any(not "─" <= letter <= "╿" for letter in word)}  # else a piece of the frame
 
 
 @contextlib.contextmanager

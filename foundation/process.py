@@ -15,6 +15,18 @@ NARROWEST, WIDEST = 40, 100
 """Columns: narrower terminals break the lines themselves, and longer lines are hard to read."""
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
+AGAIN = 0.01
+"""Seconds until a stop that was lost comes again."""
+
+
+class Stop(KeyboardInterrupt):
+    """What a signal raises.
+
+    A class of its own, since Python marks the process where KeyboardInterrupt itself leaves a text that `exec` runs,
+    as for a dataclass or a named tuple during an import: at its exit a process started with `-m` then kills itself by
+    SIGINT, though the exception was handled, and the exit code is lost.
+    """
+
 
 _holds = 0
 _arrived: list[int] = []
@@ -36,12 +48,14 @@ def stop_on_signals(ends_process: bool = False) -> Iterator[None]:
     Args:
         ends_process: Ignore both signals after the block, so that the interpreter's exit is not interrupted either.
     """
-    previous = _install()
+    previous, hook = _install(), sys.unraisablehook
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_IGN if ends_process else handler)
+        if not ends_process:
+            sys.unraisablehook = hook
 
 
 @contextlib.contextmanager
@@ -87,7 +101,24 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if _holds:
         _arrived.append(number)
     elif not _is_stopping():
-        raise KeyboardInterrupt
+        sys.unraisablehook = _take_unraisable
+        raise Stop
+
+
+def _take_unraisable(unraisable: Any) -> None:
+    """Print nothing of an object that a stop left half made; a stop that was lost in an object's end comes again."""
+    if isinstance(unraisable.exc_value, Stop):
+        threading.Timer(AGAIN, _stop_again).start()
+
+
+def _stop_again() -> None:
+    for number in STOPS:
+        if signal.getsignal(number) is _stop:
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, number)  # which may be waiting
+            else:
+                signal.raise_signal(number)
+            return
 
 
 def _is_stopping() -> bool:

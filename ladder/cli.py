@@ -1,32 +1,24 @@
 """The console command `vae-ladder`: reads a command's options and runs it; see `foundation.command_line` for errors."""
 
-import signal
+import os
+import shlex
 import sys
+from collections.abc import Sequence
+from typing import Any
 
-try:  # imports take some tenths of a second, in which Ctrl-C is answered as it is later
-    import os
-    import shlex
-    from collections.abc import Sequence
-    from typing import Any
-
-    from exercises.options import COMMANDS as EXERCISE_COMMANDS
-    from foundation import command_line
-    from foundation.arguments import user_path
-    from foundation.command_line import Page, read_page, wrap
-    from foundation.errors import InputError, shown, suggest
-    from foundation.language import set_language, translate_lines
-    from foundation.options import TrainOptions
-    from ladder.configuration import read_configuration, training_of
-    from ladder.options import COMMANDS as LADDER_COMMANDS
-    from ladder.options import RUNG_SUMMARIES, Bench, Climb, Doctor, Explore, Export, Figures, Gradcheck, Parity, Resume
-    from paper.evaluation.options import EvaluateOptions
-    from paper.experiments.options import EXPERIMENTS, ExperimentOptions
-    from paper.models.options import MODELS, training_options
-except KeyboardInterrupt:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    print("vae-ladder: stopped before anything was written", file=sys.stderr)
-    sys.exit(130)
+from exercises.options import COMMANDS as EXERCISE_COMMANDS
+from foundation import command_line
+from foundation.arguments import user_path
+from foundation.command_line import Page, read_page, wrap
+from foundation.errors import InputError, shown, suggest
+from foundation.language import set_language, translate_lines
+from foundation.options import TrainOptions
+from ladder.configuration import read_configuration, training_of
+from ladder.options import COMMANDS as LADDER_COMMANDS
+from ladder.options import RUNG_SUMMARIES, Bench, Climb, Doctor, Explore, Export, Figures, Gradcheck, Parity, Resume
+from paper.evaluation.options import EvaluateOptions
+from paper.experiments.options import EXPERIMENTS, ExperimentOptions
+from paper.models.options import MODELS, training_options
 
 COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 PROGRAM = "vae-ladder"

@@ -2,7 +2,7 @@
 
 On several GPUs, or on several cores that share no memory:
 
-    torchrun --nproc-per-node 2 -m ladder.cli train vae --epochs 10
+    torchrun --nproc-per-node 2 -m ladder train vae --epochs 10
 
 Every process computes its share of each batch; the first one alone prints and writes.
 """
@@ -237,7 +237,7 @@ def describe(training: Training, command: str) -> dict[str, Any]:
 
 def absolute(path: str | Path) -> str:
     """A path that still holds when the run is used from elsewhere."""
-    return str(Path(path).expanduser().resolve())
+    return os.path.realpath(Path(path).expanduser())
 
 
 def follow(training: Training) -> int:

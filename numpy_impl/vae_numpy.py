@@ -37,7 +37,7 @@ from numpy_impl.functional import (
     sigmoid_backward,
 )
 from numpy_impl.optim import Adam
-from numpy_impl.runtime.memory import contiguous
+from numpy_impl.runtime import arguments, memory
 
 Images = Float[np.ndarray, "N C H W"]
 Latents = Float[np.ndarray, "N Z"]
@@ -87,11 +87,11 @@ def layer(parameters: Parameters, name: str) -> tuple[np.ndarray, np.ndarray]:
 def encode(parameters: Parameters, x: Images) -> tuple[Latents, Latents, EncoderHidden]:
     """Mean and log-variance of q(z|x) = Normal(mu, exp(logvar)), diagonal (appendix C.2)."""
     # fmt: off
-    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN), inplace=True)               # N C1 H/2 W/2
-    h2 = contiguous(relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN), inplace=True))  # N C2 H/4 W/4
-    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")), inplace=True)     # N hidden
-    mu = linear(h3, *layer(parameters, "encoder.mu"))                                             # N Z
-    logvar = linear(h3, *layer(parameters, "encoder.logvar"))                                     # N Z
+    h1 = relu(conv2d(x, *layer(parameters, "encoder.conv1"), **DOWN), inplace=True)                      # N C1 H/2 W/2
+    h2 = memory.contiguous(relu(conv2d(h1, *layer(parameters, "encoder.conv2"), **DOWN), inplace=True))  # N C2 H/4 W/4
+    h3 = relu(linear(h2.reshape(len(x), -1), *layer(parameters, "encoder.fc")), inplace=True)            # N hidden
+    mu = linear(h3, *layer(parameters, "encoder.mu"))                                                    # N Z
+    logvar = linear(h3, *layer(parameters, "encoder.logvar"))                                            # N Z
     # fmt: on
     return mu, logvar, EncoderHidden(h1, h2, h3)
 
@@ -181,7 +181,7 @@ def kl_divergence(mu: Latents, logvar: Latents) -> np.floating:
 
 def kl_divergence_backward(dy: float, mu: Latents, logvar: Latents) -> tuple[Latents, Latents]:
     """dmu = dy * mu and dlogvar = dy * (exp(logvar) - 1) / 2."""
-    dy = mu.dtype.type(dy)
+    dy = mu.dtype.type(arguments.number("dy", dy))
     return dy * mu, dy * (np.exp(logvar) - 1) / 2
 
 

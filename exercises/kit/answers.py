@@ -106,13 +106,14 @@ def start(folder: Path, guided: bool = False) -> tuple[Answers, Started]:
 
     Raises InputError where the folder cannot be written or lies in the course itself.
     """
-    if folder.resolve().is_relative_to(COURSE):
+    place = Path(os.path.realpath(folder))  # which a link to itself does not end
+    if place.is_relative_to(COURSE):
         raise InputError(f"answers: expected a folder outside of the course, got {shown(folder)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    answers = Answers(folder.resolve())
+    answers = Answers(place)
     progress, copied, kept = answers.progress(), list[Entry](), list[Entry]()
     with progress.changing():
         for entry in catalogue():
@@ -193,8 +194,11 @@ def _time_stamped(path: Path) -> Path:
 def change_of(answers: Answers, progress: "Progress", entry: Entry) -> str:
     """A line about an exercise whose stub has changed since the answer was begun, or nothing."""
     began, current, path = progress.record(entry.name).stub, entry.stub_hashes(), answers.path(entry)
-    if not began or began in current or not path.is_file() or content_hash(path) in current:
+    if not began or began in current or not path.is_file():
         return ""
+    with contextlib.suppress(OSError):
+        if content_hash(path) in current:
+            return ""
     return (
         f"{entry.name} has a new stub since you began; your answer stays as it is "
         f"(vae-ladder reset {entry.number} keeps it under another name and copies the new stub)"
@@ -312,7 +316,10 @@ class Progress:
         record, answer = self.record(entry.name), self.folder / f"{entry.name}.py"
         if not answer.is_file():
             return "not started"
-        content = content_hash(answer)
+        try:
+            content = content_hash(answer)
+        except OSError:
+            return "cannot be read"
         if content in entry.stub_hashes():
             return "NOT WRITTEN YET"
         if not record.outcome:

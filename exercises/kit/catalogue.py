@@ -1,6 +1,7 @@
 """The exercises of the course: every folder NN_name that contains an exercise.py."""
 
 import dataclasses
+import errno
 import functools
 import hashlib
 import importlib
@@ -9,11 +10,14 @@ from pathlib import Path
 
 from exercises.kit.exercise import Exercise
 from foundation.errors import InputError, suggest
+from foundation.files import open_regular
 from foundation.language import page_in_language
 
 COURSE = Path(__file__).resolve().parents[1]
 """The folder `exercises`."""
 FOLDER_NAME = re.compile(r"\d\d_[a-z0-9_]+")
+MOST_BYTES = 10**7
+"""The largest file of an exercise or an answer; written by hand, they have a thousandth of it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,10 +94,17 @@ class Entry:
 
 
 def content_hash(*files: Path) -> str:
-    """A short hash of the files' contents. Line ends do not count, so it is the same on every system."""
+    """A short hash of the files' contents. Line ends do not count, so it is the same on every system.
+
+    Raises OSError for a file that cannot be read: it may be a learner's, and a pipe, a device or far too large.
+    """
     digest = hashlib.sha256()
     for file in files:
-        digest.update(hashlib.sha256(file.read_bytes().replace(b"\r\n", b"\n")).digest())
+        with open_regular(file) as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"expected at most {MOST_BYTES:,} bytes, got more", str(file))
+        digest.update(hashlib.sha256(content.replace(b"\r\n", b"\n")).digest())
     return digest.hexdigest()[:16]
 
 

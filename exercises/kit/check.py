@@ -77,7 +77,7 @@ def check_answer(
         files = {"verdict": folder / "verdict.json", "stack": folder / "stack.txt", "clock": folder / "clock.txt"}
         task = {
             "exercise": entry.name,
-            "answer": str(answer.resolve()),
+            "answer": os.path.realpath(answer),
             "probe": probe,
             "time_limit": limits.seconds,
             "memory_limit": limits.megabytes,
@@ -195,7 +195,7 @@ def _without_verdict(entry: Entry, answer: Path, limits: Limits, code: int | Non
         problem = "the check itself failed, perhaps on an unusual result; --traceback shows where"
         return Verdict(entry.name, "NOT MEASURED", problem=problem, where=where, traceback=prints)
     if code is None or (code == TIME_IS_UP and stack):
-        line = re.search(rf'File "{re.escape(str(answer.resolve()))}", line (\d+)', stack)
+        line = re.search(rf'File "{re.escape(os.path.realpath(answer))}", line (\d+)', stack)
         where, code = f"{answer}:{line[1]}" if line else where, None
     got, problem = how_it_ended(code, limits)
     return Verdict(entry.name, "WRONG", called=answer.name, got=got, expected="a result", problem=problem, where=where)

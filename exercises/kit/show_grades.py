@@ -68,7 +68,8 @@ def _narrow_grade_table(grades: list[Grade], entries: list[Entry]) -> Table:
     table = Table(box=None, padding=(0, 1))
     table.add_column(translate("learner"), overflow="fold")
     table.add_column(translate("passed"), justify="right", no_wrap=True)
-    table.add_column("\n".join("".join(digits) for digits in zip(*(entry.number for entry in entries), strict=True)))
+    numbers = "\n".join("".join(digits) for digits in zip(*(entry.number for entry in entries), strict=True))
+    table.add_column(numbers, no_wrap=True)
     for learner, own in by_learner(grades):
         letters = Text.assemble(*((LETTERS[graded.state], STYLES[graded.state]) for graded in own))
         passed = f"{sum(graded.state == 'PASS' for graded in own)}/{len(entries)}"

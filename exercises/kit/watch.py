@@ -32,7 +32,7 @@ from foundation.errors import InputError
 INTERVAL = 0.3
 """Seconds between two readings of the file."""
 KEYS = "h hint · n next · l list · q quit"
-MISSING = "missing"
+MISSING, UNREADABLE = "missing", "unreadable: "
 Poll = Callable[[float], str]
 """poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
 Check = Callable[[Entry, Path, threading.Event], Verdict]
@@ -123,11 +123,12 @@ class Watch:
             self._show(running.verdict(), running.content)
 
     def _read(self) -> str:
-        """A hash of the answer, or MISSING, as while an editor replaces the file."""
+        """A hash of the answer; or MISSING, as while an editor replaces the file; or UNREADABLE and the reason."""
+        path = self.answers.path(self.entry)
         try:
-            return content_hash(self.answers.path(self.entry))
-        except OSError:
-            return MISSING
+            return content_hash(path)
+        except OSError as error:
+            return f"{UNREADABLE}{error.strerror or error}" if os.path.lexists(path) else MISSING
 
     @contextlib.contextmanager
     def _errors_shown(self) -> Iterator[None]:
@@ -136,10 +137,18 @@ class Watch:
             yield
         except InputError as error:
             say(self.console, str(error), style="yellow")
+        except OSError as error:  # as of a folder that may not be entered
+            say(self.console, f"{shown(Path(error.filename or '.'))}: {error.strerror or error}", style="yellow")
 
     def _begin(self) -> None:
-        """Begin a check of the answer; where there is none, say so."""
+        """Begin a check of the answer; where there is none, or it cannot be read, say so."""
         path = self.answers.path(self.entry)
+        if self.content.startswith(UNREADABLE):
+            self._show_head()
+            reason = self.content.removeprefix(UNREADABLE)
+            say(self.console, f"{shown(path)}: cannot be read ({reason})", style="yellow")
+            say(self.console, f"\n{KEYS}", style="dim")
+            return
         if self.content == MISSING:
             self._show_head()
             say(self.console, f"{shown(path)} is not there; vae-ladder start puts the stub there", style="yellow")

@@ -21,6 +21,8 @@ FACTORS = ("color", "shape", "scale", "orientation", "x", "y")
 SIDE = 64
 MOST_BYTES = 128 * 1024**2
 """Unpacked size of the factors at most; those of the file take 35 MB each."""
+MOST_LETTERS = 300
+"""Of the reason why a file cannot be read."""
 ROWS = 4096
 """Images read at a time; all of them would fill 3 GB."""
 
@@ -56,12 +58,15 @@ def _read(path: Path, split: str, seed: int, count: int, size: int) -> dict[str,
         classes, values = (_read_factors(path, name) for name in ("latents_classes", "latents_values"))
         if not np.isin(classes[:, FACTORS.index("shape")], (0, 1, 2)).all():
             raise ValueError("latents_classes: expected shapes from 0 to 2")
+        if not np.isfinite(values).all():
+            raise ValueError("latents_values: expected finite numbers")
         if len(values) != len(classes):
             raise ValueError(f"latents_values: expected {len(classes):,} rows, got {len(values):,}")
         rows = _rows(classes, split, seed)[:count]
         images = _read_images(path, rows, len(classes))
     except damaged as error:
-        raise InputError(f"{path}: expected the dSprites file, which is damaged or another one ({error})") from error
+        reason = " ".join(str(error).split())[:MOST_LETTERS]  # NumPy's reasons have several lines
+        raise InputError(f"{path}: expected the dSprites file, which is damaged or another one ({reason})") from error
     if count > len(rows):
         raise InputError(f"count: expected at most {len(rows):,} for dSprites/{split}, got {count:,}")
     factors = dict(zip(FACTORS, np.ascontiguousarray(values[rows].T, dtype=np.float64), strict=True))

@@ -51,7 +51,7 @@ def bench_browser(choices: Bench, console: Console) -> int:
     """Measure the explorer's page, print, and write the JSON that is asked for. Returns the exit code 0."""
     with step_display(console, "measuring") as now:
         results = measure_browser(now)
-    console.print(browser_table(results))
+    print_table(console, browser_table(results))
     if choices.json is not None:
         write_json(choices.json, results)
         say(console, f"written to {choices.json}")

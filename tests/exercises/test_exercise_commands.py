@@ -745,6 +745,120 @@ def test_watch_survives_an_answer_that_goes_while_it_is_checked(here, capsys):
     assert back
 
 
+def save_as_vim(path, text=RIGHT):
+    """Rename to a backup, write anew, remove the backup."""
+    backup = path.with_name(path.name + "~")
+    path.rename(backup)
+    path.write_text(text, encoding="utf-8")
+    backup.unlink()
+
+
+def save_as_emacs(path, text=RIGHT):
+    """Lock by a dangling link, write beside, rename."""
+    lock, beside = path.with_name(f".#{path.name}"), path.with_name(f"#{path.name}#")
+    lock.symlink_to("me@host.1:2")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+    lock.unlink()
+
+
+def instead(make):
+    """Put something else in the place of the answer."""
+
+    def replace(path):
+        path.unlink()
+        make(path)
+
+    return replace
+
+
+def folder_instead(make):
+    """Put something else in the place of the folder of answers."""
+
+    def replace(path):
+        shutil.rmtree(path.parent)
+        make(path.parent)
+
+    return replace
+
+
+as_a_user = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+WAYS = {
+    "saved as vim": (save_as_vim, "Press n"),
+    "saved as emacs": (save_as_emacs, "Press n"),
+    "saved 50 times": (lambda path: [save_as_vim(path, f"x = {i}\n") for i in range(50)], "WRONG"),
+    "deleted": (Path.unlink, "is not there"),
+    "folder renamed": (lambda path: path.parent.rename(path.parent.with_name("other")), "expected a folder my_answers"),
+    "folder deleted": (folder_instead(lambda folder: None), "expected a folder my_answers"),
+    "folder a file": (folder_instead(lambda folder: folder.write_text("")), "is not there"),
+    "folder a dangling link": (folder_instead(lambda folder: folder.symlink_to("nowhere")), "expected a folder"),
+    "a folder": (instead(Path.mkdir), "expected a regular file"),
+    "a dangling link": (instead(lambda path: path.symlink_to("nowhere")), "cannot be read (No such file"),
+    "a link to itself": (instead(lambda path: path.symlink_to(path.name)), "cannot be read (Too many levels"),
+    "a link to a device": (instead(lambda path: path.symlink_to("/dev/zero")), "expected a regular file"),
+    "a pipe": (instead(lambda path: os.mkfifo(path)), "expected a regular file"),
+    "5 GB of holes": (lambda path: os.truncate(path, 5 * 2**30), "expected at most 10,000,000 bytes"),
+    "unreadable": (lambda path: path.chmod(0), "cannot be read (Permission denied)"),
+    "folder unreadable": (lambda path: path.parent.chmod(0), "Permission denied"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes as POSIX has them")
+@pytest.mark.parametrize("when", ["between two looks", "while it is checked"])
+@pytest.mark.parametrize("way", [pytest.param(w, marks=[as_a_user] * w.endswith("unreadable")) for w in WAYS])
+def test_watch_survives_what_becomes_of_the_answer(here, way, when, capsys):
+    change, said = WAYS[way]
+    path, checked, changed = here / "my_answers" / "04_kl.py", [], []
+
+    def once():
+        if not changed:
+            changed.append(True)
+            change(path)
+
+    def check(entry, answer, limits):
+        checked.append(text := answer.read_text(encoding="utf-8"))
+        if when == "while it is checked":
+            once()
+        return Verdict(entry.name, "PASS" if text == RIGHT else "WRONG")
+
+    steps = ["", once, "", "h", "l", "x", ""]
+    try:
+        Watch(make_console(), Answers(here / "my_answers"), Script(*steps), KL, check).run()
+    finally:
+        if "unreadable" in way:
+            path.parent.chmod(0o700)
+    assert changed
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert len(checked) == 1 + way.startswith("saved")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links as POSIX has them")
+def test_an_answer_that_is_a_link_to_itself_gets_a_verdict(here):
+    path = Path("my_answers/04_kl.py")
+    path.unlink()
+    path.symlink_to(path.name)
+    assert check_answer(KL, path).outcome == "WRONG"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links as POSIX has them")
+def test_a_folder_that_is_a_link_to_itself_is_one_line(here):
+    Path("loop").symlink_to("loop")
+    with pytest.raises(InputError, match="cannot write loop"):
+        run_command(options.Start(to=Path("loop")))
+
+
+def test_an_answer_that_cannot_be_read_costs_itself_alone(here, capsys, monkeypatch):
+    monkeypatch.setattr("exercises.commands.check_answer", lambda entry, *_: Verdict(entry.name, "PASS"))
+    os.truncate("my_answers/04_kl.py", 5 * 2**30)
+    assert check(all=True) == 1
+    out = capsys.readouterr().out
+    assert out.count("PASS") == len(catalogue()) - 1
+    assert "NOT MEASURED" in out
+    assert "expected at most 10,000,000 bytes" in out
+    assert run_command(options.ShowProgress()) == 0
+    assert "cannot be read" in capsys.readouterr().out
+
+
 def test_watch_gives_a_pass_to_what_was_checked_only(here, capsys):
     """An editor saves while the check runs: what it saves has not passed."""
     write(RIGHT)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
@@ -468,6 +469,51 @@ def _handlers_are_given_back():
 def test_a_signal_stops_a_command(number, capsys):
     assert run("p", lambda: signal.raise_signal(number)) == 130
     assert capsys.readouterr().err == "p: stopped before anything was written\n"
+
+
+@posix
+def test_the_exit_code_stays_where_a_signal_cuts_a_text_that_exec_runs(tmp_path):
+    (tmp_path / "stopped.py").write_text(
+        "import signal, sys\n"
+        "from foundation.process import stop_on_signals\n"
+        "with stop_on_signals():\n"
+        "    try: exec('signal.raise_signal(signal.SIGINT)')\n"
+        "    except KeyboardInterrupt: pass\n"
+        "sys.exit(130)\n"
+    )
+    command = [sys.executable, "-m", "stopped"]  # a module's end alone is affected
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@posix
+def test_what_a_stop_leaves_half_made_says_nothing(capfd):
+    class HalfMade:
+        def __init__(self):
+            signal.raise_signal(signal.SIGINT)
+            self.name = "whole"
+
+        def __del__(self):
+            print(self.name)
+
+    assert run("p", HalfMade) == 130
+    assert capfd.readouterr().err == "p: stopped before anything was written\n"
+
+
+@posix
+def test_a_signal_in_the_end_of_an_object_is_not_lost(capfd):
+    class Ending:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    def command():
+        Ending()
+        for _ in range(6000):
+            time.sleep(0.01)
+        return 0
+
+    assert run("p", command) == 130
+    assert capfd.readouterr().err == "p: stopped before anything was written\n"
 
 
 @posix

@@ -121,14 +121,25 @@ def test_a_run_whose_configuration_lacks_a_key(folder, tmp_path, no_pictures, ca
         assert (code, capsys.readouterr().err.count("\n")) in ((2, 1), (0, 0))  # 0 where the key is not needed
 
 
-def test_ctrl_c_during_the_imports_is_one_line():
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["signal", "ladder.cli", "foundation.arguments", "paper.models.options"])
+def test_a_signal_during_the_imports_is_one_line(module, name):
+    """Even where what imports takes every exception for its own, and where the import of `signal` is cut."""
     code = (
-        "import sys\n"
+        "import os, sys\n"
         "class Stop:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'paper.models.options': raise KeyboardInterrupt\n"
+        f"        if name != {module!r}: return\n"
+        "        if name == 'signal': raise KeyboardInterrupt\n"
+        "        import signal\n"
+        "        try:\n"
+        f"            signal.raise_signal(signal.{name})\n"
+        "        except BaseException: pass\n"
+        "sys.modules.pop('signal', None)\n"
         "sys.meta_path.insert(0, Stop())\n"
-        "import ladder.cli\n"
+        "from ladder.__main__ import main\n"
+        "sys.exit(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "vae-ladder: stopped before anything was written\n")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from foundation.objective import Objective
 from numpy_impl import functional as F
-from tests.support.unhooked import unhooked_functional
+from tests.support.unhooked import unhooked_functional, unhooked_vae
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,19 @@ def test_wrong_arguments_are_refused_by_name(unhooked, name, argument, error, ar
     with pytest.raises(error, match=rf"^{argument}: ") as caught:
         getattr(unhooked, name)(*arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("dy", "error"), [(np.ones(3), ValueError), (np.ones((2, 3)), ValueError), ("1", TypeError)])
+def test_backward_passes_of_scalar_losses_refuse_another_dy(dy, error):
+    """An array would be broadcast, and give a gradient of nothing."""
+    vae = unhooked_vae()
+    mu, logits, objective = ones(2, 3), ones(2, 1, 4, 4), Objective()
+    with pytest.raises(error, match=r"^dy: expected a number"):
+        vae.kl_divergence_backward(dy, mu, mu)
+    with pytest.raises(error, match=r"^dy: expected a number"):
+        vae.reconstruction_loss_backward(dy, logits, logits, objective)
+    dmu, _ = vae.kl_divergence_backward(np.array(0.5), mu, mu)
+    assert np.array_equal(dmu, 0.5 * mu)
 
 
 def test_every_operation_refuses_something():

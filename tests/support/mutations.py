@@ -4,9 +4,12 @@
 """
 
 import hashlib
+import io
 import json
 import os
 import struct
+import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -336,6 +339,117 @@ def metadata_file(rng: np.random.Generator, blob: bytes) -> Mutation:
     return content(what[:120], close_tensors(tensors, metadata), wrong)
 
 
+# npz
+
+
+def open_zip(blob: bytes) -> dict[str, bytes]:
+    """The members of an npz file."""
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def close_zip(members: dict[str, bytes], sizes: dict[str, int] | None = None) -> bytes:
+    """An npz file; `sizes` are those that its directory declares instead of the members' own."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+        for name, size in (sizes or {}).items():
+            archive.getinfo(name).file_size = size
+    return target.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    """An array as NumPy writes it; one of objects as a pickle."""
+    target = io.BytesIO()
+    np.lib.format.write_array(target, array)
+    return target.getvalue()
+
+
+def npy_header(descr: str, shape: str) -> bytes:
+    """The head of an npy file, whatever it declares."""
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+class Trap:
+    """A pickle that makes a file where it is loaded."""
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ("/tmp/a-pickle-was-loaded",)
+
+
+def npz_file(rng: np.random.Generator, blob: bytes) -> Mutation:
+    """An npz file with other arrays, headers that lie, pickles, and bombs."""
+    members = open_zip(blob)
+    names = ["imgs.npy", "latents_classes.npy", "latents_values.npy"]
+    name = names[rng.integers(len(names))]
+    array = np.lib.format.read_array(io.BytesIO(members[name]))
+    way = str(
+        rng.choice(["dtype", "shape", "values", "gone", "name", "more", "pickle", "header", "bomb", "size", "swap"])
+    )
+    what, wrong = f"{name}: {way}", True
+    if way == "dtype":
+        kinds = ["f2", "f4", "f8", "c8", "i1", "i2", "i4", "i8", ">i8", "u1", "u8", "?", "U3", "S3", "M8[s]", "V4"]
+        kind = kinds[rng.integers(len(kinds))]
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            members[name] = npy(array.astype(kind, casting="unsafe"))
+        what, wrong = (
+            f"{name} as {kind}",
+            kind in ("c8", "U3", "S3", "M8[s]", "V4") or (name == "imgs.npy" and kind != "u1"),
+        )
+    elif way == "shape":
+        shapes = [
+            array.reshape(-1),
+            array[None],
+            array[..., None],
+            array[:-1],
+            array[:0],
+            array.T,
+            array[:, :1],
+            array[0],
+        ]
+        members[name] = npy(np.ascontiguousarray(shapes[rng.integers(len(shapes))]))
+    elif way == "values":
+        new = array.copy().astype(array.dtype)
+        odd = [np.nan, np.inf, -1e300, 1e300, -7, 7] if array.dtype.kind == "f" else [255, 7, 2]
+        new.reshape(-1)[rng.integers(new.size)] = odd[rng.integers(len(odd))]
+        members[name], wrong = npy(new), not np.isfinite(new).all()
+    elif way == "gone":
+        del members[name]
+    elif way == "name":
+        members[name.removesuffix(".npy")] = members.pop(name)
+    elif way == "more":
+        members["../../etc/more.npy"], wrong = members[name], False
+    elif way == "pickle":
+        members[name] = npy(np.full(array.shape[:1], Trap(), object))
+    elif way == "header":
+        descrs = ["'|u1'", "'<i8'", "'|O'", "'<f8'", "'|V1000000000'", "[('a', '<f8')]", "'nonsense'", "5"]
+        shapes = [
+            "(9223372036854775807, 64, 64)",
+            "(4611686018427387904, 4)",
+            "(-1, 6)",
+            "()",
+            "(1,)",
+            "'x'",
+            "(0, 64, 64)",
+        ]
+        shapes += ["(" * 5000 + ")" * 5000, f"({10**7}, 6)", f"({len(array)}, 64, 64)", "(737280, 64, 64)"]
+        members[name] = npy_header(descrs[rng.integers(len(descrs))], shapes[rng.integers(len(shapes))]) + b"\0" * 4096
+    elif way == "bomb":
+        shape, count = [(f"({10**8}, 6)", 6 * 10**8), ("(200000, 64, 64)", 2 * 10**8), ("(1,)", 10**8)][rng.integers(3)]
+        members[name] = npy_header("'|u1'", shape) + bytes(count)
+    elif way == "size":
+        sizes = [0, 1, 2**31, 2**32 - 1, len(members[name]) - 1, len(members[name]) + 4096]
+        return content(what, close_zip(members, {name: int(sizes[rng.integers(len(sizes))])}))
+    else:
+        members = {key: members[{names[1]: names[2], names[2]: names[1]}.get(key, key)] for key in members}
+        wrong = False
+    return content(what, close_zip(members), wrong)
+
+
 # idx, and the cache
 
 
@@ -395,6 +509,7 @@ CHANGES: dict[str, list[Callable[[np.random.Generator, bytes], Mutation]]] = {
     "images": [damaged, idx_file, idx_file, no_file],
     "labels": [damaged, idx_file, idx_file, no_file],
     "cache": [damaged, no_file],
+    "zip": [damaged, npz_file, npz_file, npz_file, no_file],
 }
 """What is done to the files of each kind."""
 

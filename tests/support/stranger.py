@@ -325,6 +325,40 @@ def read_idx(part: str) -> Callable[[Bench, int], tuple[str, Any]]:
     return read
 
 
+def read_zip(bench: Bench, number: int) -> tuple[str, Any]:
+    """The file of dSprites."""
+    from foundation.data import dsprites, load
+    from foundation.errors import InputError
+
+    path = bench.folder / dsprites.FILE
+    whole = bench.folder / "whole.npz"
+    if not whole.exists():
+        rng = np.random.default_rng(0)
+        grid = np.indices((1, 3, 2, 4, 5, 5)).reshape(6, -1).T
+        images = rng.integers(2, size=(len(grid), 64, 64), dtype=np.uint8)
+        np.savez_compressed(whole, imgs=images, latents_classes=grid, latents_values=grid + 0.5)
+    clear(path)
+    shutil.copyfile(whole, path)
+    shutil.rmtree(bench.folder / "cache", ignore_errors=True)
+    expected = load("shapes", root=path, count=30)
+    mutation = mutate("zip", number, whole.read_bytes())
+
+    def go() -> str:
+        mutation.write(path)
+        try:
+            found = load("shapes", root=path, count=30)
+        except InputError as error:
+            return f"refused: {error}" if "\n" not in str(error) else f"LOUD: {error}"
+        if mutation.wrong:
+            return "SILENT: taken though it is wrong"
+        same = np.array_equal(found.images, expected.images)
+        same = same and all(np.array_equal(found.factors[key], expected.factors[key]) for key in expected.factors)
+        finite = all(np.isfinite(values).all() for values in found.factors.values())
+        return "right" if same else "other" if finite else "SILENT: factors that are no numbers"
+
+    return f"zip: {mutation.what}", go
+
+
 def read_cache(bench: Bench, number: int) -> tuple[str, Any]:
     """Glyphs from the cache: whatever lies there, they are those of the seed."""
     import foundation.data.cache as cache
@@ -374,6 +408,7 @@ READINGS: dict[str, Callable[[Bench, int], tuple[str, Any]]] = {
     "images": read_idx("images"),
     "labels": read_idx("labels"),
     "cache": read_cache,
+    "zip": read_zip,
 }
 
 
