@@ -285,7 +285,6 @@ NUMBERS = {
     "tenth": 10,
     "hundred": 100,
     "thousand": 1000,
-    "eighteen": 18,
 }
 """Beginnings of words that stand for numbers."""
 SAME = {

@@ -205,6 +205,10 @@ exercise = Exercise(
     sources=(autograd.recorded, autograd.Tensor),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "3 and 3, one for each argument, and dy/dx = 6. Both go to the node x, where they add up; a program that "
+        "overwrites the first with the second gets 3."
+    ),
     mistakes=MISTAKES,
     alternatives=({"record": record_node_by_node, "pull_back": pull_back_by_sums},),
 )

@@ -321,6 +321,10 @@ exercise = Exercise(
     sources=(autograd.topological_order, autograd.Tensor),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "y, exp(a), a, x. Breadth first visits a directly after y, when only 1 of its gradient 1 + exp(a) has come, "
+        "and hands that on: x gets 2x in place of 2x (1 + exp(a)). The rest comes when a has been visited."
+    ),
     mistakes=MISTAKES,
     alternatives=ALTERNATIVES,
 )

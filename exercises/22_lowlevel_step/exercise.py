@@ -150,6 +150,11 @@ exercise = Exercise(
     sources=tuple(f"pytorch_lowlevel.vae_lowlevel:{name}" for name in ("loss", "backward", "train_step")),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "The second. In the first, every .grad is still empty; the second adds its gradients to those of the first, "
+        "and Adam steps with the sum. The losses show it only from the third on, so a test of one step finds "
+        "nothing."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

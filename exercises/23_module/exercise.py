@@ -121,6 +121,10 @@ exercise = Exercise(
     sources=("paper.vae_paper:Encoder", "paper.vae_paper:Decoder", "paper.vae_paper:VAE", "paper.vae_paper:init"),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "The 10 of the encoder: weight and bias of conv1, conv2, fc, mu and logvar. The KL does not depend on the "
+        "decoder, which has the other 8: their .grad stays None."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

@@ -119,6 +119,10 @@ exercise = Exercise(
     ),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "(1 + β)/β, which is 5 for β = 0.25: the codebook term then moves the vectors as well. That of the entries "
+        "is 1 + β times too large. No number that is printed at the first step shows it."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

@@ -246,6 +246,11 @@ exercise = Exercise(
     ),
     probes=probes,
     hints=hints,
+    model_answer=(
+        "The encoder: the bound holds for every q. Without c it is at best as tight, and it loses little where x "
+        "shows c itself. Without c in the decoder nothing would depend on c, since the prior does not either, and "
+        "p(x|c) would be p(x)."
+    ),
     mistakes=MISTAKES,
     alternatives=(
         {

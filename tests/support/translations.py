@@ -26,9 +26,11 @@ COUNTED = (
     "eighteen nineteen twenty"
 )
 WORDS = {word: number for number, word in enumerate(COUNTED.split())}
+WORDS |= {f"twenty-{word}": 20 + number for word, number in WORDS.items() if 1 <= number <= 9}
 WORDS |= {"zeros": 0, "once": 1, "ones": 1, "first": 1, "twice": 2, "second": 2, "third": 3}
 WORDS |= {"tenth": 10, "twentieth": 20}
 """Numbers that English writes as words and Korean may write as digits."""
+WORD = re.compile(r"twenty-[a-z]+|[a-z]+")
 NUMBER = r"(\d+(?:,\d{3})*(?:\.\d+)?)"
 QUOTED = re.compile(r"\[[^\]`]*\](?=\(https?://)")
 """Texts of links to the web, such as titles of papers, which stay in English."""
@@ -145,7 +147,7 @@ def _prose(text: str) -> str:
 def problems_of_numbers(english: str, korean: str) -> list[str]:
     """Numbers that one language has and the other has not; 2.7 billion is 27억, and "two" may be 2."""
     english, korean = (unicodedata.normalize("NFKC", NAME.sub("", _prose(text))) for text in (english, korean))
-    words = re.findall(r"[a-z]+", english.lower())
+    words = WORD.findall(english.lower())
     units = {1} | {UNITS[word] for word in words if word in UNITS}
     written = [{_value(number) * unit for unit in units} for number in re.findall(NUMBER, english)]
     spoken = [{WORDS[word] * unit for unit in units} for word in words if word in WORDS] + [units - {1}]
