@@ -58,6 +58,10 @@ def make_payload(
                 f"{run.path}: expected a model with the prior N(0, I) and a Gaussian q(z|x), which is what the page "
                 f"draws, got {rung.description.model}"
             )
+        if rung.traits.codes and rung.traits.prior:
+            raise InputError(
+                f"{run.path}: the page draws no codes: expected the run of the vq-vae, got {rung.description.model}"
+            )
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
