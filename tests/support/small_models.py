@@ -51,7 +51,7 @@ TINY = {
     "hierarchical": HierarchicalOptions(**CONV, top_dim=3, top_hidden_dim=7),
     "vq-vae": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5)),
     "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
-    "vq-codes-prior": CodesPriorOptions(codes=6, code_dim=3, channels=(3, 5), prior_channels=7, prior_layers=2),
+    "codes-prior": CodesPriorOptions(codes=6, code_dim=3, channels=(3, 5), prior_channels=7, prior_layers=2),
 }
 
 
