@@ -84,6 +84,7 @@ def _finish(axes: Axes, title: str) -> None:
 PARTS = {
     "loss": "Loss (nats per image)",
     "reconstruction": "Reconstruction, −log p(x|z) (nats per image)",
+    "total": "Code and pixels, −log p(z) − log p(x|z) (nats per image)",
     "kl": "KL(q(z|x) ‖ p(z)) (nats per image)",
     "commitment": "Commitment, squared distance to the codebook",
     "perplexity": "Perplexity of the codes in a batch",

@@ -3,6 +3,7 @@
 Images are (N, C, H, W) in [0, 1] and are shown pixel by pixel: one image pixel is a whole number of page pixels.
 """
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 
@@ -291,6 +292,27 @@ def code_maps(
         f"Upper row: test images. Middle: their {codes.shape[1]}×{codes.shape[2]} codes out of {len(codebook)}, the "
         "decoder's only input; entries that are near one another in the codebook have similar colours. Look for codes "
         "of the background, of edges, of strokes.",
+    )
+
+
+def code_samples(
+    x_hat: dict[str, Float[np.ndarray, "N C H W"]], size: tuple[int, int], shown: str = "the expected image"
+) -> Figure:
+    """Images of maps of codes, by where the codes are drawn from: the prior, then simpler distributions.
+
+    N is a multiple of the columns.
+    """
+    rows = {name: images.reshape(-1, COLUMNS, *images.shape[1:]) for name, images in x_hat.items()}
+    names = [name if first else "" for name, part in rows.items() for first in (True, *(False,) * (len(part) - 1))]
+    return labelled_grid(
+        itertools.chain.from_iterable(rows.values()),
+        names,
+        (),
+        "Samples from the prior over codes",
+        f"Each tile: {shown}, for a map of {size[0]}×{size[1]} codes. Prior: each code is drawn after those above and "
+        "to the left of it. Frequencies: each code by how often it occurs in the test images, whatever the others are. "
+        "Uniform: every code is as likely. Look for strokes that go on from code to code.",
+        rows_apart=list(itertools.accumulate(len(part) for part in rows.values()))[:-1],
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from figures.charts import code_usage, kl_per_latent, latent_space
@@ -17,6 +17,7 @@ from figures.galleries import (
     NORMAL,
     classes_and_styles,
     code_maps,
+    code_samples,
     completions,
     interpolations,
     manifold,
@@ -43,6 +44,8 @@ GIVEN, GUESSES, AVERAGED = 8, 5, 200
 """Given parts to complete, draws shown for each, and draws in their mean."""
 ABREAST = 9
 """Test images shown with their codes."""
+PRIOR_TILES, OTHER_TILES = 50, 20
+"""Images of codes from a learned prior, and from each distribution beside it."""
 GRID = 20
 """Tiles along each axis of the manifold."""
 POINTS, BATCH = 5000, 500
@@ -68,7 +71,11 @@ def draw_model(run: Run, rung: Rung, test: Dataset[np.ndarray], draw: bool = Fal
 def model_figures(rung: Rung, test: Dataset[np.ndarray], draw: bool = False, seed: int = 0) -> dict[str, Figure]:
     """Every figure of a model by the name of its file."""
     if rung.traits.codes:
-        return code_figures(rung, test)
+        figures = code_figures(rung, test)
+        if rung.traits.prior:
+            figures |= code_sample_figures(rung, test, seed)
+            figures |= code_sample_figures(rung, test, seed, drawn=True) if draw else {}
+        return figures
     figures = latent_figures(rung, test) | generated_figures(rung, test, seed)
     return figures | (generated_figures(rung, test, seed, drawn=True) if draw else {})
 
@@ -278,15 +285,35 @@ def style_figure(rung: Rung, test: Dataset[np.ndarray]) -> Figure:
 
 def code_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Figure]:
     """Reconstructions, the codes between them and the images, and how often each code is used."""
-    chosen, many = choose(test, ABREAST), test.images[:POINTS]
-    codes = np.concatenate([rung.codes(many[start : start + BATCH]) for start in range(0, len(many), BATCH)])
+    chosen, counts = choose(test, ABREAST), code_counts(rung, test)
     entries = rung.parameters()["codebook.entries"]
-    counts = np.bincount(codes.ravel(), minlength=len(entries))
     return {
         "reconstructions": reconstruction_figure(rung, test, "the codes of x"),
         "codes": code_maps(chosen.images, rung.codes(chosen.images), rung.reconstruct(chosen.images), entries),
         "code_usage": code_usage(counts),
     }
+
+
+def code_counts(rung: Rung, test: Dataset[np.ndarray]) -> Int[np.ndarray, " K"]:
+    """How often each entry occurs in the codes of test images."""
+    many = test.images[:POINTS]
+    codes = np.concatenate([rung.codes(many[start : start + BATCH]) for start in range(0, len(many), BATCH)])
+    return np.bincount(codes.ravel(), minlength=len(rung.parameters()["codebook.entries"]))
+
+
+def code_sample_figures(rung: Rung, test: Dataset[np.ndarray], seed: int, drawn: bool = False) -> dict[str, Figure]:
+    """Images for codes from the prior, from the frequencies of codes, and from equally likely ones."""
+    entries, counts = rung.parameters()["codebook.entries"], code_counts(rung, test)
+    size, rng = rung.codes(test.images[:1]).shape[1:], np.random.default_rng(seed)
+    eps = rng.standard_normal((PRIOR_TILES, *size)).astype(rung.dtype)
+    maps = {"prior": rung.prior(eps)}
+    for name, shares in {"frequencies": counts / counts.sum(), "uniform": None}.items():
+        codes = rng.choice(len(entries), (OTHER_TILES, *size), p=shares)
+        maps[name] = np.moveaxis(entries[codes], -1, 1)
+    draw = (lambda z: rung.draw(z, None, seed)) if drawn else rung.sample
+    shown = NOISE[rung.description.options.get("likelihood", "bernoulli")] if drawn else "the expected image"
+    x_hat = {name: draw(z) for name, z in maps.items()}
+    return {"samples_drawn" if drawn else "samples": code_samples(x_hat, (size[0], size[1]), shown)}
 
 
 def classes_of(part: Dataset[np.ndarray]) -> np.ndarray:

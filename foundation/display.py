@@ -14,7 +14,7 @@ from foundation.language import translate
 from foundation.records import EpochRecord, Record
 from foundation.training import Parts, Training
 
-NAMES = {"kl": "KL"}
+NAMES = {"kl": "KL", "total": "code + pixels"}
 """Parts of a loss whose written name differs."""
 SHORT = NAMES | {"reconstruction": "rec", "commitment": "com", "perplexity": "perp"}
 """Names in a bar, which has little room."""

@@ -204,7 +204,7 @@ class TrainOptions(Generic[Model]):
     seed: int = 0
     """Seed of initial values, validation split, batch order and noise."""
     weights: Annotated[Path | None, optional("FILE", "initial values drawn by the seed")] = None
-    """A weights.safetensors of the same model to start from, whichever rung wrote it."""
+    """A weights.safetensors of the same model to start from, whichever rung wrote it; for codes-prior a VQ-VAE's."""
     z: Literal["sampled", "mu"] = "sampled"
     """Validation and test: z drawn from q(z|x), as in training, or its mean."""
     device: Annotated[str, Option("NAME")] = "auto"

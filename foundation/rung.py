@@ -162,7 +162,10 @@ class Rung(Protocol):
         """mu and logvar of q(z|x), each (N, Z); logvar is None for a model without a variance."""
 
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
-        """z from the prior, (N, Z), for eps from N(0, I), (N, Z): eps itself unless the model learns its prior."""
+        """z from the prior for eps from N(0, I), (N, Z): eps itself unless the model learns its prior.
+
+        Where z are entries of a codebook, eps has a number for each of them, (N, h, w), as `codes` has.
+        """
 
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         """The outputs of p(x|z), (N, C, H, W): logits for a Bernoulli."""

@@ -32,7 +32,7 @@ def draw_run(run: Run, data: Data[np.ndarray], pixels: bool = False) -> list[Pat
     rungs: dict[str, Rung] = {}
     for name, part in trained_rungs(run).items():
         rungs[name] = open_rung(part)
-        if pixels and rungs[name].traits.codes:
+        if pixels and not rungs[name].traits.prior and rungs[name].traits.codes:
             raise no_effect("draw", f"no image is generated from the codes of a {part.config['model']}")
         paths += draw_model(part, rungs[name], data.test, pixels)
         paths += draw_training(part)

@@ -1,7 +1,7 @@
 """The three rungs by name; each is imported only when it is asked for, so that rung 1 needs no torch."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from foundation.objective import Objective
 from foundation.options import KLOptions, OptimizerOptions, TrainOptions
 from foundation.rung import Description, ImageShape, Rung, architecture_of, describe_architecture
 from foundation.runs import Run
-from foundation.weights import check_amount, load_weights
-from paper.models.options import BetaVAEOptions, VAEOptions
+from foundation.weights import check_amount, load_weights, read_description, read_metadata
+from paper.models.options import BetaVAEOptions, CodesPriorOptions, VAEOptions, VQVAEOptions
 from paper.runs import load_trained, read_options
 
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
@@ -21,6 +21,8 @@ COMPARED = ("numpy_impl", "autograd", "pytorch_lowlevel", "paper")
 MINE = "mine"
 """The rung of the learner's own functions, which `vae-ladder climb --mine` makes (`ladder.mine`)."""
 NEED_TORCH = ("pytorch_lowlevel", "paper")
+PRIOR_OF_CODES = "network."
+"""Beginning of the names of the tensors by which a prior over codes has more than its VQ-VAE."""
 INSTALL_TORCH = 'pip install "vae-ladder[torch]"'
 
 
@@ -128,10 +130,20 @@ def start_rung(options: TrainOptions, image_shape: ImageShape, class_count: int,
         rung = make_ladder_rung(options.rung, architecture, parameters, rate, description, device)
     if options.weights is not None:
         # The first values are drawn all the same, so that batches and noise stay the same.
-        sizes = {name: value.shape for name, value in rung.parameters().items()}
+        parameters = rung.parameters()
+        sizes = {name: value.shape for name, value in parameters.items() if name in expected_of(options, parameters)}
         tensors, _ = load_weights(options.weights, rung.description, lambda description: sizes)
-        rung.restore({name: value.astype(rung.dtype) for name, value in tensors.items()}, {}, options.weights)
+        first = {name: value.astype(rung.dtype) for name, value in tensors.items()}
+        rung.restore(parameters | first, {}, options.weights)
     return rung
+
+
+def expected_of(options: TrainOptions, names: Iterable[str]) -> set[str]:
+    """Which of a model's tensors the file of `weights` must have: all, or of a prior over codes those of its VQ-VAE."""
+    assert options.weights is not None
+    stored = read_description(options.weights, read_metadata(options.weights))
+    begins_on_vq_vae = isinstance(options.model, CodesPriorOptions) and stored and stored.model == VQVAEOptions.model
+    return {name for name in names if not (begins_on_vq_vae and name.startswith(PRIOR_OF_CODES))}
 
 
 def check_choice(options: TrainOptions) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paper.models.hierarchical import HierarchicalVAE
     from paper.models.iaf_vae import IAFVAE
     from paper.models.iwae import IWAE
+    from paper.models.pixelcnn import CodesPrior, prior_over
     from paper.models.vae import VAE
     from paper.models.vampprior import VampPriorVAE
     from paper.models.vq_vae import VQVAE
@@ -39,6 +40,7 @@ __all__ = [
     "Autoencoder",
     "BetaTCVAE",
     "BetaVAE",
+    "CodesPrior",
     "FactorVAE",
     "HierarchicalVAE",
     "Model",
@@ -48,6 +50,7 @@ __all__ = [
     "load",
     "log_prob",
     "make",
+    "prior_over",
     "save_hub",
     "save_onnx",
 ]
@@ -57,6 +60,7 @@ PLACES = {
     "BetaTCVAE": "paper.models.beta_tcvae:BetaTCVAE",
     "BetaVAE": "paper.models.beta_vae:BetaVAE",
     "CVAE": "paper.models.cvae:ConditionalVAE",
+    "CodesPrior": "paper.models.pixelcnn:CodesPrior",
     "FactorVAE": "paper.models.factor_vae:FactorVAE",
     "HierarchicalVAE": "paper.models.hierarchical:HierarchicalVAE",
     "IAFVAE": "paper.models.iaf_vae:IAFVAE",
@@ -70,6 +74,7 @@ PLACES = {
     "load": "paper.api:load",
     "log_prob": "paper.api:log_prob",
     "make": "paper.api:make",
+    "prior_over": "paper.models.pixelcnn:prior_over",
     "save_hub": "paper.export:save_hub",
     "save_onnx": "paper.export:save_onnx",
 }

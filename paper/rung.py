@@ -157,7 +157,7 @@ class ModelRung:
 
     @torch.no_grad()
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
-        check_batch(self._shapes, self.dtype, z=eps)
+        check_batch({"eps": self.model.prior_shape(1)[1:]}, self.dtype, eps=eps)
         return to_array(self.model.prior(self.to_tensor(eps), None if c is None else self.to_tensor(c)))
 
     @torch.no_grad()

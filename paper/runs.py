@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from foundation.runs import Run
 from foundation.schema import from_json
 from foundation.settings import check_settings
 from foundation.weights import Shapes, load_weights, not_verified, read_description, read_metadata, shapes_of_main_vae
-from paper.models.options import MODELS, training_options
+from paper.models.options import MODELS, CodesPriorOptions, VQVAEOptions, training_options
 
 
 def read_options(run: Run) -> TrainOptions:
@@ -33,6 +34,27 @@ def read_options(run: Run) -> TrainOptions:
     if run.config.get("rung", options.rung) != options.rung:
         raise InputError(f"{path}: rung: expected {options.rung}, as in its options, got {shown(run.config['rung'])}")
     return options
+
+
+def with_vq_vae(options: TrainOptions) -> TrainOptions:
+    """The same options, where they are those of a prior over codes with the VQ-VAE's own, read from `weights`.
+
+    Raises `InputError` where no VQ-VAE is named.
+    """
+    if not isinstance(options.model, CodesPriorOptions):
+        return options
+    if options.weights is None:
+        raise InputError("weights: expected the weights.safetensors of a trained vq-vae, whose codes are learned")
+    found = read_description(options.weights, read_metadata(options.weights))
+    model = "nothing that says so" if found is None else found.model
+    if found is None or model not in (VQVAEOptions.model, CodesPriorOptions.model):
+        raise InputError(f"{options.weights}: expected the weights of a trained vq-vae, got {shown(model)}")
+    try:
+        described: Any = from_json(MODELS[model], found.options)
+    except ValueError as error:
+        raise InputError(f"{options.weights}: its metadata describe no model ({error})") from error
+    own = {field.name: getattr(described, field.name) for field in dataclasses.fields(VQVAEOptions)}
+    return dataclasses.replace(options, model=dataclasses.replace(options.model, **own))
 
 
 def load_trained(

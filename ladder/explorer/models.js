@@ -292,6 +292,8 @@ class VQVAE extends VAE {
 const CLASSES = {
   vae: VAE,
   "beta-vae": VAE,
+  "beta-tcvae": VAE,
+  "factor-vae": VAE,
   iwae: IWAE,
   autoencoder: Autoencoder,
   cvae: ConditionalVAE,

@@ -53,18 +53,24 @@ def make_payload(
     shown = []
     for run, data in runs:
         rung = open_rung(run)
-        if rung.traits.posterior and not rung.traits.closed_kl:
-            raise InputError(
-                f"{run.path}: expected a model with the prior N(0, I) and a Gaussian q(z|x), which is what the page "
-                f"draws, got {rung.description.model}"
-            )
-        options = rung.description.options
-        if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
-            raise InputError(f"{run.path}: the page computes networks of two convolutions, expected two --channels")
+        if reason := why_not_shown(rung):
+            raise InputError(f"{run.path}: {reason}")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
     return {"format": FORMAT, "title": title, "runs": shown, "training": training_images()}
+
+
+def why_not_shown(rung: Rung) -> str:
+    """Why the page cannot compute a model, as text; empty where it can."""
+    options, model = rung.description.options, rung.description.model
+    if rung.traits.posterior and not rung.traits.closed_kl:
+        return f"the page draws models with the prior N(0, I) and a Gaussian q(z|x), got {model}"
+    if rung.traits.codes and rung.traits.prior:
+        return f"the page draws no codes: expected the run of the vq-vae, got {model}"
+    if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
+        return "the page computes networks of two convolutions, expected two --channels and no residual blocks"
+    return ""
 
 
 def check_size(run: Run, rung: Rung, half: bool, runs: int, largest: int) -> None:

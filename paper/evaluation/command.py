@@ -12,7 +12,7 @@ from foundation.files import check_writable, write_json
 from foundation.runs import Run, latest_run, open_run, versions
 from paper.evaluation.bound import images_for_likelihood
 from paper.evaluation.options import EvaluateOptions
-from paper.evaluation.report import Evaluation, Results, sections
+from paper.evaluation.report import Evaluation, Results, has_bound, sections
 from paper.models.base import Model
 from paper.models.registry import open_model
 from paper.runs import check_root, read_data, read_options, unverified
@@ -36,7 +36,7 @@ def evaluate(options: EvaluateOptions) -> int:
     with step_display(console, "loading model and images"):
         model = open_model(run, device)
         data = to_tensors(read_data(run, options.data_root), device, next(model.parameters()).dtype)
-    likelihood = model.traits.posterior and (options.draws > 0 or options.binarise != "none")
+    likelihood = has_bound(model) and (options.draws > 0 or options.binarise != "none")
     images = images_for_likelihood(model, data.test.images, options.binarise) if likelihood else data.test.images
     say(console, f"{run.path}: {model.options.model}", "bold")
     for line in [*data.describe(), *epoch_of(run), *pixels_of(run), *unverified(run)]:

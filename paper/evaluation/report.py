@@ -54,6 +54,7 @@ BAR = 40
 """Characters in the longest bar."""
 Z_LABELS = {"sampled": "drawn", "mu": "μ"}
 ABOUT_DRAWN_KL = "The KL has no closed form and no part for each latent: it is log q(z|x) − log p(z) at the z drawn."
+LN_2 = math.log(2)
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
 
@@ -77,6 +78,11 @@ class Evaluation:
     def drawn(self) -> bool:
         """Whether `images` are binarised test images."""
         return self.images is not self.data.test.images
+
+    def kinds(self) -> dict[str, Images]:
+        """The test images as they are and, where the likelihood has others, those, by their pixels."""
+        test = self.data.test.images
+        return {pixels(test): test} | ({DRAWN: self.images} if self.drawn else {})
 
     def generator(self) -> torch.Generator:
         """A generator on the images' device, in the same state for every section."""
@@ -120,10 +126,14 @@ def sections(evaluation: Evaluation) -> Iterator[Results]:
         yield factors(evaluation)
 
 
+def has_bound(model: Model) -> bool:
+    """Whether there is a bound on log p(x): by q(z|x), or by a prior over maps of codes."""
+    return model.traits.posterior or (model.traits.codes and model.traits.prior)
+
+
 def bound(evaluation: Evaluation) -> Results:
     """The negative ELBO and its parts over all test images, with z drawn and with z = mu."""
-    test, rows = evaluation.data.test, []
-    kinds = {pixels(test.images): test.images} | ({DRAWN: evaluation.images} if evaluation.drawn else {})
+    test, rows, kinds = evaluation.data.test, [], evaluation.kinds()
     # Without a closed form the KL at z = mu means nothing.
     ways = ("sampled", "mu") if evaluation.model.traits.closed_kl else ("sampled",)
     for kind, images in kinds.items():
@@ -182,11 +192,15 @@ def likelihood(evaluation: Evaluation) -> Results:
 def codes(evaluation: Evaluation) -> Results:
     """Reconstruction by a model without q(z|x); for a VQ-VAE the use of its codebook as well."""
     model, test = evaluation.model, evaluation.data.test
-    losses = reconstruction(model, test.images, test.labels)
-    row = CodeRow(pixels(test.images), float(losses.mean()), standard_error(losses))
-    heading = f"Reconstruction: {len(test):,} test images, nats per image"
-    evaluation.show(heading, code_table(row), about_codes(model))
-    found: Results = {"reconstruction": row}
+    found: Results = {}
+    if model.traits.prior and model.traits.codes:
+        found |= code_lengths(evaluation)
+    else:
+        losses = reconstruction(model, test.images, test.labels)
+        row = CodeRow(pixels(test.images), float(losses.mean()), standard_error(losses))
+        heading = f"Reconstruction: {len(test):,} test images, nats per image"
+        evaluation.show(heading, code_table(row), about_codes(model))
+        found["reconstruction"] = row
     if model.traits.codes:
         with torch.no_grad():
             used = torch.cat([model.codes(x) for x, _ in batches(model, test.images, test.labels)])
@@ -196,6 +210,27 @@ def codes(evaluation: Evaluation) -> Results:
         evaluation.warn(codebook_warning(entries, K))
         found["codebook"] = {"entries": K, "used": entries, "perplexity": spread, "places": places}
     return found
+
+
+@torch.no_grad()
+def code_lengths(evaluation: Evaluation) -> Results:
+    """-log p of codes and pixels: codes under equal shares, under their frequencies, and under the prior."""
+    model: Any = evaluation.model
+    labels, K, rows = evaluation.data.test.labels, model.options.codes, []
+    for kind, images in evaluation.kinds().items():
+        given = reconstruction(model, images, labels)
+        maps = [model.codes(x) for x, _ in batches(model, images, labels)]
+        learned = torch.cat([-model.network.log_prob(part) for part in maps]).cpu().double().numpy()
+        used = torch.cat(maps).flatten(1)
+        shares = torch.bincount(used.flatten(), minlength=K).double() / used.numel()
+        frequent = -shares.log()[used].sum(1).cpu().numpy()
+        uniform = np.full(len(images), used.shape[1] * math.log(K))
+        for prior, code in {"uniform": uniform, "frequencies": frequent, "PixelCNN": learned}.items():
+            means = float(code.mean()), float(given.mean()), float((code + given).mean())
+            rows.append(LengthRow(kind, prior, *means, standard_error(code + given), [mean / LN_2 for mean in means]))
+    heading = f"Length of codes and pixels: {len(labels):,} test images, nats and bits per image"
+    evaluation.show(heading, length_table(rows), *about_lengths(model, rows[0].pixels, evaluation.drawn))
+    return {"code_lengths": rows}
 
 
 def factors(evaluation: Evaluation) -> Results:
@@ -252,6 +287,22 @@ class CodeRow(NamedTuple):
     standard_error: float | None
 
 
+class LengthRow(NamedTuple):
+    """-log p of code and pixels under one prior over codes, on one kind of pixels: means over the images."""
+
+    pixels: str
+    prior: str
+    code: float
+    """-log p(k) in nats, and"""
+    reconstruction: float
+    """-log p(x|k), and"""
+    sum: float
+    standard_error: float | None
+    """Of the sum over the images"""
+    bits: list[float]
+    """The three in bits"""
+
+
 def new_table(*heads: str, left: int = 1) -> Table:
     """A table without a frame; the first `left` columns hold text, the others numbers."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
@@ -275,6 +326,19 @@ def code_table(row: CodeRow) -> Table:
     """The reconstruction of a model without q(z|x)."""
     table = new_table("pixels", "reconstruction", "±")
     table.add_row(row.pixels, two_digits(row.reconstruction), two_digits(row.standard_error))
+    return table
+
+
+def length_table(rows: Sequence[LengthRow]) -> Table:
+    """Codes, pixels and their sum, each in nats and in bits."""
+    table = new_table("pixels", "prior", "code", "bits", "x|code", "bits", "sum", "bits", "±", left=2)
+    before = None
+    for row in rows:
+        pairs = zip((row.code, row.reconstruction, row.sum), row.bits, strict=True)
+        numbers = [text for nats, bits in pairs for text in (two_digits(nats), f"{bits:.1f}")]
+        name = "" if row.pixels == before else row.pixels
+        table.add_row(name, row.prior, *numbers, two_digits(row.standard_error))
+        before = row.pixels
     return table
 
 
@@ -358,6 +422,16 @@ def about_bound(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
     if drawn:
         yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
     yield from about_training(model)
+
+
+def about_lengths(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
+    """How to read the lengths of codes and pixels."""
+    yield "Frequencies: of the entries in the codes of these images. ±: standard error of the sum over the images."
+    yield "Sum: at least −log p(x), as the negative ELBO of a VAE is: p(x) is a sum over all maps, and this is one."
+    if test_pixels == "grey" and model.options.likelihood == "bernoulli":
+        yield "Grey: pixels as in training. No bound on log p(x), since a Bernoulli gives grey pixels no density."
+    if drawn:
+        yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
 
 
 def about_training(model: Model) -> Iterator[str]:

@@ -59,6 +59,10 @@ class Model(nn.Module):
         """Shape of eps for `count` images; images come first."""
         raise NotImplementedError
 
+    def prior_shape(self, count: int) -> tuple[int, ...]:
+        """Shape of the eps of which `prior` makes `count` draws: that of z, unless z are entries of a codebook."""
+        return count, self.noise_shape(1)[-1]
+
     def condition(self, x: Images | None, labels: Labels | None = None) -> Tensor | None:
         """The condition that encoder and decoder are given for these images or labels; None without one."""
         return None
@@ -115,10 +119,13 @@ class Model(nn.Module):
         return self.likelihood.draw(self.decode(z, c), generator)
 
     def draw_latents(self, count: int, seed: int = 0) -> Tensor:
-        """z from the prior, (count, Z), by the seed, for `sample`. Raises `InputError` for a model without a prior."""
+        """z from the prior, (count, Z) or maps of entries, by the seed, for `sample`.
+
+        Raises `InputError` for a model without a prior.
+        """
         if not self.traits.prior:
             raise InputError(f"{self.options.model}: expected a model with a prior, from which z can be drawn")
-        eps = np.random.default_rng(seed).standard_normal((count, self.noise_shape(1)[-1]))
+        eps = np.random.default_rng(seed).standard_normal(self.prior_shape(count))
         mould = next(self.parameters())
         return self.prior(torch.from_numpy(eps).to(mould.device, mould.dtype))
 

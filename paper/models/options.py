@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
-from foundation.arguments import Option, optional
+from foundation.arguments import Hidden, Option, optional
 from foundation.errors import InputError
 from foundation.objective import Likelihood, Objective, check_sigma
 from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
@@ -377,6 +377,42 @@ class VQVAEOptions(ModelOptions):
         return NO_KL
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CodesPriorOptions(VQVAEOptions):
+    """Prior over the codes of a trained VQ-VAE: a gated PixelCNN (van den Oord et al. 2016).
+
+    --weights names the weights.safetensors of the VQ-VAE, which is kept as it is and becomes part of the new run.
+
+    Examples:
+      vae-ladder train codes-prior --weights runs/2026-01-31_142501_train_vq-vae/weights.safetensors
+    """
+
+    model: ClassVar[str] = "codes-prior"
+
+    # What the VQ-VAE was trained with, read from its file.
+    codes: Hidden[int] = VQVAEOptions.codes
+    code_dim: Hidden[int] = VQVAEOptions.code_dim
+    channels: Hidden[tuple[int, ...]] = VQVAEOptions.channels
+    residual_blocks: Hidden[int] = VQVAEOptions.residual_blocks
+    commitment: Hidden[float] = VQVAEOptions.commitment
+    codebook: Hidden[Literal["ema", "gradient"]] = VQVAEOptions.codebook
+    decay: Hidden[float] = VQVAEOptions.decay
+    likelihood: Hidden[Likelihood] = VQVAEOptions.likelihood
+    sigma: Hidden[float] = VQVAEOptions.sigma
+    prior_channels: int = 32
+    """Channels of every layer of the prior."""
+    prior_layers: int = 5
+    """Layers of the prior; each reads one row and one column more."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(prior_channels=self.prior_channels, prior_layers=self.prior_layers)
+
+    def unused(self) -> dict[str, str]:
+        """None: what is read from the VQ-VAE is no option."""
+        return {}
+
+
 MODELS: dict[str, type[ModelOptions]] = {
     options.model: options
     for options in (
@@ -391,6 +427,7 @@ MODELS: dict[str, type[ModelOptions]] = {
         IAFOptions,
         HierarchicalOptions,
         VQVAEOptions,
+        CodesPriorOptions,
     )
 }
 """Every model's options by its name on the command line."""

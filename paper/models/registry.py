@@ -32,6 +32,7 @@ CLASSES = {
     "iaf-vae": "paper.models.iaf_vae:IAFVAE",
     "hierarchical": "paper.models.hierarchical:HierarchicalVAE",
     "vq-vae": "paper.models.vq_vae:VQVAE",
+    "codes-prior": "paper.models.pixelcnn:CodesPrior",
 }
 """Where each model of `paper.models.options.MODELS` is written."""
 

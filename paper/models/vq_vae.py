@@ -11,7 +11,7 @@ log K at each place, a constant. argmin has no gradient: the one for z_q is hand
 Left out is the paper's second stage, a prior over maps of codes: `sample` decodes the map that it is given.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from foundation.objective import Objective
+from foundation.options import ModelOptions
 from foundation.rung import Traits
 from paper.models.base import Images, Model, Scalar, options_of
 from paper.models.likelihoods import make_likelihood
@@ -138,7 +139,7 @@ class VQVAE(Model):
     """Convolutions down to a map of vectors, the codebook, and convolutions up again."""
 
     traits = Traits(posterior=False, prior=False, codes=True)
-    options_type = VQVAEOptions
+    options_type: ClassVar[type[ModelOptions]] = VQVAEOptions
 
     def __init__(
         self,

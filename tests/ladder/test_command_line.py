@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from importlib.metadata import version
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -116,8 +117,10 @@ def test_every_option_of_a_training_is_on_its_model_s_help_page(name, capsys):
 
 
 def model_options(name):
-    """Names of a model's own options: what its dataclass gives to its instances."""
-    return [field.name for field in dataclasses.fields(MODELS[name])]
+    """Names of a model's own options: what its dataclass gives to its instances, without what no option sets."""
+    hints = get_type_hints(MODELS[name], include_extras=True)
+    names = [field.name for field in dataclasses.fields(MODELS[name])]
+    return [name for name in names if Place.HIDDEN not in getattr(hints[name], "__metadata__", ())]
 
 
 def grouped_options(group):

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from foundation.arguments import Place
 from foundation.errors import InputError
 from foundation.options import KLOptions, OptimizerOptions, TrainOptions, check_effect
 from foundation.records import StepRecord
@@ -18,6 +19,7 @@ from paper.models.options import (
     AutoencoderOptions,
     BetaTCVAEOptions,
     BetaVAEOptions,
+    CodesPriorOptions,
     ConditionalVAEOptions,
     FactorVAEOptions,
     HierarchicalOptions,
@@ -50,6 +52,7 @@ MODEL_CONTEXTS = {
     "hierarchical": HierarchicalOptions(**MLP, top_dim=2, top_hidden_dim=4),
     "vq-vae": VQVAEOptions(**VQ),
     "vq-vae, gradient": VQVAEOptions(**VQ, codebook="gradient"),
+    "codes-prior": CodesPriorOptions(**VQ, prior_channels=3, prior_layers=2),
 }
 GROUP_CONTEXTS = {
     "kl": [KLOptions(), KLOptions(schedule="linear"), KLOptions(schedule="cyclical")],
@@ -65,7 +68,16 @@ OTHER = {
     "free_bits": 0.2,
 }
 """Other values than those above, where the type alone does not say one."""
-CASES = [(name, field.name) for name, model in MODEL_CONTEXTS.items() for field in dataclasses.fields(model)]
+
+
+def options_of(model: Any) -> list[str]:
+    """The names of a model's options, without what a prior over codes takes from its VQ-VAE."""
+    hints = get_type_hints(type(model), include_extras=True)
+    names = [field.name for field in dataclasses.fields(model)]
+    return [name for name in names if Place.HIDDEN not in getattr(hints[name], "__metadata__", ())]
+
+
+CASES = [(name, option) for name, model in MODEL_CONTEXTS.items() for option in options_of(model)]
 
 
 @functools.cache

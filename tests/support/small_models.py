@@ -7,6 +7,7 @@ from paper.models.options import (
     AutoencoderOptions,
     BetaTCVAEOptions,
     BetaVAEOptions,
+    CodesPriorOptions,
     ConditionalVAEOptions,
     FactorVAEOptions,
     HierarchicalOptions,
@@ -52,6 +53,7 @@ TINY = {
     "vq-vae": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5)),
     "vq-vae-residual": VQVAEOptions(codes=6, code_dim=3, channels=(3,), residual_blocks=1),
     "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
+    "codes-prior": CodesPriorOptions(codes=6, code_dim=3, channels=(3, 5), prior_channels=7, prior_layers=2),
 }
 
 

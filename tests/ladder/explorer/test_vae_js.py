@@ -16,6 +16,7 @@ from tests.support.javascript import Modules, errors, wrong
 
 pytest.importorskip("torch")
 
+from ladder.explorer.payload import why_not_shown
 from paper.models.options import (
     AutoencoderOptions,
     BetaVAEOptions,
@@ -121,11 +122,34 @@ def test_every_model_computes_what_the_rung_computes(modules, kind, latent_dim, 
     assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
 
 
-@pytest.mark.parametrize("name", TINY)
+MORE_TERMS = ("beta-tcvae", "factor-vae")
+"""Models whose loss has terms beside the two that the page shows."""
+
+
+@pytest.mark.parametrize("name", [name for name in TINY if name not in MORE_TERMS])
 def test_every_network_and_likelihood_on_colour_images(modules, name):
     rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
+    if why_not_shown(rung):
+        pytest.skip("the page refuses it")
     batch = draw(rung, COUNT)
     assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
+
+
+@pytest.mark.parametrize("name", MORE_TERMS)
+def test_models_with_more_terms_are_shown_with_those_of_the_elbo(modules, name):
+    rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
+    x, eps, labels = draw(rung, COUNT)
+    found = of_modules(modules, rung, x, eps.reshape(COUNT, -1, 4)[:, 0], labels)
+    expected = of_rung(rung, x, eps, labels)
+    shown = {key: value for key, value in found.items() if key in expected and key != "loss.loss"}
+    assert {"mu", "logvar", "logits", "x_hat", "loss.reconstruction", "loss.kl"} <= shown.keys()
+    assert wrong(shown, {key: expected[key] for key in shown}, VALUES) == []
+
+
+@pytest.mark.parametrize(("name", "reason"), [("iaf-vae", "a Gaussian"), ("vae-residual", "two convolutions"),
+                                              ("codes-prior", "no codes")])  # fmt: skip
+def test_what_the_page_cannot_compute_is_refused(name, reason):
+    assert reason in why_not_shown(make_rung(TINY[name], SHAPE, CLASS_COUNT))
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"])
