@@ -59,6 +59,10 @@ class ModelOptions:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
 
+    def why_no_compile(self) -> str:
+        """Why --compile cannot be had with this model; empty where it can."""
+        return ""
+
     def unused(self) -> dict[str, str]:
         """Options that have no effect beside the others, each with the reason."""
         return {}
@@ -230,6 +234,8 @@ class TrainOptions(Generic[Model]):
         check_sizes(seed=self.seed, least=0)
         if self.kl != KLOptions() and (reason := self.model.why_no_kl_options()):
             raise InputError(f"kl: {reason}; leave --kl at its defaults")
+        if self.compile and (reason := self.model.why_no_compile()):
+            raise InputError(f"compile: {reason}; leave it out")
         if self.model.drawn_kl and self.kl.free_bits:
             raise InputError("kl.free_bits: the KL of this model is not split over latents; leave it at 0")
         if self.model.drawn_kl and self.z == "mu":
@@ -242,6 +248,8 @@ def check_effect(options: TrainOptions) -> None:
     Set is what differs from the default. New trainings are checked, not those that are read back from their runs.
     """
     check_used(options.model)
+    if options.weights is not None and getattr(options.model, "init", "torch") != "torch":
+        raise no_effect("init", "training starts from the values of --weights")
     check_used(options.data, "data.")
     check_used(options.kl, "kl.")
     check_used(options.optimizer, "optimizer.")

@@ -102,16 +102,23 @@ def make_ladder_rung(
     return LowlevelRung(architecture, parameters, learning_rate, description, device)
 
 
-def start_rung(options: TrainOptions, image_shape: ImageShape, class_count: int, rng: np.random.Generator) -> Rung:
+def start_rung(
+    options: TrainOptions,
+    image_shape: ImageShape,
+    class_count: int,
+    rng: np.random.Generator,
+    images: np.ndarray | None = None,
+) -> Rung:
     """A fresh rung as the options ask, its first values drawn from the generator, or read from `options.weights`.
 
-    Raises `InputError` where the rung cannot do what is asked.
+    `images` are those that it is to be trained on, (N, C, H, W); `--init glorot` begins at their mean. Raises
+    `InputError` where the rung cannot do what is asked.
     """
     check_choice(options)
     if options.rung == "paper":
         from paper.rung import make_rung as make_paper_rung
 
-        rung: Rung = make_paper_rung(options, image_shape, class_count, rng)
+        rung: Rung = make_paper_rung(options, image_shape, class_count, rng, images)
     else:
         description = Description.of(options.model, image_shape, class_count)
         architecture = architecture_of(description)
@@ -160,6 +167,8 @@ def why_not(options: TrainOptions) -> str:
         return f"its main file is the VAE, and with --beta the beta-VAE; {model.model} needs --rung paper"
     if model.network != "conv" or len(model.hidden_dims) != 1:
         return "its main file has the convolutional network with one hidden layer; others need --rung paper"
+    if model.init != "torch":
+        return f"its first values are torch's own; --init {model.init} needs --rung paper"
     if model.likelihood not in ("bernoulli", "gaussian"):
         return f"its main file has the Bernoulli and the Gaussian likelihood; {model.likelihood} needs --rung paper"
     if isinstance(model, BetaVAEOptions) and model.capacity is not None:

@@ -184,7 +184,7 @@ def make_training(
     `replace` may put another rung, with the same parameters, in the place of the one that the options ask for.
     """
     rng = np.random.default_rng(options.seed)
-    rung = replace(start_rung(options, data.image_shape, len(data.classes), rng))
+    rung = replace(start_rung(options, data.image_shape, len(data.classes), rng, data.train.images))
     return begin(rung, data, options, rng)
 
 

@@ -48,15 +48,21 @@ Source = Arrays | Dataset | Data | TorchDataset | DataLoader | Sequence[Any]
 
 
 def make(
-    name: str, image_shape: tuple[int, int, int] = (1, 28, 28), class_count: int = 0, seed: int = 0, **choices: Any
+    name: str,
+    image_shape: tuple[int, int, int] = (1, 28, 28),
+    class_count: int = 0,
+    seed: int = 0,
+    images: np.ndarray | None = None,
+    **choices: Any,
 ) -> Model:
     """Any model by its name on the command line, its first values drawn by the seed as a training draws them.
 
-    `choices` are its options, such as `latent_dim=20`. Raises `InputError` for an unknown model or option.
+    `choices` are its options, such as `latent_dim=20`; `init="glorot"` needs the training `images`, (N, C, H, W), at
+    whose mean the outputs begin. Raises `InputError` for an unknown model or option.
     """
     if name not in MODELS:
         raise InputError(f"model: expected one of {', '.join(MODELS)}, got {shown(name)}{suggest(name, MODELS)}")
-    return make_model(options_of(MODELS[name], choices), image_shape, class_count, seed).eval()
+    return make_model(options_of(MODELS[name], choices), image_shape, class_count, seed, images=images).eval()
 
 
 def completion_vae(

@@ -284,16 +284,23 @@ def make_optimizer(model: Model, options: OptimizerOptions) -> torch.optim.Optim
 
 
 def make_rung(
-    options: TrainOptions, image_shape: tuple[int, int, int], class_count: int, rng: np.random.Generator
+    options: TrainOptions,
+    image_shape: tuple[int, int, int],
+    class_count: int,
+    rng: np.random.Generator,
+    images: np.ndarray | None = None,
 ) -> ModelRung:
-    """A fresh model as its options ask, on their device, its first values drawn from the generator."""
+    """A fresh model as its options ask, on their device, its first values drawn from the generator.
+
+    `images` are those that it is to be trained on, for `init="glorot"`; see `make_model`.
+    """
     device = choose_device(options.device)
     dtype = DTYPES[options.precision]
     if device.type == "mps" and dtype == torch.float64:
         raise InputError("precision: MPS has no float64, expected float32 or bf16")
     if options.compile:
         check_compiler(device)
-    model = make_model(options.model, image_shape, class_count, rng, dtype).to(device)
+    model = make_model(options.model, image_shape, class_count, rng, dtype, images).to(device)
     return ModelRung(model, options.optimizer, options.precision, options.compile)
 
 

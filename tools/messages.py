@@ -63,6 +63,8 @@ WORDS = (
 """Words that are shown, but are names in the code."""
 OPTIONS = re.compile(r"options\.py$|objective\.py$|sizes\.py$")
 """Files of dataclasses whose docstrings are help texts."""
+REASONS = {"unused", "unused_sigma", "why_no_compile"}
+"""Functions of such files that say why an option has no effect, or cannot be had."""
 COMMAND = re.compile(r"(?:python -m|vae-ladder) [\w./ {}-]+")
 """A message that is a command to type."""
 WIDTH = 120
@@ -114,7 +116,7 @@ def messages_of_tree(tree: ast.Module, name: str) -> Iterator[str]:
                 yield from _texts_of_constant(constant, value)
             case ast.ClassDef() if OPTIONS.search(name):
                 yield from _help_texts(node)
-            case ast.FunctionDef(name="unused" | "unused_sigma", body=[_, *body]) if OPTIONS.search(name):
+            case ast.FunctionDef(name=function, body=[_, *body]) if function in REASONS and OPTIONS.search(name):
                 yield from _sentences(ast.Module(body, []), least=1)
 
 

@@ -98,17 +98,18 @@ def log_likelihood(
 
 
 def log_weights(model: Model, x: Images, c: Tensor | None, K: int, generator: torch.Generator) -> Float[Tensor, "N K"]:
-    """log w = log p(x|z) + log p(z) - log q(z|x) for K draws of z."""
+    """log w = log p(x|z) + log p(z) - log q(z|x) for K draws of z: one encoding, no copies of x."""
     mu, logvar = (repeat(value, K) for value in posterior(model, x, c))
     eps = torch.randn(mu.shape, generator=generator, device=x.device, dtype=x.dtype)
     given = None if c is None else repeat(c, K)
     z, log_ratio = model.draw_z(mu, logvar, eps, given)
-    log_p_x = model.log_prob(model.decode(z, given), repeat(x, K))
-    return (log_p_x + log_ratio).unflatten(0, (len(x), K))
+    draws = (len(x), K)
+    log_p_x = model.log_prob(model.decode(z, given).unflatten(0, draws), x[:, None])
+    return log_p_x + log_ratio.unflatten(0, draws)
 
 
 def repeat(values: Tensor, K: int) -> Tensor:
-    """Repeats every image, or condition, K times in a row: (N, ...) to (N K, ...)."""
+    """Repeats every row, of mu, logvar or a condition, K times in a row: (N, ...) to (N K, ...)."""
     return values[:, None].expand(-1, K, *values.shape[1:]).flatten(0, 1)
 
 

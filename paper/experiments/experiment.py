@@ -95,7 +95,7 @@ class Experiment:
         choices |= {"data": DataOptions(validation=0.0), "device": str(self.device)}
         options = TrainOptions(model=model, epochs=epochs, seed=self.seed + seed, **choices)
         rng = np.random.default_rng(options.seed)
-        rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng)
+        rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng, arrays.train.images)
         training, network = begin(rung, arrays, options, rng), rung.model
         with self.bar(name, training.steps) as advance:
             for record in train(training):

@@ -14,6 +14,7 @@ from foundation.objective import Objective
 from foundation.options import ModelOptions
 from foundation.rung import Description, Traits
 from foundation.weights import save_weights
+from paper.models.likelihoods import Images as Pixels
 from paper.models.likelihoods import Likelihood, Values
 from paper.vae_paper import reparameterize
 
@@ -96,8 +97,11 @@ class Model(nn.Module):
         """The objective and its parts, in nats per image, for what `forward` gave: a NamedTuple, `loss` first."""
         raise NotImplementedError
 
-    def log_prob(self, logits: Images, x: Images) -> Values:
-        """log p(x|z) of each image in nats, over the pixels that are modelled."""
+    def log_prob(self, logits: Pixels, x: Pixels) -> Values:
+        """log p(x|z) of each image in nats, over the pixels that are modelled.
+
+        With K draws of z for each image, the outputs (N, K, C, H, W) go with x as (N, 1, C, H, W), and give (N, K).
+        """
         return self.likelihood.log_prob(logits, x)
 
     def after_step(self, run: Any) -> None:

@@ -24,6 +24,7 @@ from foundation.objective import Loss, Objective
 from foundation.rung import Traits
 from paper.models.base import Images, Labels, Latents, need, options_of
 from paper.models.drawn_kl import log_normal
+from paper.models.likelihoods import Images as Pixels
 from paper.models.likelihoods import Values
 from paper.models.networks import make_decoder, make_embedding, make_encoder
 from paper.models.options import Condition, ConditionalVAEOptions
@@ -117,9 +118,9 @@ class CompletionVAE(VAE):
         """The logits of p(x|z, c), which is given c through a network of its own."""
         return self.decoder(torch.cat([z, self.embedding(need(c))], dim=1))
 
-    def log_prob(self, logits: Images, x: Images) -> Values:
+    def log_prob(self, logits: Pixels, x: Pixels) -> Values:
         """log p(x|z, c) in nats, summed over the missing pixels of each image."""
-        return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(1).sum(1)
+        return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(-3).sum(-1)
 
     @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:

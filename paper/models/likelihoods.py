@@ -7,11 +7,17 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-Images = Float[Tensor, "N C H W"]
-Values = Float[Tensor, " N"]
+Images = Float[Tensor, "... C H W"]
+"""Images, or outputs for them; with K draws of z for each image, outputs (N, K, C, H, W) and images (N, 1, C, H, W)."""
+Values = Float[Tensor, "..."]
 
+LINEAR = 40.0
+"""log(1 + exp(l)) is l beyond this, to the last digit of a float64; torch's own 20 leaves an error of 2e-9."""
 SMALL = 0.1
 """Continuous Bernoulli: logits nearer to 0 than this go into a series."""
+STEEPEST = 1e4
+"""Continuous Bernoulli: the expected pixel at these logits is 1e-4 from black or white."""
+BISECTIONS = 60
 
 
 class Likelihood(nn.Module):
@@ -22,12 +28,16 @@ class Likelihood(nn.Module):
         raise NotImplementedError
 
     def log_prob(self, logits: Images, x: Images) -> Values:
-        """log p(x|z) in nats, summed over the pixels of each image."""
-        return self.log_density(logits, x).flatten(1).sum(1)
+        """log p(x|z) in nats, summed over the pixels of each image; x broadcasts over draws, without copies."""
+        return self.log_density(logits, x).flatten(-3).sum(-1)
 
     def mean(self, logits: Images) -> Images:
         """x_hat, the expected image, in [0, 1]."""
         return torch.sigmoid(logits)
+
+    def outputs_for(self, mean: Images) -> Images:
+        """The outputs whose expected image is this, of values inside (0, 1): `mean` undone."""
+        return torch.logit(mean)
 
     def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """An image from p(x|z)."""
@@ -42,7 +52,15 @@ class Bernoulli(Likelihood):
 
     def log_density(self, logits: Images, x: Images) -> Images:
         """x log lambda + (1 - x) log(1 - lambda), with lambda = sigmoid(logits)."""
-        return -F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+        return -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+
+    def log_prob(self, logits: Images, x: Images) -> Values:
+        """The same sum, for several draws as sum x l - sum softplus(l): the first is a product of matrices."""
+        if logits.shape == x.shape:
+            return super().log_prob(logits, x)
+        l = logits.flatten(-3)
+        inner = (l @ x.flatten(-3).transpose(-1, -2)).squeeze(-1)
+        return inner - F.softplus(l, threshold=LINEAR).sum(-1)
 
     def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """Black and white pixels."""
@@ -100,7 +118,8 @@ class ContinuousBernoulli(Likelihood):
 
     def log_density(self, logits: Images, x: Images) -> Images:
         """log C minus the binary cross-entropy."""
-        return log_normaliser(logits) - F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+        cross_entropy = F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+        return log_normaliser(logits) - cross_entropy
 
     def mean(self, logits: Images) -> Images:
         """x_hat = E[x] = lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); by logits, 1 / (1 - exp(-l)) - 1 / l.
@@ -112,6 +131,15 @@ class ContinuousBernoulli(Likelihood):
         size = l.abs()  # no exponential of a negative number overflows; E[x] for -l is 1 - E[x] for l
         positive = -1 / torch.expm1(-size) - 1 / size
         return torch.where(near, series, torch.where(l > 0, positive, 1 - positive))
+
+    def outputs_for(self, mean: Images) -> Images:
+        """By bisection: `mean` rises with the logits, and its inverse has no closed form."""
+        low, high = torch.full_like(mean, -STEEPEST), torch.full_like(mean, STEEPEST)
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            below = self.mean(middle) < mean
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
 
     def draw(self, logits: Images, generator: torch.Generator) -> Images:
         """Grey pixels, by the inverse of the distribution function F(x) = (exp(l x) - 1) / (exp(l) - 1)."""
@@ -135,7 +163,7 @@ def log_normaliser(logits: Images) -> Images:
     return torch.where(near, series, direct)
 
 
-def _split(logits: Images) -> tuple[Bool[Tensor, "N C H W"], Images, Images]:
+def _split(logits: Images) -> tuple[Bool[Tensor, "... C H W"], Images, Images]:
     """Which logits are nearly 0; all logits for the formula; all for the series.
 
     Where one of the two is not used it is given 1 or 0, so that it cannot be NaN or infinite: `torch.where` multiplies

@@ -66,6 +66,8 @@ class VAEOptions(ModelOptions):
     """Widths of the hidden linear layers, in the encoder's order."""
     activation: Literal["relu", "tanh"] = "relu"
     """mlp: the nonlinearity between the layers."""
+    init: Literal["torch", "glorot"] = "torch"
+    """First values: torch's own; glorot: Glorot-uniform weights, biases 0, outputs begin at the mean training image."""
     likelihood: Likelihood = "bernoulli"
     """p(x|z): Bernoulli on logits, Gaussian of fixed or of learned variance, continuous Bernoulli."""
     sigma: float = 0.2
@@ -85,7 +87,8 @@ class VAEOptions(ModelOptions):
         check_depth(self.channels)
         if self.network == "conv" and self.activation != "relu":
             raise InputError(f"activation: the conv network has ReLU only, got {self.activation!r}")
-        for name, kind in (("network", ("conv", "mlp")), ("activation", ("relu", "tanh"))):
+        choices = (("network", ("conv", "mlp")), ("activation", ("relu", "tanh")), ("init", ("torch", "glorot")))
+        for name, kind in choices:
             if getattr(self, name) not in kind:
                 raise InputError(f"{name}: expected {' or '.join(kind)}, got {getattr(self, name)!r}")
 
@@ -195,16 +198,26 @@ class IWAEOptions(VAEOptions):
 
     Examples:
       vae-ladder train iwae --draws 50 --data.binarise dynamic
+      vae-ladder train iwae --draws 50 --gradient dreg --data.binarise dynamic
     """
 
     model: ClassVar[str] = "iwae"
 
     draws: int = 5
     """K, the draws of z in the bound of each image; 1 is the VAE."""
+    gradient: Literal["plain", "stl", "dreg"] = "plain"
+    """The bound's gradient; plain: by the reparameterised draws; stl: without the score of q (Roeder et al. 2017),
+    biased for K > 1; dreg: doubly reparameterised (Tucker et al. 2019), unbiased."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(draws=self.draws)
+        if self.gradient not in ("plain", "stl", "dreg"):
+            raise InputError(f"gradient: expected plain, stl or dreg, got {self.gradient!r}")
+
+    def why_no_compile(self) -> str:
+        """The doubly reparameterised gradient weighs what comes back to z, inside of what would be compiled."""
+        return "the gradient dreg is computed at z, inside of the compiled network" if self.gradient == "dreg" else ""
 
     def why_no_kl_options(self) -> str:
         """The bound has no KL term of its own."""

@@ -35,6 +35,10 @@ CLASSES = {
     "codes-prior": "paper.models.pixelcnn:CodesPrior",
 }
 """Where each model of `paper.models.options.MODELS` is written."""
+LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+"""The layers whose first values are drawn here."""
+DARKEST = 0.001
+"""A mean pixel counts as at least this far from black and from white."""
 
 
 def make_model(
@@ -43,11 +47,19 @@ def make_model(
     class_count: int,
     rng: np.random.Generator | int = 0,
     dtype: torch.dtype = torch.float32,
+    images: np.ndarray | None = None,
 ) -> Model:
-    """A fresh model of the kind that its options are for, its first values drawn from the generator, or from a seed."""
+    """A fresh model of the kind that its options are for, its first values drawn from the generator, or from a seed.
+
+    `images` are those that it is to be trained on, (N, C, H, W); with `init="glorot"` their mean is where it begins.
+    Raises `InputError` for such options without images, or with images of another shape.
+    """
     shapes_of(Description.of(options, image_shape, class_count))  # refuses sizes that are none
     model = build(options, image_shape, class_count).to(dtype)
-    initialise(model, np.random.default_rng(rng))
+    init = getattr(options, "init", "torch")
+    initialise(model, np.random.default_rng(rng), init)
+    if init == "glorot":
+        begin_at_mean(model, images)
     return model
 
 
@@ -59,19 +71,46 @@ def build(options: ModelOptions, image_shape: ImageShape, class_count: int) -> M
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, rng: np.random.Generator) -> None:
+def initialise(model: nn.Module, rng: np.random.Generator, init: str = "torch") -> None:
     """Draw the first values of every layer, in the order of `state_dict()`: U(-b, b) with b = 1 / sqrt(fan_in).
 
     These are torch's own distributions and those of `foundation.architecture.initial_parameters`, so that the plain VAE
-    starts from the same values on every rung. A module of another kind draws its own in `draw_parameters`.
+    starts from the same values on every rung. With `init="glorot"`, b = sqrt(6 / (fan_in + fan_out)) for weights, and
+    biases are 0 (Glorot & Bengio 2010). A module of another kind draws its own in `draw_parameters`.
     """
     for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            bound = 1 / math.sqrt(module.weight[0].numel())
-            for value in module.parameters(recurse=False):  # weight, then bias
-                value.copy_(torch.from_numpy(rng.uniform(-bound, bound, tuple(value.shape))))
+        if isinstance(module, LAYERS):
+            bound = glorot_bound(module) if init == "glorot" else 1 / math.sqrt(module.weight[0].numel())
+            for name, value in module.named_parameters(recurse=False):  # weight, then bias
+                if init == "glorot" and name == "bias":
+                    value.zero_()
+                else:
+                    value.copy_(torch.from_numpy(rng.uniform(-bound, bound, tuple(value.shape))))
         elif (draw := getattr(module, "draw_parameters", None)) is not None:
             draw(rng)
+
+
+def glorot_bound(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+    """sqrt(6 / (fan_in + fan_out)); a convolution's fans count the places of its kernel."""
+    return math.sqrt(6 / (sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()))
+
+
+@torch.no_grad()
+def begin_at_mean(model: Model, images: np.ndarray | None) -> None:
+    """Set the bias of the decoder's last layer, so that outputs of 0 from its weights are the mean training image.
+
+    As in the code of Burda et al. (2016), github.com/yburda/iwae, pixels are clipped to [0.001, 0.999]: one that is
+    black in all images has no finite logit. A convolution has one bias a channel, which gets the mean over its places.
+    """
+    if images is None:
+        raise InputError("init: glorot begins at the mean of the training images, expected them as images, got none")
+    if tuple(images.shape[1:]) != tuple(model.image_shape):
+        raise InputError(f"images: expected (N, C, H, W) with {model.image_shape} after N, got {images.shape}")
+    mean = torch.from_numpy(np.asarray(images.mean(axis=0, dtype=np.float64)))
+    layer = [module for module in model.get_submodule("decoder").modules() if isinstance(module, LAYERS)][-1]
+    pixels = mean if isinstance(layer, nn.Linear) else mean.mean((1, 2), keepdim=True)
+    assert layer.bias is not None
+    layer.bias.copy_(model.likelihood.outputs_for(pixels.clamp(DARKEST, 1 - DARKEST)).flatten())
 
 
 def model_of(description: Description, tensors: Parameters, source: str | Path) -> Model:

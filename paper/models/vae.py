@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foundation.errors import InputError
 from foundation.objective import Loss, Objective
 from paper import vae_paper
 from paper.models.base import Images, Latents, Model, Scalar, options_of
@@ -39,6 +40,8 @@ class VAE(vae_paper.VAE, Model):
         class_count: int = 0,
         **choices: Any,
     ) -> None:
+        if choices.get("init", "torch") != "torch":
+            raise InputError('init: expected "torch" here, whose values these are; paper.make draws the others')
         options = options or options_of(self.options_type, choices)
         super().__init__(make_encoder(options, image_shape), make_decoder(options, image_shape))
         self.options, self.image_shape, self.class_count = options, image_shape, class_count

@@ -24,7 +24,7 @@ def fit(options: TrainOptions, data: Data, show: Callable[[Record], None] | None
     """
     rng = np.random.default_rng(options.seed)
     arrays = to_arrays(data)
-    rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng)
+    rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng, arrays.train.images)
     for record in train(begin(rung, arrays, options, rng)):
         if show is not None:
             show(record)

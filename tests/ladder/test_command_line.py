@@ -637,6 +637,7 @@ REFUSED = {
     "vq-vae": "vq-vae needs --rung paper",
     "vae --network mlp": "the convolutional network with one hidden layer",
     "vae --hidden-dims 7 7": "the convolutional network with one hidden layer",
+    "vae --init glorot": "its first values are torch's own; --init glorot needs --rung paper",
     "vae --likelihood gaussian-learned": "gaussian-learned needs --rung paper",
     "beta-vae --likelihood continuous-bernoulli": "continuous-bernoulli needs --rung paper",
     "beta-vae --capacity 5": "a capacity compares the KL of the whole batch",

@@ -49,7 +49,10 @@ TRAININGS = {
     "beta-vae": f"beta-vae {CONV} --capacity 5 --optimizer.name adamw --optimizer.weight-decay 0.1",
     "cvae": f"cvae {MLP} {EVERYTHING}",
     "autoencoder": f"autoencoder {MLP} --data.validation 0",
-    "iwae": f"iwae {MLP} --draws 3 --data.binarise dynamic --optimizer.schedule cosine --optimizer.warmup 0.3",
+    "iwae": (
+        f"iwae {MLP} --draws 3 --init glorot --gradient dreg --data.binarise dynamic "
+        "--optimizer.schedule cosine --optimizer.warmup 0.3"
+    ),
     "vq-vae": "vq-vae --channels 2 3 --codes 5 --code-dim 3 --data.binarise dynamic --optimizer.schedule cosine",
 }
 RUNGS = ["numpy_impl", "pytorch_lowlevel", "paper"]

@@ -46,7 +46,7 @@ class LinearVAE(Model):
         return (z @ self.W.T + self.b + (0 if c is None else c)).unflatten(1, (1, 1, D))
 
     def log_prob(self, outputs, x):
-        return torch.distributions.Normal(outputs, SIGMA).log_prob(x).flatten(1).sum(1)
+        return torch.distributions.Normal(outputs, SIGMA).log_prob(x).flatten(-3).sum(-1)
 
 
 @pytest.fixture(scope="module")

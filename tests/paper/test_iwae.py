@@ -1,5 +1,6 @@
 """The importance-weighted bound against torch.distributions and against a model whose log p(x) is known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,7 +10,9 @@ from tests.support import oracles
 
 torch = pytest.importorskip("torch")
 
+from foundation.errors import InputError  # noqa: E402
 from foundation.objective import Objective  # noqa: E402
+from foundation.options import TrainOptions  # noqa: E402
 from paper.models import iwae  # noqa: E402
 from paper.models.iwae import IWAE, log_mean_exp  # noqa: E402
 from paper.models.likelihoods import Gaussian  # noqa: E402
@@ -177,3 +180,116 @@ def test_a_sum_over_draws_misses_log_p(oracle, monkeypatch):
     monkeypatch.setattr(iwae, "log_mean_exp", lambda log_weights: torch.logsumexp(log_weights, dim=1))
     with pytest.raises(AssertionError):
         misses(linear_model(oracle, 3), oracle)
+
+
+# The three gradients of the bound.
+
+ENCODER, DECODER = "encoder", "decoder"
+
+
+def gradients(model, gradient, x, eps):
+    """By name, the gradient of -L_K over this batch."""
+    model.options = dataclasses.replace(model.options, gradient=gradient)
+    loss = model.loss(model(x, eps), x, Objective()).loss
+    names, values = zip(*model.named_parameters(), strict=True)
+    return dict(zip(names, torch.autograd.grad(loss, values), strict=True))
+
+
+def z_scores(K, gradient, batches=150, size=200):
+    """By parameter, the mean difference from the plain gradient over many draws in its standard errors."""
+    model, differences = make(K), {}
+    x, _ = draw(model, size)
+    generator = torch.Generator().manual_seed(7)
+    for _ in range(batches):
+        eps = torch.randn(model.noise_shape(size), generator=generator, dtype=torch.float64)
+        plain, other = gradients(model, "plain", x, eps), gradients(model, gradient, x, eps)
+        for name in plain:
+            differences.setdefault(name, []).append(other[name] - plain[name])
+    means = {name: torch.stack(values) for name, values in differences.items()}
+    return {name: means[name].mean(0) / means[name].std(0).div(math.sqrt(batches)) for name in means}
+
+
+@pytest.mark.parametrize(("K", "gradient"), [(1, "stl"), (1, "dreg"), (4, "dreg")])
+def test_an_unbiased_gradient_has_the_mean_of_the_plain_one(K, gradient):
+    scores = z_scores(K, gradient)
+    encoder = torch.cat([score.flatten() for name, score in scores.items() if name.startswith(ENCODER)])
+    told = encoder[encoder.isfinite()]  # of a pixel that is 0, both gradients are 0
+    assert len(told) > 80
+    assert told.abs().max() < 4.5
+    assert told.square().mean() < 2
+
+
+def test_stl_is_biased_where_several_draws_are_weighed():
+    scores = z_scores(4, "stl")
+    assert max(score.abs().nan_to_num().max() for name, score in scores.items() if name.startswith(ENCODER)) > 20
+
+
+@pytest.mark.parametrize("gradient", ["stl", "dreg"])
+def test_the_decoders_gradient_and_the_loss_stay(gradient):
+    model = make(5)
+    x, eps = draw(model, 6)
+    plain, other = gradients(model, "plain", x, eps), gradients(model, gradient, x, eps)
+    for name in plain:
+        if name.startswith(DECODER):
+            torch.testing.assert_close(other[name], plain[name], rtol=1e-12, atol=1e-15)
+        else:
+            assert not torch.allclose(other[name], plain[name], rtol=1e-3)
+    losses = []
+    for kind in ("plain", gradient):
+        model.options = dataclasses.replace(model.options, gradient=kind)
+        losses.append(torch.stack(model.loss(model(x, eps), x, Objective())))
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=0)
+
+
+def test_dreg_is_its_formula():
+    """sum_k (w_k / sum w)^2 dlog w_k/dz_k dz_k/d(mu, logvar), term by term."""
+    model = make(3)
+    x, eps = draw(model, 1)
+    mu, logvar = (value.detach().requires_grad_() for value in model.encode(x))
+    z = (mu[:, None] + torch.exp(logvar / 2)[:, None] * eps).detach().requires_grad_()
+    q = D.Normal(mu.detach()[:, None], torch.exp(logvar.detach() / 2)[:, None])
+    outputs = model.decode(z[0])
+    log_p_x = D.Bernoulli(logits=outputs).log_prob(x).sum((1, 2, 3))
+    log_w = log_p_x + (D.Normal(0.0, 1.0).log_prob(z) - q.log_prob(z)).sum(2)[0]
+    (slopes,) = torch.autograd.grad(log_w.sum(), z)
+    shares = log_w.detach().softmax(0).square()
+    expected_mu = -(shares[:, None] * slopes[0]).sum(0)
+    expected_logvar = -(shares[:, None] * slopes[0] * eps[0] * torch.exp(logvar.detach() / 2) / 2).sum(0)
+    ours = gradients(model, "dreg", x, eps)
+    torch.testing.assert_close(ours["encoder.mu.bias"], expected_mu, rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(ours["encoder.logvar.bias"], expected_logvar, rtol=1e-10, atol=1e-14)
+
+
+class Movable(Encoder):
+    """The posterior with parameters that shift it, at 0."""
+
+    def __init__(self, oracle):
+        super().__init__(oracle)
+        self.by = torch.nn.Parameter(torch.zeros(2, 2, dtype=torch.float64))
+
+    def forward(self, x):
+        mu, logvar = super().forward(x)
+        return mu + self.by[0], logvar + self.by[1]
+
+
+@pytest.mark.parametrize("K", [1, 6])
+def test_with_the_posterior_only_the_plain_gradient_has_noise(oracle, K):
+    model = linear_model(oracle, K)
+    model.encoder = Movable(oracle)
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(3, 1, 1, 7, generator=generator, dtype=torch.float64)
+    eps = torch.randn(model.noise_shape(3), generator=generator, dtype=torch.float64)
+    sizes = {kind: gradients(model, kind, x, eps)["encoder.by"].abs().max() for kind in ("plain", "stl", "dreg")}
+    assert sizes["plain"] > 0.05
+    assert max(sizes["stl"], sizes["dreg"]) < 1e-12
+
+
+def test_dreg_measures_without_gradients_and_cannot_be_compiled():
+    model = make(2)
+    model.options = dataclasses.replace(model.options, gradient="dreg")
+    x, eps = draw(model, 3)
+    with torch.no_grad():
+        assert model.loss(model(x, eps), x, Objective()).loss.isfinite()
+    with pytest.raises(InputError, match=r"^compile: the gradient dreg"):
+        TrainOptions(model=IWAEOptions(gradient="dreg"), compile=True)
+    TrainOptions(model=IWAEOptions(gradient="stl"), compile=True)

@@ -240,3 +240,29 @@ def test_the_expected_image_lies_in_0_to_1(name):
     mean = make_likelihood(name, 0.2).mean(images(*LOGITS, dtype=torch.float32))
     assert 0 <= mean.min() <= mean.max() <= 1
     assert mean[LOGITS.index(0.0)] == 0.5
+
+
+# Several draws of z for each image.
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+@pytest.mark.parametrize("scale", [3.0, 40.0])
+def test_an_image_broadcasts_over_draws(name, dtype, rtol, scale):
+    likelihood = make_likelihood(name, 0.2).to(dtype)
+    outputs, x = draw(4, dtype, scale)
+    outputs = torch.stack([outputs, -outputs, outputs.flip(0), outputs / 3], dim=1).requires_grad_()
+    copies = x.repeat_interleave(4, 0)
+    expected = likelihood.log_prob(outputs.flatten(0, 1), copies).unflatten(0, (5, 4))
+    found = likelihood.log_prob(outputs, x[:, None])
+    torch.testing.assert_close(found, expected, rtol=rtol, atol=0)
+    weights = torch.randn(5, 4, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    (one,), (other,) = (torch.autograd.grad((value * weights).sum(), outputs) for value in (found, expected))
+    torch.testing.assert_close(one, other, rtol=20 * rtol, atol=20 * rtol)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_outputs_for_a_mean_have_it(name):
+    mean = torch.tensor([0.001, 0.02, 0.3, 0.5, 0.71, 0.999], dtype=torch.float64).reshape(1, 2, 3)
+    likelihood = make_likelihood(name, 0.2)
+    torch.testing.assert_close(likelihood.mean(likelihood.outputs_for(mean)), mean, rtol=1e-9, atol=0)

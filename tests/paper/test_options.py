@@ -84,7 +84,7 @@ CASES = [(name, option) for name, model in MODEL_CONTEXTS.items() for option in 
 def losses(options: TrainOptions) -> tuple[float, ...]:
     """The losses of every step of a small training."""
     data, rng = make_data(), np.random.default_rng(0)
-    rung = make_rung(options, data.image_shape, len(data.classes), rng)
+    rung = make_rung(options, data.image_shape, len(data.classes), rng, data.train.images)
     records = train(begin(rung, data, options, rng))
     return tuple(record.parts["loss"] for record in records if isinstance(record, StepRecord))
 
