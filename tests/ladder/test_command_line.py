@@ -635,6 +635,7 @@ REFUSED = {
     "vae --network mlp": "the convolutional network with one hidden layer",
     "vae --hidden-dims 7 7": "the convolutional network with one hidden layer",
     "vae --likelihood gaussian-learned": "gaussian-learned needs --rung paper",
+    "vae --likelihood discretised-logistic": "discretised-logistic needs --rung paper",
     "beta-vae --likelihood continuous-bernoulli": "continuous-bernoulli needs --rung paper",
     "beta-vae --capacity 5": "a capacity compares the KL of the whole batch",
     "vae --kl.free-bits 0.1": "free bits weigh each latent's KL by the whole batch",

@@ -128,7 +128,9 @@ def test_every_network_and_likelihood_on_colour_images(modules, name):
     assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"])
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+)
 def test_every_likelihood(modules, likelihood):
     rung = make_rung(VAEOptions(latent_dim=3, likelihood=likelihood, sigma=0.3, **CONV), scale=3.0)
     batch = draw(rung, COUNT)
@@ -200,7 +202,13 @@ def test_masks(modules, part):
 
 @pytest.mark.parametrize(
     ("likelihood", "noise"),
-    [("bernoulli", 0.5), ("gaussian", 0.3), ("gaussian-learned", 0.3), ("continuous-bernoulli", 0.29)],
+    [
+        ("bernoulli", 0.5),
+        ("gaussian", 0.3),
+        ("gaussian-learned", 0.3),
+        ("continuous-bernoulli", 0.29),
+        ("discretised-logistic", 0.265),
+    ],
 )
 def test_draws_have_the_mean_and_the_spread_of_the_likelihood(modules, likelihood, noise):
     """20,000 draws of a pixel at each of five logits: within five standard errors."""
