@@ -408,5 +408,5 @@ def test_a_likelihood_of_levels_is_trained_on_levels(data):
         fit(options, data)
     levels = data.convert(lambda array: (255 * array).round() / np.float32(255) if array.dtype.kind == "f" else array)
     start = make_model(options.model, data.image_shape, 3, options.seed)
-    before, after = (measure(model, levels.train, Objective()) for model in (start, fit(options, levels)))
+    before, after = (measure(model, levels.train, options.model.objective()) for model in (start, fit(options, levels)))
     assert 0 < after["loss"] < before["loss"]
