@@ -8,7 +8,13 @@ from foundation.errors import InputError
 
 SMALLEST_SIGMA, LARGEST_SIGMA = 1e-6, 1e6
 """Beyond them squares of gradients leave float32, whatever the learning rate."""
-Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
+Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+WITH_PARAMETERS = ("gaussian-learned", "discretised-logistic")
+"""Likelihoods that add a tensor of their own to the model's weights."""
+OVER_LEVELS = ("discretised-logistic",)
+"""Likelihoods that give probabilities to the 256 levels of a pixel; their images must lie on these."""
+WITH_SIGMA = ("gaussian", "gaussian-learned", "discretised-logistic")
+"""Likelihoods whose spread, fixed or at the start, is `Objective.sigma`."""
 
 
 class Loss(NamedTuple):
@@ -37,7 +43,7 @@ class Objective:
 
     likelihood: Likelihood = "bernoulli"
     """p(x|z): Bernoulli(sigmoid(logits)), or Normal(sigmoid(logits), sigma^2) as in Kingma & Welling (2014), C.2. The
-    other two are those of `paper.models.likelihoods`."""
+    others are those of `paper.models.likelihoods`."""
     beta: float = 1.0
     """Weight of the KL term (Higgins et al. 2017, eq. 4); 1 is the VAE."""
     sigma: float = 0.2

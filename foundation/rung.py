@@ -11,7 +11,7 @@ import numpy as np
 from foundation.architecture import Architecture, Parameters
 from foundation.errors import InputError
 from foundation.files import to_json
-from foundation.objective import Loss, Objective
+from foundation.objective import WITH_PARAMETERS, Loss, Objective
 from foundation.options import ModelOptions, check_sizes
 from foundation.schema import from_json
 
@@ -95,7 +95,7 @@ def is_main_vae(description: Description) -> bool:
         and len(options.get("hidden_dims", ())) == 1
         and len(options.get("channels", (1, 1))) == 2
         and not options.get("residual_blocks")
-        and options.get("likelihood") != "gaussian-learned"
+        and options.get("likelihood") not in WITH_PARAMETERS
     )
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foundation.architecture import Parameters
-from foundation.data.dataset import Dataset, check_images
+from foundation.data.dataset import Dataset, check_images, check_levels
 from foundation.data.splits import Data
 from foundation.errors import Diverged, InputError
-from foundation.objective import Objective
+from foundation.objective import OVER_LEVELS, Objective
 from foundation.options import TrainOptions
 from foundation.records import EpochRecord, Record, StepRecord
 from foundation.rung import Rung
@@ -81,6 +81,8 @@ def check(rung: Rung, data: Data[np.ndarray], options: TrainOptions) -> None:
         if part.images.shape[1:] != tuple(rung.description.image_shape):
             expected = tuple(rung.description.image_shape)
             raise InputError(f"{name} images: expected {expected} each, got {part.images.shape[1:]}")
+        if getattr(options.model, "likelihood", None) in OVER_LEVELS:
+            check_levels(part.images, f"{name} images")
     last = (len(data.train) - 1) % options.batch_size + 1
     if min(options.batch_size, last) < rung.processes:
         raise InputError(

@@ -9,6 +9,8 @@ import numpy as np
 from foundation.errors import InputError
 
 SPLITS = ("train", "test")
+LEVELS = 256
+"""Values of an 8-bit pixel: 0, 1/255 .. 1."""
 
 
 @runtime_checkable
@@ -89,6 +91,20 @@ def check_images(images: np.ndarray, source: str) -> None:
             f"{source}: expected pixels in [0, 1], got {low:g} to {high:g} (first in image "
             f"{_first((images < 0) | (images > 1))})"
         )
+
+
+def check_levels(images: Any, source: str, at_once: int = 500) -> None:
+    """Raise `InputError`, beginning with `source`, unless every pixel is one of the 256 levels of 8 bits.
+
+    Images are an array or a tensor; the rounding of float32 is allowed for.
+    """
+    for start in range(0, len(images), at_once):
+        scaled = images[start : start + at_once] * (LEVELS - 1)
+        if abs(scaled - scaled.round()).max() > 1e-3:
+            raise InputError(
+                f"{source}: expected pixels on the {LEVELS} levels 0, 1/255 .. 1, which the discretised-logistic "
+                "likelihood gives probabilities, got others; choose a density such as gaussian-learned"
+            )
 
 
 def _first(wrong: np.ndarray) -> int:

@@ -47,6 +47,8 @@ const LIKELIHOODS = {
   "continuous-bernoulli":
     "−log *p*(*x*|*z*) = −Σ_{*i*} [log *C*(*λ*_{*i*}) + *x*_{*i*} log *λ*_{*i*} + (1 − *x*_{*i*}) log(1 − *λ*_{*i*})]",
 };
+LIKELIHOODS["discretised-logistic"] =
+  "−log *p*(*x*|*z*) = −Σ_{*i*} log [*F*((*x*_{*i*} + *h* − *μ*_{*i*}) / *s*) − *F*((*x*_{*i*} − *h* − *μ*_{*i*}) / *s*)]";
 LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
 
 // What a term is, as [term, notation, key of a remark].
@@ -62,6 +64,8 @@ function lines_of({ traits, likelihood, capacity }) {
   ];
   if (likelihood === "continuous-bernoulli")
     lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
+  if (likelihood === "discretised-logistic")
+    lines.push(["x_hat", "*x̂*_{*i*} = *s* log [(1 + exp(*μ*_{*i*} / *s*)) / (1 + exp((*μ*_{*i*} − 1) / *s*))],  *h* = 1 / 510"]);
   if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
   if (!traits.posterior) return lines;
   if (capacity !== null) lines.push(["excess", `*C* = ${capacity},  KL = KL(*q*(*z*|*x*) ‖ *p*(*z*))`]);

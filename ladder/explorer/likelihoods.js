@@ -50,14 +50,46 @@ function log_normaliser(l) {
   return Math.log(size) + Math.log1p(Math.exp(-size)) - Math.log(-Math.expm1(-size));
 }
 
+/** Probabilities of 256 levels: a logistic variable around (1 + l) / 2, clipped and rounded (Salimans et al. 2017). */
+function discretised_logistic(scale) {
+  const half = 0.5 / 255, width = Math.log(-Math.expm1((-2 * half) / scale));
+  const location = (l) => (1 + l) / 2;
+  return {
+    log_density(l, x) {
+      const below = -softplus(-(x + half - location(l)) / scale), above = -softplus((x - half - location(l)) / scale);
+      if (x < half) return below;
+      return x > 1 - half ? above : below + above + width;
+    },
+
+    /** After clipping and before rounding; paper/models/likelihoods.py says why this way. */
+    mean(l) {
+      const distance = Math.abs(l) / 2;
+      const lower = scale * (softplus((0.5 - distance) / scale) - softplus((-0.5 - distance) / scale));
+      return Math.min(Math.max(l > 0 ? 1 - lower : lower, 0), 1);
+    },
+
+    draw(l, uniform) {
+      const u = uniform(), x = location(l) + scale * (Math.log(u) - Math.log1p(-u));
+      return Math.round(Math.min(Math.max(x, 0), 1) * 255) / 255;
+    },
+  };
+}
+
+/** log(1 + exp(t)), without overflow. */
+function softplus(t) {
+  return Math.max(t, 0) + Math.log1p(Math.exp(-Math.abs(t)));
+}
+
 /** A draw from N(0, 1) by two uniform ones (Box & Muller 1958). */
 function normal(uniform) {
   return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** The likelihood of a model's options; a sigma that was learned is a parameter. */
+/** The likelihood of a model's options; a sigma or scale that was learned is a parameter. */
 export function make_likelihood({ likelihood, sigma }, parameters) {
   if (likelihood === "gaussian") return gaussian(sigma);
   if (likelihood === "gaussian-learned") return gaussian(Math.exp(parameters["likelihood.log_sigma"].data[0]));
+  if (likelihood === "discretised-logistic")
+    return discretised_logistic(Math.exp(parameters["likelihood.log_scale"].data[0]));
   return likelihood === "continuous-bernoulli" ? CONTINUOUS_BERNOULLI : BERNOULLI;
 }

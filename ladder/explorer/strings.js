@@ -75,6 +75,7 @@ export const STRINGS = {
     draw_gaussian: "a Gaussian draw from p(x|z)",
     "draw_gaussian-learned": "a Gaussian draw from p(x|z)",
     "draw_continuous-bernoulli": "a draw from p(x|z)",
+    "draw_discretised-logistic": "a draw from p(x|z)",
     again: "Draw again",
 
     // Way
@@ -283,6 +284,7 @@ export const STRINGS = {
     draw_gaussian: "p(x|z)에서 뽑은 가우시안 표본",
     "draw_gaussian-learned": "p(x|z)에서 뽑은 가우시안 표본",
     "draw_continuous-bernoulli": "p(x|z)에서 뽑은 표본",
+    "draw_discretised-logistic": "p(x|z)에서 뽑은 표본",
     again: "다시 뽑기",
 
     // Way

@@ -8,10 +8,13 @@ A bound on log p(x) needs a p(x|z) that is a distribution over the values of x. 
 pixels only. Over grey levels from 0 to 1, exp(-BCE) of a pixel integrates to at most 1/2, and to a value that depends
 on the logit (Loaiza-Ganem & Cunningham 2019, arXiv:1907.06845): BCE + KL on grey images is a training loss and not a
 likelihood. Where a likelihood is measured, a Bernoulli model is therefore given images whose pixels were drawn once,
-white with probability grey (`binarised`), the way papers make static MNIST. The other likelihoods are densities over
-grey levels and are given the grey images.
+white with probability grey (`binarised`), the way papers make static MNIST. The other likelihoods are given the grey
+images. The discretised logistic has probabilities of 256 levels, whose logarithms are comparable in bits per dimension;
+the others are densities over [0, 1], which say nothing about levels unless the pixels are dequantised, by uniform noise
+of one level (Theis et al. 2016, arXiv:1511.01844, section 3.1).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +22,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from foundation.data.dataset import check_levels
 from foundation.errors import InputError
+from foundation.objective import OVER_LEVELS
 from paper.evaluation.latents import batches, posterior
 from paper.models.base import Images, Model
 from paper.models.vae import kl_per_latent
@@ -82,6 +87,19 @@ def draw_like(mu: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
 
 
+def bits_per_dimension(model: Model, nats: float) -> float | None:
+    """-log2 p of one pixel, for `nats` of -log p of an image; None where p is no probability of 256 levels.
+
+    Pixels that the model is given are not counted.
+    """
+    if model.options.likelihood not in OVER_LEVELS:
+        return None
+    pixels = math.prod(model.image_shape)
+    if model.traits.condition == "part":
+        pixels -= model.image_shape[0] * int(model.mask().sum())
+    return nats / (pixels * math.log(2))
+
+
 def is_binary(images: Images) -> bool:
     """Whether every pixel is black or white."""
     return bool(((images == 0) | (images == 1)).all())
@@ -96,8 +114,11 @@ def binarised(images: Images) -> Images:
 def images_for_likelihood(model: Model, images: Images, binarise: str) -> Images:
     """The images that log p(x) is measured on; `binarise` as in `EvaluateOptions`.
 
-    Raises `InputError` for a Bernoulli model, grey images and `binarise` "none".
+    Raises `InputError` for a Bernoulli model, grey images and `binarise` "none", and for images off the 256 levels
+    under a likelihood of these.
     """
+    if model.options.likelihood in OVER_LEVELS:
+        check_levels(images, "images")
     bernoulli = model.options.likelihood == "bernoulli"
     if is_binary(images) or (not bernoulli and binarise != "static"):
         return images

@@ -21,8 +21,9 @@ from rich.table import Table
 from foundation.console import print_table, say
 from foundation.data.splits import Data
 from foundation.latents import ACTIVE, kl_by_latent
+from foundation.objective import OVER_LEVELS
 from foundation.rung import encode_all
-from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
+from paper.evaluation.bound import PIXEL_SEED, bits_per_dimension, elbo_parts, is_binary, reconstruction
 from paper.evaluation.disentanglement import (
     REPEATS,
     Scores,
@@ -141,7 +142,8 @@ def bound(evaluation: Evaluation) -> Results:
             generator = evaluation.generator() if z == "sampled" else None
             parts = elbo_parts(evaluation.model, images, test.labels, generator)
             loss, kl, elbo = float(parts.reconstruction.mean()), float(parts.kl.sum(axis=1).mean()), parts.elbo
-            rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo)))
+            bits = bits_per_dimension(evaluation.model, -float(elbo.mean()))
+            rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo), bits))
     heading = f"Negative ELBO and its parts: {len(test):,} test images, nats per image"
     evaluation.show(heading, bound_table(rows), *about_bound(evaluation.model, rows[0].pixels, evaluation.drawn))
     return {"elbo": rows}
@@ -172,13 +174,16 @@ def likelihood(evaluation: Evaluation) -> Results:
     with evaluation.bar("drawing z", len(images) * options.draws) as advance:
         estimate = importance_sample(model, images, c, options.draws, evaluation.generator(), on_draws=advance)
     which = f"all {N:,} test images" if count == N else f"{count:,} of {N:,} test images, evenly spread"
+    bits = bits_per_dimension(model, -float(estimate.log_p.mean()))
     heading = f"log p(x) by importance sampling: {which}, K = {options.draws:,} draws for each"
-    evaluation.show(heading, likelihood_table(estimate, c is not None), *about_likelihood(estimate, options.draws))
+    sentences = [*about_likelihood(estimate, options.draws), *about_bits(bits)]
+    evaluation.show(heading, likelihood_table(estimate, c is not None), *sentences)
     evaluation.warn(estimate.warning())
     return {
         "log_likelihood": {
             "mean": estimate.log_p.mean(),
             "standard_error": estimate.standard_error,
+            "bits_per_dimension": bits,
             "elbo_of_same_draws": estimate.elbo.mean(),
             "gain_over_elbo": estimate.log_p.mean() - estimate.elbo.mean(),
             "effective_draws": {"median": np.median(estimate.effective_draws), "least": estimate.effective_draws.min()},
@@ -277,6 +282,8 @@ class BoundRow(NamedTuple):
     negative_elbo: float
     standard_error: float | None
     """Of `negative_elbo` over the images."""
+    bits_per_dimension: float | None = None
+    """`negative_elbo` in bits, over the pixels; None where the likelihood is none over 256 levels"""
 
 
 class CodeRow(NamedTuple):
@@ -313,10 +320,12 @@ def new_table(*heads: str, left: int = 1) -> Table:
 
 def bound_table(rows: Sequence[BoundRow]) -> Table:
     """The negative ELBO and its parts; the kind of pixels stands in the first of its rows only."""
-    table = new_table("pixels", "z", "reconstruction", "KL", "sum", "±", left=2)
+    in_bits = rows[0].bits_per_dimension is not None
+    table = new_table("pixels", "z", "reconstruction", "KL", "sum", "±", *["bits/dim"] * in_bits, left=2)
     before = None
     for row in rows:
         numbers = [two_digits(value) for value in (row.reconstruction, row.kl, row.negative_elbo, row.standard_error)]
+        numbers += [f"{row.bits_per_dimension:.3f}"] if row.bits_per_dimension is not None else []
         table.add_row("" if row.pixels == before else row.pixels, Z_LABELS[row.z], *numbers)
         before = row.pixels
     return table
@@ -417,8 +426,11 @@ def about_bound(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
     yield "±: standard error of the mean over the images."
     if test_pixels == "grey" and model.options.likelihood == "bernoulli":
         yield "Grey: pixels as in training. No bound on log p(x), since a Bernoulli gives grey pixels no density."
+    elif model.options.likelihood in OVER_LEVELS:
+        yield "p(x) is a probability of images of 256 levels. bits/dim: the sum per pixel, divided by log 2."
     elif test_pixels == "grey" and not drawn:
         yield "Grey: p(x) is a density, so log p(x) may lie above 0; compare it with other densities only."
+        yield "No bits/dim: the pixels are levels without the uniform noise that would dequantise them."
     if drawn:
         yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
     yield from about_training(model)
@@ -463,6 +475,12 @@ def about_likelihood(estimate: Estimate, draws: int) -> Iterator[str]:
     )
     median, least = np.median(estimate.effective_draws), estimate.effective_draws.min()
     yield f"Effective draws, of {draws:,}: {median:.0f} for the median image, {least:.1f} for the worst."
+
+
+def about_bits(bits: float | None) -> Iterator[str]:
+    """-log p(x) in the unit of papers on images, where there is one."""
+    if bits is not None:
+        yield f"−log p(x): {bits:.3f} bits per dimension, over the pixels of 256 levels."
 
 
 def about_codes(model: Model) -> str:

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from foundation.data.dataset import LEVELS
+
 Images = Float[Tensor, "... C H W"]
 """Images, or outputs for them; with K draws of z for each image, outputs (N, K, C, H, W) and images (N, 1, C, H, W)."""
 Values = Float[Tensor, "..."]
@@ -18,6 +20,8 @@ SMALL = 0.1
 STEEPEST = 1e4
 """Continuous Bernoulli: the expected pixel at these logits is 1e-4 from black or white."""
 BISECTIONS = 60
+HALF = 0.5 / (LEVELS - 1)
+"""Half the distance of two levels."""
 
 
 class Likelihood(nn.Module):
@@ -173,10 +177,65 @@ def _split(logits: Images) -> tuple[Bool[Tensor, "... C H W"], Images, Images]:
     return near, torch.where(near, 1.0, logits), torch.where(near, logits, 0.0)
 
 
+class DiscretisedLogistic(Likelihood):
+    r"""Probabilities of the 256 levels of a pixel (Kingma et al. 2016; Salimans et al. 2017, eq. 2).
+
+        P(x|mu, s) = F((x + h - mu) / s) - F((x - h - mu) / s),   F(t) = 1 / (1 + exp(-t)),   h = 1 / 510
+
+    A logistic variable of location mu and scale s, clipped to [0, 1] and rounded to the nearest level: level 0 has all
+    that lies below h, level 255 all that lies above 1 - h. As in the code of Salimans et al. the logits are mu where
+    black is -1 and white is 1, without bounds: mu = (1 + logits) / 2 may leave [0, 1], and then black or white is
+    nearly certain. One s for all pixels of all images is learned, as `LearnedGaussian` has one sigma; `sigma` is the
+    standard deviation at the start, s pi / sqrt(3). A probability is at most 1: where predictions are ever better the
+    loss goes to 0, not to minus infinity as that of a density.
+    """
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(sigma * math.sqrt(3) / math.pi)))
+
+    def log_density(self, logits: Images, x: Images) -> Images:
+        """log P(x_i|z) of every pixel; x must lie on the levels.
+
+        F(a) - F(b) = F(a) F(-b) (1 - exp(b - a)), whose logarithm neither underflows nor cancels, however far x lies
+        from mu; at the ends one of the first two factors is 1, and the third is left out.
+        """
+        location, scale = (1 + logits) / 2, torch.exp(self.log_scale)
+        below = F.logsigmoid((x + HALF - location) / scale)
+        above = F.logsigmoid((location - x + HALF) / scale)
+        width = torch.log(-torch.expm1(-2 * HALF / scale))
+        inner = torch.where(x > 1 - HALF, above, below + above + width)
+        return torch.where(x < HALF, below, inner)
+
+    def mean(self, logits: Images) -> Images:
+        """x_hat = s log((1 + exp(mu / s)) / (1 + exp((mu - 1) / s))), the mean after clipping and before rounding.
+
+        Rounding moves it by less than half a level; by a hundredth of one where s is a level or more.
+        """
+        scale = torch.exp(self.log_scale)
+        distance = logits.abs() / 2  # of mu from 1/2; the mean for -l is 1 - the mean for l
+        lower = scale * (F.softplus((0.5 - distance) / scale) - F.softplus((-0.5 - distance) / scale))
+        return torch.where(logits > 0, 1 - lower, lower).clamp(0, 1)
+
+    def outputs_for(self, mean: Images) -> Images:
+        """mu = x + s log((1 - exp(-x / s)) / (1 - exp((x - 1) / s))), which is `mean` undone."""
+        scale = torch.exp(self.log_scale.detach())
+        location = mean + scale * (torch.log(-torch.expm1(-mean / scale)) - torch.log(-torch.expm1((mean - 1) / scale)))
+        return 2 * location - 1
+
+    def draw(self, logits: Images, generator: torch.Generator) -> Images:
+        """Pixels on the levels, by the inverse of F."""
+        u = torch.rand(logits.shape, generator=generator, device=logits.device, dtype=logits.dtype)
+        x = (1 + logits) / 2 + torch.exp(self.log_scale) * torch.logit(u)
+        return torch.round(x.clamp(0, 1) * (LEVELS - 1)) / (LEVELS - 1)
+
+
 def make_likelihood(name: str, sigma: float) -> Likelihood:
-    """The likelihood of that name; see `foundation.objective.Likelihood`. `sigma` is for the Gaussian ones."""
+    """The likelihood of that name; see `foundation.objective.Likelihood`. `sigma` is for those that have one."""
     if name == "gaussian":
         return Gaussian(sigma)
     if name == "gaussian-learned":
         return LearnedGaussian(sigma)
+    if name == "discretised-logistic":
+        return DiscretisedLogistic(sigma)
     return ContinuousBernoulli() if name == "continuous-bernoulli" else Bernoulli()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from foundation.arguments import Hidden, Option, optional
 from foundation.errors import InputError
-from foundation.objective import Likelihood, Objective, check_sigma
+from foundation.objective import WITH_SIGMA, Likelihood, Objective, check_sigma
 from foundation.options import ModelOptions, TrainOptions, check_positive, check_sizes
 from foundation.schedules import linear
 from foundation.sizes import Architecture
@@ -22,7 +22,7 @@ Condition = Literal[
 
 def unused_sigma(likelihood: Likelihood) -> dict[str, str]:
     """sigma, with the reason, where the likelihood has none."""
-    return {} if likelihood.startswith("gaussian") else {"sigma": f"the {likelihood} likelihood has none"}
+    return {} if likelihood in WITH_SIGMA else {"sigma": f"the {likelihood} likelihood has none"}
 
 
 NO_KL = "this model's objective has no KL term to weigh"
@@ -69,9 +69,10 @@ class VAEOptions(ModelOptions):
     init: Literal["torch", "glorot"] = "torch"
     """First values: torch's own; glorot: Glorot-uniform weights, biases 0, outputs begin at the mean training image."""
     likelihood: Likelihood = "bernoulli"
-    """p(x|z): Bernoulli on logits, Gaussian of fixed or of learned variance, continuous Bernoulli."""
+    """p(x|z): Bernoulli on logits, Gaussian of fixed or of learned variance, continuous Bernoulli, logistic over 256
+    levels."""
     sigma: float = 0.2
-    """Standard deviation of a pixel under the Gaussian likelihood; where it is learned, its start."""
+    """Standard deviation of a pixel under the Gaussian and the logistic; where it is learned, its start."""
 
     def __post_init__(self) -> None:
         # JSON has no tuples: accept its lists, keep the instance hashable.
@@ -363,7 +364,7 @@ class VQVAEOptions(ModelOptions):
     likelihood: Likelihood = "bernoulli"
     """p(x|z), as for the VAE."""
     sigma: float = 0.2
-    """Standard deviation of a pixel under the Gaussian likelihood; where it is learned, its start."""
+    """Standard deviation of a pixel under the Gaussian and the logistic; where it is learned, its start."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))

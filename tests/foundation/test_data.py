@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from foundation.data import DATASETS, Dataset, check_images, load
+from foundation.data.dataset import check_levels
 from foundation.data.mnist import CLASSES, FOLDERS, MOST_BYTES, read_idx
 from foundation.errors import InputError
 
@@ -106,6 +107,16 @@ def test_bad_images_are_refused(images, message):
     unchecked = getattr(check_images, "__wrapped__", check_images)  # without the tests' own type checks
     with pytest.raises(InputError, match=message) as error:
         unchecked(images, "photos")
+    one_line(error)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_images_on_the_256_levels_and_off_them(dtype):
+    images = np.arange(256, dtype=np.uint8).reshape(4, 1, 8, 8) / dtype(255)
+    check_levels(images, "photos", at_once=3)
+    images[3, 0, 1, 1] += dtype(0.2 / 255)
+    with pytest.raises(InputError, match="photos: expected pixels on the 256 levels") as error:
+        check_levels(images, "photos", at_once=3)
     one_line(error)
 
 

@@ -639,6 +639,7 @@ REFUSED = {
     "vae --hidden-dims 7 7": "the convolutional network with one hidden layer",
     "vae --init glorot": "its first values are torch's own; --init glorot needs --rung paper",
     "vae --likelihood gaussian-learned": "gaussian-learned needs --rung paper",
+    "vae --likelihood discretised-logistic": "discretised-logistic needs --rung paper",
     "beta-vae --likelihood continuous-bernoulli": "continuous-bernoulli needs --rung paper",
     "beta-vae --capacity 5": "a capacity compares the KL of the whole batch",
     "vae --kl.free-bits 0.1": "free bits weigh each latent's KL by the whole batch",

@@ -26,6 +26,7 @@ from foundation.weights import save_weights  # noqa: E402
 from paper.evaluation import command, disentanglement, report  # noqa: E402
 from paper.evaluation.bound import (  # noqa: E402
     binarised,
+    bits_per_dimension,
     elbo_parts,
     images_for_likelihood,
     is_binary,
@@ -433,6 +434,46 @@ def test_evaluate_densities_of_grey(run_of, capsys):
     assert found["log_likelihood"]["pixels"] == "grey"
     assert "all 60 test images" in text
     assert "p(x) is a density" in text
+    assert "No bits/dim: the pixels are levels" in text
+    assert found["log_likelihood"]["bits_per_dimension"] is None
+
+
+@pytest.mark.parametrize("condition", ["none", "top"])
+def test_evaluate_probabilities_of_levels_in_bits(run_of, data, capsys, monkeypatch, condition):
+    levels = dataclasses.replace(data, test=dataclasses.replace(data.test, images=on_levels(data.test.images)))
+    monkeypatch.setattr(command, "read_data", lambda run, root: to_arrays(levels))
+    choices = SMALL | {"likelihood": "discretised-logistic"}
+    options = VAEOptions(**choices) if condition == "none" else ConditionalVAEOptions(**choices, condition=condition)
+    text, found = evaluate(run_of(options), capsys, images=0)
+    pixels = levels.test.images[0].numel() / (1 if condition == "none" else 2)
+    for row in found["elbo"]:
+        assert row["bits_per_dimension"] == pytest.approx(row["negative_elbo"] / pixels / math.log(2), rel=1e-12)
+    estimate = found["log_likelihood"]
+    assert estimate["bits_per_dimension"] == pytest.approx(-estimate["mean"] / pixels / math.log(2), rel=1e-12)
+    assert f"{estimate['bits_per_dimension']:.3f} bits per dimension" in text
+    assert f"{found['elbo'][0]['bits_per_dimension']:.3f}" in text
+    assert "p(x) is a density" not in text
+
+
+def test_a_uniform_guess_is_8_bits(data):
+    model = model_of(VAEOptions(**SMALL, likelihood="discretised-logistic"))
+    assert bits_per_dimension(model, data.test.images[0].numel() * math.log(256)) == pytest.approx(8, rel=1e-12)
+    assert bits_per_dimension(model_of(VAEOptions(**SMALL)), 1.0) is None
+
+
+def test_probabilities_of_levels_need_levels(data):
+    model = model_of(VAEOptions(**SMALL, likelihood="discretised-logistic"))
+    images = on_levels(data.test.images)
+    assert images_for_likelihood(model, images, "auto") is images
+    off = images.clone()
+    off[-1, 0, 0, 0] = 0.5
+    with pytest.raises(InputError, match=r"^images: expected pixels on the 256 levels") as caught:
+        images_for_likelihood(model, off, "auto")
+    assert "\n" not in str(caught.value)
+
+
+def on_levels(images):
+    return (255 * images).round() / 255
 
 
 def test_evaluate_says_how_pixels_were_drawn(run_of, data, capsys, monkeypatch):

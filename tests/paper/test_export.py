@@ -24,6 +24,7 @@ MADE = {
     "iwae": ("iwae", SMALL | {"network": "mlp"} | {"channels": (32, 64)}),
     "completion": ("cvae", SMALL | {"condition": "upper-left"}),
     "continuous": ("vae", SMALL | {"likelihood": "continuous-bernoulli"}),
+    "levels": ("vae", SMALL | {"likelihood": "discretised-logistic"}),
     "learned sigma": ("beta-vae", SMALL | {"likelihood": "gaussian-learned"}),
 }
 FAST = ("vae", "vq-vae")

@@ -400,3 +400,13 @@ def test_with_tensorboard_losses_are_written(tmp_path):
     found = events.EventAccumulator(str(tmp_path)).Reload()
     assert [event.step for event in found.Scalars("train/loss")] == [10, 20]
     assert found.Scalars("validation/kl")[0].value == 30
+
+
+def test_a_likelihood_of_levels_is_trained_on_levels(data):
+    options = make(model=dataclasses.replace(SMALL, likelihood="discretised-logistic"))
+    with pytest.raises(InputError, match=r"^train images: expected pixels on the 256 levels"):
+        fit(options, data)
+    levels = data.convert(lambda array: (255 * array).round() / np.float32(255) if array.dtype.kind == "f" else array)
+    start = make_model(options.model, data.image_shape, 3, options.seed)
+    before, after = (measure(model, levels.train, options.model.objective()) for model in (start, fit(options, levels)))
+    assert 0 < after["loss"] < before["loss"]

@@ -48,7 +48,21 @@ def distribution(likelihood, outputs, sigma):
         return D.Bernoulli(logits=outputs)
     if likelihood == "continuous-bernoulli":
         return D.ContinuousBernoulli(logits=outputs)
+    if likelihood == "discretised-logistic":
+        return Levels((1 + outputs) / 2, sigma * math.sqrt(3) / math.pi)
     return D.Normal(outputs.sigmoid(), sigma)
+
+
+class Levels:
+    """The logistic distribution function at both edges of a level."""
+
+    def __init__(self, location, scale):
+        affine = [D.SigmoidTransform().inv, D.AffineTransform(location, scale)]
+        self.logistic = D.TransformedDistribution(D.Uniform(torch.zeros_like(location), 1.0), affine)
+
+    def log_prob(self, x):
+        below = torch.where(x > 0, self.logistic.cdf(x - 0.5 / 255), 0.0)
+        return torch.log(torch.where(x < 1, self.logistic.cdf(x + 0.5 / 255), 1.0) - below)
 
 
 def check_against_distributions(likelihood="bernoulli", network=MLP):
@@ -59,8 +73,10 @@ def check_against_distributions(likelihood="bernoulli", network=MLP):
             value.mul_(2)  # away from q(z|x) = p(z), where mistakes hide
         if likelihood == "gaussian-learned":
             model.likelihood.log_sigma.fill_(math.log(0.3))
+        if likelihood == "discretised-logistic":
+            model.likelihood.log_scale.fill_(math.log(0.3 * math.sqrt(3) / math.pi))
     x, eps, _ = draw(model)
-    x = x.round() if likelihood == "bernoulli" else x
+    x = x.round() if likelihood == "bernoulli" else (255 * x).round() / 255
     run = model(x, eps)
     loss = model.loss(run, x, Objective(beta=2.5))
     mu, logvar = model.encoder(x)
@@ -75,7 +91,9 @@ def check_against_distributions(likelihood="bernoulli", network=MLP):
 
 
 @pytest.mark.parametrize("network", [CONV, MLP], ids=["conv", "mlp"])
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"])
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+)
 def test_the_vae_of_torch_distributions(likelihood, network):
     check_against_distributions(likelihood, network)
 

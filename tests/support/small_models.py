@@ -30,6 +30,7 @@ TINY = {
     "vae-mlp": VAEOptions(**MLP),
     "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
     "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
+    "vae-levels": VAEOptions(**MLP, likelihood="discretised-logistic"),
     "beta-vae": BetaVAEOptions(**CONV, beta=3.0),
     "beta-vae-capacity": BetaVAEOptions(**MLP, capacity=2.0, gamma=5.0),
     "beta-tcvae": BetaTCVAEOptions(**MLP, alpha=0.5, beta=3.0, gamma=2.0),

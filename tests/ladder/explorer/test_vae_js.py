@@ -152,7 +152,9 @@ def test_what_the_page_cannot_compute_is_refused(name, reason):
     assert reason in why_not_shown(make_rung(TINY[name], SHAPE, CLASS_COUNT))
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"])
+@pytest.mark.parametrize(
+    "likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+)
 def test_every_likelihood(modules, likelihood):
     rung = make_rung(VAEOptions(latent_dim=3, likelihood=likelihood, sigma=0.3, **CONV), scale=3.0)
     batch = draw(rung, COUNT)
@@ -224,7 +226,13 @@ def test_masks(modules, part):
 
 @pytest.mark.parametrize(
     ("likelihood", "noise"),
-    [("bernoulli", 0.5), ("gaussian", 0.3), ("gaussian-learned", 0.3), ("continuous-bernoulli", 0.29)],
+    [
+        ("bernoulli", 0.5),
+        ("gaussian", 0.3),
+        ("gaussian-learned", 0.3),
+        ("continuous-bernoulli", 0.29),
+        ("discretised-logistic", 0.265),
+    ],
 )
 def test_draws_have_the_mean_and_the_spread_of_the_likelihood(modules, likelihood, noise):
     """20,000 draws of a pixel at each of five logits: within five standard errors."""
