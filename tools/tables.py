@@ -12,11 +12,13 @@ project). Its words pass through `say`, which on a page named `*.ko.md` is that 
 above writes all tables anew; a test fails where they differ from the pages.
 """
 
+import dataclasses
 import functools
+import importlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +29,7 @@ from foundation.errors import InputError
 from foundation.files import write_text
 from numpy_impl import vae_numpy
 from paper.experiments.options import EXPERIMENTS
-from paper.experiments.tables import Column, caption, cells, markdown_table, rows_of
+from paper.experiments.tables import EMPTY, Column, caption, cells, markdown_table, measured_images, rows_of
 from tools import CHECKOUT, translations
 from tools.links import pages
 
@@ -46,21 +48,33 @@ class Goal(NamedTuple):
     model: str
     z: str
     """How z is chosen where the loss is measured: "sampled" or "mu"."""
-    published: float
+    published: float | None
+    """None where no source that a reader can open gives one."""
     source: str
-    reach: float
-    """The target for our number, set before the run."""
+    reach: float | None
+    """The target for our number, set before the run; None where there was none."""
 
 
-KERAS = "Keras' example, which trains on its test set"
+KERAS = "Keras' example: another quantity, of another network"
 GOALS = {
-    "mlp-2": Goal("fully connected 784-256-128-2", "mu", 140.23, "a published run", 137.0),
-    "mlp-20": Goal("fully connected 784-400-20", "sampled", 105.56, "PyTorch's example", 103.5),
+    "mlp-2": Goal("fully connected 784-256-128-2", "mu", None, "", 137.0),
+    "mlp-20": Goal("fully connected 784-400-20", "sampled", 105.56, "PyTorch's example, by its recipe", 103.5),
+    "mlp-20-example": Goal(
+        "fully connected 784-400-20, by the example's recipe", "sampled", 105.56, "PyTorch's example", None
+    ),
     "conv-2-shallow": Goal("convolutional, 256-2", "sampled", 146.95, KERAS, 142.0),
     "conv-2": Goal("convolutional, 128-64-2", "sampled", 146.95, KERAS, 142.0),
-    "conv-20": Goal("convolutional, 256-20", "sampled", 98.08, "a prototype with a one-cycle schedule", 98.0),
+    "conv-20": Goal("convolutional, 256-20", "sampled", None, "", 98.0),
 }
 """The training loss on the grey test images of MNIST, by the name of the recorded file."""
+UNRECORDED = {
+    "mlp-20-example": "vae-ladder train vae --network mlp --hidden-dims 400 --latent-dim 20 --epochs 10 "
+    "--batch-size 128 --data mnist --data-root data --data.validation 0 --record paper/results/mlp-20-example.json"
+}
+"""Rows that appear as soon as their command has written the record: Adam with a step size of 1e-3, batches of 128."""
+TOOK_FIRST = {"part": "measured", "noise": "tried"}
+"""In records whose rows have no `images`: the setting with the number of test images, the first ones, that a table
+took, by the table's first column. All other tables of such records took all."""
 BURDA = 86.76
 """-log p(x) of the VAE with one stochastic layer, K = 5000, after 3280 epochs (Burda et al. 2016, table 1)."""
 
@@ -112,40 +126,49 @@ def numbers_table(say: Say) -> str:
     """Test losses on MNIST beside published ones, and the command of each."""
     rows, commands = [], []
     for name, goal in GOALS.items():
+        if name in UNRECORDED and not record_of(name).exists():
+            continue
         found = recorded(name)
         loss = found["test"][goal.z]
         rows.append(
             (
                 say(goal.model),
+                f"{found['parameters']:,}",
                 str(found["config"]["epochs"]),
                 say("z = μ" if goal.z == "mu" else "z drawn"),
-                f"{goal.published:.2f} ({say(goal.source)})",
-                f"< {goal.reach:g}",
+                EMPTY if goal.published is None else f"{goal.published:.2f} ({say(goal.source)})",
+                EMPTY if goal.reach is None else f"< {goal.reach:g}",
                 *(f"{loss[part]:.2f}" for part in ("loss", "reconstruction", "kl")),
                 say(duration(found["seconds"])),
             )
         )
         commands.append(as_typed(found["command"]))
-    head = ("model", "epochs", "measured with", "published", "target", "here", "reconstruction", "KL", "training")
+    head = (
+        *("model", "parameters", "epochs", "measured with", "published"),
+        *("target", "here", "reconstruction", "KL", "training"),
+    )
     return markdown_table(map(say, head), rows, numbers=5) + "\n" + block(commands)
 
 
 def likelihood_table(say: Say) -> str:
     """log p(x) of Burda's VAE by importance sampling, beside the published one."""
     trained, measured = recorded("burda"), recorded("burda-likelihood")
-    found = measured["log_likelihood"]
+    found, active = measured["log_likelihood"], measured["latents"]["active_units"]
     row = (
         say("784-200-200-50, tanh"),
         str(trained["config"]["epochs"]),
         say(f"{BURDA} after 3280 epochs (Burda et al. 2016)"),
         f"{-found['mean']:.2f} ± {found['standard_error']:.2f}",
         f"{-found['elbo_of_same_draws']:.2f}",
+        say(f"{active} of {len(measured['latents']['variance_of_mu'])}"),
         say(duration(trained["seconds"])),
     )
-    head = map(say, ("model", "epochs", "published −log p(x)", "here", "−ELBO", "training"))
-    drawn = say(f"K = {found['draws']:,} draws for each of {found['images']:,} test images.")
+    head = map(say, ("model", "epochs", "published −log p(x)", "here", "−ELBO", "active units", "training"))
+    images = f"{found['images']:,} of {measured['test_images']:,} test images"
+    drawn = say(f"K = {found['draws']:,} draws for each of {images}.")
+    warned = "".join(f" {say('The report warns:')} {say(warning)}" for warning in measured["warnings"])
     made = say(f"Made by `{as_typed(trained['command'])}` and `{as_typed(measured['command'])}`.")
-    return f"{markdown_table(head, [row], numbers=3)}\n{drawn} {made}\n"
+    return f"{markdown_table(head, [row], numbers=4)}\n{drawn}{warned} {made}\n"
 
 
 def experiment_table(name: str, say: Say) -> str:
@@ -155,14 +178,32 @@ def experiment_table(name: str, say: Say) -> str:
     for title, options in found["tables"].items():
         columns = [Column(**column) for column in options]
         rows = rows_of(columns, found["rows"])
-        said = "; ".join(map(say, caption(title, columns, rows).split("; ")))
+        said = "; ".join(map(say, caption_of(found, title, columns).split("; ")))
         head = [say(column.head) for column in columns]
         body = [map(say, row) for row in cells(columns, rows)]
         tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
-    answers = [" ".join(map(say, found["answers"])), ""]
+    answers = [" ".join(map(say, answers_of(found))), ""]
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
     how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
     return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])
+
+
+def caption_of(found: Mapping[str, Any], title: str, columns: Sequence[Column]) -> str:
+    """The caption of a recorded table, with the number of images that it was measured on."""
+    rows = rows_of(columns, found["rows"])
+    if any("images" in row for row in rows):
+        return caption(title, columns, rows)
+    total, setting = found["test_images"], TOOK_FIRST.get(columns[0].key)
+    if setting is None:
+        return caption(f"{title}; {measured_images(total, total)}", columns, rows)
+    return caption(f"{title}; the first {found['settings'][setting]:,} of {total:,} test images", columns, rows)
+
+
+def answers_of(found: Mapping[str, Any]) -> list[str]:
+    """The sentences of a record, the last of which says how many trainings they rest on; older records lack it."""
+    module = importlib.import_module(f"paper.experiments.{found['experiment'].replace('-', '_')}")
+    rests_on = dataclasses.replace(module.FULL, seeds=found["settings"]["seeds"]).rests_on()
+    return [*(answer for answer in found["answers"] if answer != rests_on), rests_on]
 
 
 TABLES: dict[str, Table] = {
@@ -200,7 +241,12 @@ def refresh(page: Path) -> bool:
 
 def recorded(name: str) -> dict[str, Any]:
     """A recorded result. Raises `FileNotFoundError` where there is none."""
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(record_of(name).read_text(encoding="utf-8"))
+
+
+def record_of(name: str) -> Path:
+    """The file of a recorded result."""
+    return RESULTS / f"{name}.json"
 
 
 def duration(seconds: float) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from foundation.data import DATASETS
 from foundation.errors import InputError
 
-VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*")
-"""Parts of a piece that are not translated: code, names of data sets, numbers. In WORDS each is {}."""
+VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*(?: ± \d+(?:[.,]\d+)*)?")
+"""Parts of a piece that are not translated: code, names of data sets, numbers with their ±. In WORDS each is {}."""
 
 KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh")
 """Pieces that are the same in Korean."""
@@ -27,6 +27,7 @@ WORDS = {
     "together": "합계",
     # Losses beside published ones
     "model": "모델",
+    "parameters": "매개변수",
     "epochs": "에폭",
     "measured with": "재는 방법",
     "published": "발표된 값",
@@ -37,13 +38,20 @@ WORDS = {
     "fully connected {}": "완전 연결 {}",
     "convolutional, {}": "합성곱, {}",
     "z drawn": "z를 뽑음",
-    "a published run": "공개된 실행",
+    "fully connected {}, by the example's recipe": "완전 연결 {}, 예제의 훈련 방법으로",
     "PyTorch's example": "PyTorch의 예제",
-    "Keras' example, which trains on its test set": "Keras의 예제. 테스트 이미지로도 훈련한다",
-    "a prototype with a one-cycle schedule": "원사이클(one-cycle) 스케줄을 쓴 시제품",
+    "PyTorch's example, by its recipe": "PyTorch의 예제, 그 훈련 방법으로",
+    "Keras' example: another quantity, of another network": "Keras의 예제. 다른 신경망의 다른 양이다",
     "published −log p(x)": "발표된 −log p(x)",
     "{} after {} epochs (Burda et al. {})": "{} ({}에폭, Burda et al. {})",
-    "K = {} draws for each of {} test images.": "테스트 이미지 {1}장에 대해 이미지마다 표본 K = {0}개를 뽑았다.",
+    "{} of {}": "{1}개 가운데 {0}개",
+    "K = {} draws for each of {} of {} test images.": (
+        "테스트 이미지 {2}장 가운데 {1}장에 대해 이미지마다 표본 K = {0}개를 뽑았다."
+    ),
+    "The report warns:": "보고서의 경고:",
+    "{} of {} latents carry less than {} nats: they have collapsed onto the prior.": (
+        "잠재 변수 {1}개 가운데 {0}개의 정보가 {2}내트보다 적다. 사전 분포로 붕괴했다."
+    ),
     "Made by {} and {}.": "명령: {}, 그다음 {}.",
     "{} s": "{}초",
     "{} min": "{}분",
@@ -58,6 +66,20 @@ WORDS = {
     "Detection of a left-out class: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
     "±: standard deviation over the seeds": "±: 시드에 따른 표준편차",
     "±: standard error over the test images": "±: 테스트 이미지에 대한 표준오차",
+    "all {} test images": "테스트 이미지 {}장 모두",
+    "{} of {} test images, drawn at random": "테스트 이미지 {1}장에서 무작위로 뽑은 {0}장",
+    "the first {} of {} test images": "테스트 이미지 {1}장 가운데 처음 {0}장",
+    "Each model was trained once: how far another seed would move these numbers is not known, and no ± contains it.": (
+        "모델마다 한 번씩 훈련했다. 시드를 바꾸면 이 수들이 얼마나 달라지는지는 알 수 없으며, 어느 ±에도 "
+        "들어 있지 않다."
+    ),
+    "Each model was trained with {} seeds: a difference that their ± covers may be chance.": (
+        "모델마다 시드 {}개로 훈련했다. ± 안에 드는 차이는 우연일 수 있다."
+    ),
+    "The labelled images were chosen {} times, and a CVAE and the classifiers trained on each choice; the VAE of all "
+    "images was trained once.": (
+        "레이블이 있는 이미지를 {}번 골랐고, 그때마다 CVAE와 분류기를 훈련했다. 모든 이미지의 VAE는 한 번 훈련했다."
+    ),
     "{}, seed {}: {} training and {} test images of {}": "{0}, 시드 {1}: {4}의 훈련 이미지 {2}장과 테스트 이미지 {3}장",
     # Experiments: heads of several tables
     "−ELBO, nats": "−ELBO, 내트",

@@ -182,7 +182,8 @@ def mutual_information_gap(codes: Codes, factors: Factors, bins: int = BINS) -> 
     is divided by the entropy of its own factor: undivided, a perfect code of three equally likely shapes would score
     log 3 = 1.10, and one of 20 bins 3.00. Where there are at most `bins` different values, each is a bin; otherwise
     bins of equal width go from the smallest to the largest. A factor that never varies is left out. A code of one
-    latent has no second best: its gap is its information.
+    latent has no second best: its gap is its information. Not seen: one latent that holds two factors, since each gap
+    looks at its own factor only; a code that needs two latents for a factor scores low.
     """
     latents = [_binned(latent, bins) for latent in codes.T]
     values = {name: _binned(value, bins) for name, value in factors.items() if np.ptp(value) > 0}

@@ -19,8 +19,8 @@ from figures.galleries import interpolations
 from foundation.data.splits import Data
 from foundation.options import DataOptions
 from paper.experiments.baseline import fit_classifier
-from paper.experiments.experiment import Experiment, Settings, image_rows, need_classes
-from paper.experiments.tables import Column
+from paper.experiments.experiment import SHOWN, Experiment, Settings, image_rows, need_classes
+from paper.experiments.tables import Column, cell, difference, over_seeds
 from paper.models.base import Model
 from paper.models.options import AutoencoderOptions, VAEOptions
 from paper.rung import to_array
@@ -42,7 +42,7 @@ class AEvsVAE(Settings):
 
 
 DATA = DataOptions()
-FULL = AEvsVAE(epochs=25, classifier_steps=6000)
+FULL = AEvsVAE(epochs=25, classifier_steps=6000, seeds=3)
 QUICK = AEvsVAE(train_images=5000, epochs=30, classifier_steps=500)
 TABLES = {
     "A classifier on reconstructed and generated images": (
@@ -60,7 +60,7 @@ TABLES = {
 
 
 def run(experiment: Experiment, settings: AEvsVAE) -> None:
-    """Trains both models for every Z and classifies the images that they generate."""
+    """Trains both models for every Z and seed, and classifies the images that they generate."""
     data = experiment.data
     classifier = fit_classifier(
         experiment, "classifier", data.train, len(data.classes), steps=settings.classifier_steps
@@ -71,14 +71,16 @@ def run(experiment: Experiment, settings: AEvsVAE) -> None:
         models = {}
         for name, kind in (("AE", AutoencoderOptions), ("VAE", VAEOptions)):
             options = kind(network="mlp", hidden_dims=settings.hidden_dims, latent_dim=Z)
-            models[name] = experiment.fit(f"{name}, Z = {Z}", options, epochs=settings.epochs)
-            experiment.row(model=name, latent_dim=Z, **examine(experiment, models[name], classifier, settings))
+            several = experiment.repeat(f"{name}, Z = {Z}", options, settings)
+            numbers = [examine(experiment, model, classifier, settings) for model in several]
+            experiment.row(model=name, latent_dim=Z, **over_seeds(numbers))
+            models[name] = several[0]
         draw(experiment, models, Z)
     report(experiment)
 
 
 def examine(experiment: Experiment, model: Model, classifier: nn.Module, settings: AEvsVAE) -> dict[str, float]:
-    """The numbers of one row."""
+    """The numbers of one model."""
     test, generator = experiment.data.test, experiment.generator(1)
     mu, known = experiment.mu(model), experiment.mu(model, experiment.data.train)
     eps = torch.randn(settings.draws, mu.shape[1], generator=generator, device=mu.device)
@@ -125,9 +127,9 @@ def report(experiment: Experiment) -> None:
     for key in ("reconstruction", "width", "unsure_prior", "unsure_fitted", "unsure_halfway", "classes_prior"):
         experiment.find(**{f"{key}_autoencoder": plain[key], f"{key}_vae": vae[key]})
     experiment.answer(
-        f"With Z = {vae['latent_dim']} the noise costs {vae['reconstruction'] - plain['reconstruction']:.2f} nats of "
-        f"reconstruction. Of draws from the prior the classifier is unsure of {vae['unsure_prior']:.1f} % (VAE) and "
-        f"{plain['unsure_prior']:.1f} % (autoencoder), of test images {real['unsure_prior']:.1f} %."
+        f"With Z = {vae['latent_dim']} the noise costs {difference(vae, plain, 'reconstruction')} nats of "
+        f"reconstruction. Of draws from the prior the classifier is unsure of {cell(vae, 'unsure_prior', 1)} % (VAE) "
+        f"and {cell(plain, 'unsure_prior', 1)} % (autoencoder), of test images {real['unsure_prior']:.1f} %."
     )
 
 
@@ -135,10 +137,10 @@ def draw(experiment: Experiment, models: dict[str, Model], Z: int) -> None:
     """Draws the latents (Z = 2), samples and interpolations of both models side by side."""
     test, shown = experiment.data.test, experiment.one_of_each(10)
     eps = torch.randn(10, Z, generator=experiment.generator(2), device=test.images.device)
-    mu = {name: experiment.mu(model) for name, model in models.items()}
     if Z == 2:
-        points = {name: to_array(some[:2000]) for name, some in mu.items()}
-        experiment.draw("latents", latent_spaces(points, to_array(test.labels[:2000]), experiment.data.classes))
+        some = experiment.some(test, SHOWN)
+        points = {name: to_array(experiment.mu(model, some)) for name, model in models.items()}
+        experiment.draw("latents", latent_spaces(points, to_array(some.labels), experiment.data.classes))
     rows = {"test image": shown.images}
     for name, model in models.items():
         known = experiment.mu(model, experiment.data.train)

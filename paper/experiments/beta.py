@@ -8,6 +8,7 @@ perfect code.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from paper.evaluation.disentanglement import REPEATS, disentanglement, mean_scor
 from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
 from paper.evaluation.latents import active_latents, posteriors
 from paper.experiments.experiment import Experiment, Settings, image_rows, line_over
-from paper.experiments.tables import Column, over_seeds
+from paper.experiments.tables import Column, cell, difference, over_seeds
 from paper.models.base import Model
 from paper.models.options import BetaVAEOptions
 from paper.rung import ModelRung
@@ -93,7 +94,12 @@ def run(experiment: Experiment, settings: Beta) -> None:
         costs, "Rate: KL (nats per image)", "Distortion: reconstruction (nats per image)", "Rate and distortion",
         "A point for each β, at the mean of its seeds, which are the dots. At the optimum one more nat of KL saves "
         "β nats of reconstruction, so slopes lie between neighbouring β.", joined=True))  # fmt: skip
-    draw(experiment, rows, {beta: max(found[beta], key=lambda one: one[0])[1] for beta in {settings.betas[0], best}})
+    draw(experiment, rows, {beta: middle(found[beta]) for beta in {settings.betas[0], best}})
+
+
+def middle(scored: Sequence[tuple[float, Model]]) -> Model:
+    """The model with the median score, the lower one of two: what a figure shows must be typical."""
+    return sorted(scored, key=lambda one: one[0])[(len(scored) - 1) // 2][1]
 
 
 def examine(experiment: Experiment, model: Model) -> dict[str, float]:
@@ -119,14 +125,14 @@ def report(experiment: Experiment) -> None:
     for key in ("beta", "mig", "factor_vae_score", "beta_vae_score", "reconstruction", "active_units"):
         experiment.find(**{f"{key}_first": first[key], f"{key}_best": best[key]})
     experiment.answer(
-        f"β = {best['beta']:g} has the highest MIG, {best['mig']:.3f} against {first['mig']:.3f} at β = "
-        f"{first['beta']:g}, with {best['reconstruction'] - first['reconstruction']:.1f} nats more of reconstruction "
-        f"loss and {best['active_units']:.1f} active latents instead of {first['active_units']:.1f}."
+        f"β = {best['beta']:g} has the highest MIG, {cell(best, 'mig', 3)} against {cell(first, 'mig', 3)} at β = "
+        f"{first['beta']:g}, with {difference(best, first, 'reconstruction', 1)} nats more of reconstruction "
+        f"loss and {cell(best, 'active_units', 1)} active latents instead of {cell(first, 'active_units', 1)}."
     )
 
 
-def draw(experiment: Experiment, rows: dict[str, Tensor], best: dict[float, Model]) -> None:
-    """Draws curves over β, reconstructions, and traversals at the first β and at the best one."""
+def draw(experiment: Experiment, rows: dict[str, Tensor], typical: dict[float, Model]) -> None:
+    """Draws curves over β, reconstructions, and traversals of these models, by their β."""
     heads = {"reconstruction": "Reconstruction (nats per image)", "kl": "KL (nats per image)",
              "active_units": "Active units"} | SCORES  # fmt: skip
     panels = [
@@ -139,7 +145,7 @@ def draw(experiment: Experiment, rows: dict[str, Tensor], best: dict[float, Mode
     experiment.draw("reconstructions", image_rows(
         "Reconstructions", "Below the test images: x̂ from z = μ. Look for what is lost first as β grows.",
         rows, apart=(1,)))  # fmt: skip
-    for beta, model in best.items():
+    for beta, model in typical.items():
         test = experiment.data.test
         mu, logvar = posteriors(model, test.images, test.labels)
         kl = kl_by_latent(mu.cpu(), logvar.cpu())

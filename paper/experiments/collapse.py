@@ -15,7 +15,7 @@ from foundation.options import DataOptions, KLOptions, OptimizerOptions
 from foundation.records import EpochRecord, Record
 from paper.evaluation.latents import active_units
 from paper.experiments.experiment import Experiment, Settings
-from paper.experiments.tables import Column, over_seeds
+from paper.experiments.tables import Column, cell, over_seeds
 from paper.models.base import Model
 from paper.models.options import VAEOptions
 
@@ -85,9 +85,9 @@ def report(experiment: Experiment) -> None:
     experiment.find(loss_none=none["loss"], active_units_none=none["active_units"])
     experiment.find(best_method=best["method"], loss_best=best["loss"], active_units_best=best["active_units"])
     experiment.answer(
-        f"Without a remedy {none['active_units']:.1f} latents are active at {none['loss']:.2f} nats. Of the three "
-        f"remedies {best['method']} has the lowest −ELBO, {best['loss']:.2f} nats, with {best['active_units']:.1f} "
-        "active latents."
+        f"Without a remedy {cell(none, 'active_units', 1)} latents are active at {cell(none, 'loss')} nats. Of the "
+        f"three remedies {best['method']} has the lowest −ELBO, {cell(best, 'loss')} nats, with "
+        f"{cell(best, 'active_units', 1)} active latents."
     )
 
 

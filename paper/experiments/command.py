@@ -32,6 +32,7 @@ def run_experiment(options: ExperimentOptions) -> int:
         say(experiment.console, f"   {line}")
     try:
         module.run(experiment, settings)
+        experiment.answer(settings.rests_on())
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; measurements so far: {experiment.run.metrics_path}") from None
     results = collect(options, module, experiment, settings, time.perf_counter() - begin)
@@ -54,7 +55,7 @@ def prepare(options: ExperimentOptions, module: ModuleType, settings: Settings) 
         check_writable(options.record)
     with step_display(console, "loading the images"):
         data = to_tensors(load_data(choose_data(options, module), options.seed), device)
-    data = subset(data, settings.train_images, settings.test_images)
+    data = subset(data, settings.train_images, settings.test_images, options.seed)
     settings.check(data)
     config = {
         "command": "experiment",

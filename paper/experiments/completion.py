@@ -23,7 +23,7 @@ from foundation.options import DataOptions
 from paper.evaluation.importance import log_likelihood
 from paper.experiments.baseline import fit_baseline, perceptron
 from paper.experiments.experiment import Experiment, Settings, image_rows
-from paper.experiments.tables import Column, over_images
+from paper.experiments.tables import Column, cell, over_images
 from paper.models.cvae import CompletionVAE
 from paper.models.options import Condition, ConditionalVAEOptions
 
@@ -39,7 +39,7 @@ class Completion(Settings):
     draws: int = 100
     """S, draws for each image."""
     measured: int = 1000
-    """Test images that are measured, from the first."""
+    """Test images that are measured, drawn at random."""
 
 
 DATA = DataOptions(binarise="static")
@@ -60,7 +60,8 @@ TABLES = {
 
 def run(experiment: Experiment, settings: Completion) -> None:
     """Trains both models for every given part, and measures them on the same images."""
-    x = experiment.data.test.images[: settings.measured]
+    measured = experiment.some(experiment.data.test, settings.measured)
+    x = measured.images
     curves: dict[str, dict[str, Line]] = {}
     for name in settings.parts:
         options = ConditionalVAEOptions(
@@ -71,7 +72,7 @@ def run(experiment: Experiment, settings: Completion) -> None:
         c = model.condition(x)
         log_p = draw_log_p(model, x, c, settings.draws, experiment.generator(1))
         importance, _ = log_likelihood(model, x, c, settings.draws, experiment.generator(2))
-        measured = {
+        nats = {
             "frequencies": -model.log_prob(frequencies(experiment).expand_as(x), x),
             "regression": -model.log_prob(network(c).unflatten(1, x.shape[1:]), x),
             "monte_carlo": math.log(settings.draws) - log_p.logsumexp(1),
@@ -79,7 +80,9 @@ def run(experiment: Experiment, settings: Completion) -> None:
             "one_draw": -log_p[:, 0],
             "best_draw": -log_p.amax(1),
         }
-        experiment.row(part=name, missing_pixels=int((model.mask() == 0).sum()), **over_images(measured))
+        nats["gain"] = nats["regression"].cpu() - nats["importance"]
+        missing = int((model.mask() == 0).sum())
+        experiment.row(measured, part=name, missing_pixels=missing, **over_images(nats))
         curves[name] = over_draws(log_p, experiment.rows[-1]["regression"])
         draw_completions(experiment, model, network, name)
     report(experiment)
@@ -128,9 +131,8 @@ def over_draws(log_p: Float[Tensor, "N S"], regression: float) -> dict[str, Line
 
 def report(experiment: Experiment) -> None:
     """States the CVAE's gain over the regression."""
-    gains = {row["part"]: row["regression"] - row["importance"] for row in experiment.rows}
-    experiment.find(**{f"gain_{part.replace('-', '_')}": gain for part, gain in gains.items()})
-    said = ", ".join(f"{gain:.1f} given {part}" for part, gain in gains.items())
+    experiment.find(**{f"gain_{row['part'].replace('-', '_')}": row["gain"] for row in experiment.rows})
+    said = ", ".join(f"{cell(row, 'gain', 1)} given {row['part']}" for row in experiment.rows)
     experiment.answer(f"Nats by which the CVAE's −log p(missing|given) is below the regression's: {said}.")
 
 

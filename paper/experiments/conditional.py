@@ -15,11 +15,12 @@ from torch import Tensor
 
 from figures.charts import latent_spaces
 from figures.model import class_figure
+from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.options import DataOptions
 from paper.evaluation.latents import linear_probe
-from paper.experiments.experiment import Experiment, Settings, need_classes, part_of
-from paper.experiments.tables import Column, over_seeds
+from paper.experiments.experiment import SHOWN, Experiment, Settings, need_classes
+from paper.experiments.tables import Column, cell, difference, over_seeds
 from paper.models.base import Model
 from paper.models.options import ConditionalVAEOptions, VAEOptions
 from paper.rung import ModelRung, to_array
@@ -34,7 +35,7 @@ class Conditional(Settings):
     hidden_dims: tuple[int, ...] = (400,)
     neighbours: int = 10
     known: int = 10_000
-    """Training images whose μ the two classifiers are given."""
+    """Training images, drawn at random, whose μ the two classifiers are given."""
 
     def check(self, data: Data) -> None:
         """The question needs several classes."""
@@ -60,6 +61,7 @@ TABLES = {
 
 def run(experiment: Experiment, settings: Conditional) -> None:
     """Trains both models for every Z and seed, and predicts the class from their μ."""
+    shown = experiment.some(experiment.data.test, SHOWN)
     for Z in settings.latent_dims:
         mu = {}
         for name, kind in MODELS.items():
@@ -67,8 +69,8 @@ def run(experiment: Experiment, settings: Conditional) -> None:
             models = experiment.repeat(f"{name}, Z = {Z}", options, settings)
             numbers = [examine(experiment, model, settings) for model in models]
             experiment.row(model=name, latent_dim=Z, **over_seeds(numbers))
-            mu[name] = experiment.mu(models[0])
-        draw(experiment, mu, Z)
+            mu[name] = experiment.mu(models[0], shown)
+        draw(experiment, mu, shown, Z)
     last = models[0]  # the CVAE of the largest Z
     experiment.draw(
         "classes-and-styles", class_figure(ModelRung(last), to_arrays(experiment.data).test, experiment.seed)
@@ -78,7 +80,7 @@ def run(experiment: Experiment, settings: Conditional) -> None:
 
 def examine(experiment: Experiment, model: Model, settings: Conditional) -> dict[str, float]:
     """The numbers of one model."""
-    known = part_of(experiment.data.train, slice(settings.known))
+    known = experiment.some(experiment.data.train, settings.known)
     parts, train, test = experiment.measure(model), experiment.mu(model, known), experiment.mu(model)
     labels = experiment.data.test.labels
     linear = linear_probe(to_array(train), to_array(known.labels), to_array(test), to_array(labels))
@@ -113,17 +115,17 @@ def report(experiment: Experiment) -> None:
     for key in ("loss", "kl", "joint", "linear", "neighbours"):
         experiment.find(**{f"{key}_vae": vae[key], f"{key}_cvae": cvae[key]})
     experiment.answer(
-        f"With Z = {vae['latent_dim']} a linear probe predicts the class of {vae['linear']:.1f} % of the test images "
-        f"from the VAE's μ, and of {cvae['linear']:.1f} % from the CVAE's; chance is "
-        f"{100 / len(experiment.data.classes):.0f} %. The CVAE's KL is {vae['kl'] - cvae['kl']:.2f} nats smaller."
+        f"With Z = {vae['latent_dim']} a linear probe predicts the class of {cell(vae, 'linear', 1)} % of the test "
+        f"images from the VAE's μ, and of {cell(cvae, 'linear', 1)} % from the CVAE's; chance is "
+        f"{100 / len(experiment.data.classes):.0f} %. The CVAE's KL is {difference(vae, cvae, 'kl')} nats smaller."
     )
 
 
-def draw(experiment: Experiment, mu: dict[str, Tensor], Z: int) -> None:
+def draw(experiment: Experiment, mu: dict[str, Tensor], shown: Dataset, Z: int) -> None:
     """Draws the latents of both models side by side."""
-    points = {name: to_array(some[:2000]) for name, some in mu.items()}
+    points = {name: to_array(some) for name, some in mu.items()}
     experiment.draw(f"latents-z{Z}", latent_spaces(
-        points, to_array(experiment.data.test.labels[:2000]), experiment.data.classes,
+        points, to_array(shown.labels), experiment.data.classes,
         f"With and without the label, Z = {Z}",
         "Each point: μ of one test image. Dashed: 1 and 2 standard deviations of the prior. Look for classes that are "
         "separate without the label and overlap with it."))  # fmt: skip

@@ -41,6 +41,8 @@ METHODS = {
     "searched": "VAE, z searched",
     "dae": "denoising AE",
 }
+KNOWN = 500
+"""Training images, drawn at random, by which the blur is chosen."""
 WIDTHS = (0.3, 0.5, 0.7, 0.9, 1.2)
 """Standard deviations of the blur to choose from, in pixels."""
 
@@ -54,7 +56,7 @@ class DenoiseAndDetect(Settings):
     noises: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
     """Standard deviations; a pixel is in [0, 1]."""
     tried: int = 1000
-    """Noisy test images, from the first."""
+    """Noisy test images, drawn at random."""
     search_steps: int = 100
     left_out: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
     """Classes, each left out in turn, as far as the data has them."""
@@ -105,10 +107,10 @@ def remove_noise(experiment: Experiment, settings: DenoiseAndDetect, options: VA
     """Records a row for every strength of noise, and figures of the strongest."""
     vae = experiment.fit("VAE of clean images", options, epochs=settings.epochs)
     dae = fit_dae(experiment, settings)
-    x, known = experiment.data.test.images[: settings.tried], experiment.data.train.images[:500]
-    shown = experiment.one_of_each(10).images
+    tried, known = experiment.some(experiment.data.test, settings.tried), experiment.some(experiment.data.train, KNOWN)
+    x, shown = tried.images, experiment.one_of_each(10).images
     for noise in settings.noises:
-        tries = [(one, add_noise(one, noise, experiment.generator(1))) for one in (known, x, shown)]
+        tries = [(one, add_noise(one, noise, experiment.generator(1))) for one in (known.images, x, shown)]
         width = max(WIDTHS, key=lambda width: psnr(tries[0][0], blur(tries[0][1], width)))
         answers = [
             {
@@ -120,8 +122,8 @@ def remove_noise(experiment: Experiment, settings: DenoiseAndDetect, options: VA
             }
             for _, noisy in tries[1:]
         ]
-        measured = {name: psnr(x, answer) for name, answer in answers[0].items()}
-        experiment.row(noise=noise, **measured, clean=psnr(x, vae.reconstruct(x)), blur_width=width)
+        found = {name: psnr(x, answer) for name, answer in answers[0].items()}
+        experiment.row(tried, noise=noise, **found, clean=psnr(x, vae.reconstruct(x)), blur_width=width)
     rows = {"clean": shown} | {METHODS[name]: answer for name, answer in answers[1].items()}
     experiment.draw("noise", image_rows(
         f"Noise of σ = {noise:g}, removed", "x̂: the VAE's reconstruction of the noisy image. z searched: the decoded z "

@@ -43,13 +43,22 @@ class Settings:
     """Settings that every experiment has; each adds its own."""
 
     train_images: int | None = None
-    """How many training images are used, from the first; None takes all."""
+    """How many training images are used, drawn at random; None takes all."""
     test_images: int | None = None
-    """How many test images are used, from the first; None takes all."""
+    """How many test images are used, drawn at random; None takes all."""
     epochs: int = 10
     """Passes over the training images, for each model."""
     seeds: int = 1
     """Repetitions of everything, each with another seed."""
+
+    def rests_on(self) -> str:
+        """A sentence on how many trainings the results rest on."""
+        if self.seeds == 1:
+            return (
+                "Each model was trained once: how far another seed would move these numbers is not known, and no ± "
+                "contains it."
+            )
+        return f"Each model was trained with {self.seeds} seeds: a difference that their ± covers may be chance."
 
     def check(self, data: Data) -> None:
         """Raises `InputError` where the experiment needs other data."""
@@ -62,7 +71,9 @@ def need_classes(data: Data) -> None:
 
 
 LOGGED = 500
-"""Test images whose loss is logged after every epoch; results are measured on all of them."""
+"""Test images whose loss is logged after every epoch, drawn at random, the same for all models."""
+SHOWN = 2000
+"""Test images in figures of the latents, drawn at random."""
 Watch = Callable[[Model, Record], None]
 """Takes the model and each record during training."""
 
@@ -91,7 +102,7 @@ class Experiment:
         `name` names it in the display and the log. `seed` is the number of the repetition; `watch` gets every record.
         """
         arrays = to_arrays(data or self.data)
-        arrays = dataclasses.replace(arrays, test=arrays.test.subset(slice(0, LOGGED)))
+        arrays = dataclasses.replace(arrays, test=some_of(arrays.test, LOGGED, self.seed))
         choices |= {"data": DataOptions(validation=0.0), "device": str(self.device)}
         options = TrainOptions(model=model, epochs=epochs, seed=self.seed + seed, **choices)
         rng = np.random.default_rng(options.seed)
@@ -155,8 +166,14 @@ class Experiment:
             task = progress.add_task(name, total=steps, text="")
             yield lambda text: progress.update(task, advance=1, text=text)
 
-    def row(self, **values: Any) -> None:
-        """Records one row of a table."""
+    def some(self, part: Dataset, count: int) -> Dataset:
+        """`count` images of a part, drawn at random by the experiment's seed; see `some_of`."""
+        return some_of(part, count, self.seed)
+
+    def row(self, measured: Dataset | None = None, /, **values: Any) -> None:
+        """Records one row of a table, and on how many of the test images: those of `measured`, or all."""
+        values["images"] = len(self.data.test if measured is None else measured)
+        values["images_of"] = len(self.data.test)
         self.rows.append(values)
         self.run.log(kind="row", **values)
 
@@ -174,17 +191,28 @@ class Experiment:
         self.figures.append(f"figures/{name}.png")
 
 
-def part_of(part: Dataset, chosen: Tensor | slice) -> Dataset:
+def part_of(part: Dataset, chosen: Tensor) -> Dataset:
     """The chosen images with their labels."""
     return part.subset(chosen)
 
 
-def subset(data: Data, train: int | None, test: int | None) -> Data:
-    """The first `train` training and `test` test images; None keeps all."""
+def some_of(part: Dataset, count: int | None, seed: int) -> Dataset:
+    """`count` different images, drawn at random by the seed, in the order of the part. None takes all.
+
+    Not the first ones, since they differ from the rest: the first half of MNIST's test images is written more neatly.
+    Records whose rows have no `images` were made when the first ones were taken.
+    """
+    if count is None or count >= len(part):
+        return part
+    return part.subset(np.sort(np.random.default_rng(seed).permutation(len(part))[:count]))
+
+
+def subset(data: Data, train: int | None, test: int | None, seed: int) -> Data:
+    """`train` training and `test` test images, drawn at random by the seed; None keeps all."""
     return dataclasses.replace(
         data,
-        train=part_of(data.train, slice(train)),
-        test=part_of(data.test, slice(test)),
+        train=some_of(data.train, train, seed),
+        test=some_of(data.test, test, seed),
     )
 
 

@@ -13,7 +13,7 @@ from figures.lines import Panel, line_panels
 from foundation.options import DataOptions
 from paper.evaluation.latents import active_units
 from paper.experiments.experiment import Experiment, Settings, image_rows, line_over
-from paper.experiments.tables import Column, over_seeds
+from paper.experiments.tables import Column, cell, difference, over_seeds
 from paper.models.options import VAEOptions
 
 
@@ -61,8 +61,9 @@ def report(experiment: Experiment) -> None:
     experiment.find(best_latent_dim=best["latent_dim"], best_loss=best["loss"])
     experiment.find(last_latent_dim=last["latent_dim"], last_loss=last["loss"], last_active_units=last["active_units"])
     experiment.answer(
-        f"The lowest −ELBO, {best['loss']:.2f} nats, has Z = {best['latent_dim']}. Of Z = {last['latent_dim']} latents "
-        f"{last['active_units']:.1f} are active, and their −ELBO is {last['loss'] - best['loss']:.2f} nats higher."
+        f"The lowest −ELBO, {cell(best, 'loss')} nats, has Z = {best['latent_dim']}. Of Z = {last['latent_dim']} "
+        f"latents {cell(last, 'active_units', 1)} are active, and their −ELBO is "
+        f"{difference(last, best, 'loss')} nats higher."
     )
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from foundation.options import DataOptions
 from paper.experiments.experiment import Experiment, Settings, image_rows
-from paper.experiments.tables import Column, over_seeds
+from paper.experiments.tables import Column, cell, over_seeds
 from paper.models.base import Model
 from paper.models.likelihoods import Gaussian, make_likelihood
 from paper.models.options import VAEOptions
@@ -34,7 +34,7 @@ class Likelihood(Settings):
 
 
 DATA = DataOptions()
-FULL = Likelihood(epochs=10, seeds=2)
+FULL = Likelihood(epochs=10, seeds=3)
 QUICK = Likelihood(train_images=5000, epochs=15)
 LIKELIHOODS: dict[str, dict[str, Any]] = {
     "Bernoulli": {"likelihood": "bernoulli"},
@@ -100,9 +100,9 @@ def report(experiment: Experiment) -> None:
     experiment.find(rmse_bernoulli=bce["rmse"], rmse_continuous_bernoulli=proper["rmse"], rmse_learned=learned["rmse"])
     experiment.find(sigma_learned=learned["sigma"], density_learned=learned["density"])
     experiment.answer(
-        f"As a density of grey pixels, −ELBO is {bce['density']:.1f} nats with the Bernoulli decoder and "
-        f"{proper['density']:.1f} with the continuous Bernoulli. The learned σ is {learned['sigma']:.4f}; the root "
-        f"mean square of x − x̂ of its model is {learned['rmse']:.4f}."
+        f"As a density of grey pixels, −ELBO is {cell(bce, 'density', 1)} nats with the Bernoulli decoder and "
+        f"{cell(proper, 'density', 1)} with the continuous Bernoulli. The learned σ is {cell(learned, 'sigma', 4)}; "
+        f"the root mean square of x − x̂ of its model is {cell(learned, 'rmse', 4)}."
     )
 
 

@@ -54,17 +54,26 @@ def rows_of(columns: Columns, rows: Sequence[Row]) -> list[Row]:
 
 def cells(columns: Columns, rows: Sequence[Row]) -> list[list[str]]:
     """The table's text, row by row."""
-    return [[_cell(row, column) for column in columns] for row in rows_of(columns, rows)]
+    return [[cell(row, column.key, column.digits) for column in columns] for row in rows_of(columns, rows)]
 
 
-def _cell(row: Row, column: Column) -> str:
-    value = row.get(column.key)
+def cell(row: Row, key: str, digits: int = 2) -> str:
+    """The value of a row with its spread, if it has one: "1.20 ± 0.10"."""
+    value = row.get(key)
     if value is None:
         return EMPTY
     if isinstance(value, str):
         return value
-    numbers = [value, *(row[f"{column.key}_{end}"] for end in SPREADS if f"{column.key}_{end}" in row)]
-    return with_minus(" ± ".join(f"{number:,.{column.digits}f}" for number in numbers))
+    numbers = [value, *(row[f"{key}_{end}"] for end in SPREADS if f"{key}_{end}" in row)]
+    return with_minus(" ± ".join(f"{number:,.{digits}f}" for number in numbers))
+
+
+def difference(one: Row, other: Row, key: str, digits: int = 2) -> str:
+    """The value of one row minus that of another, with the standard deviation of the difference over the seeds."""
+    found = {key: one[key] - other[key]}
+    if f"{key}_sd" in one and f"{key}_sd" in other:
+        found[f"{key}_sd"] = math.hypot(one[f"{key}_sd"], other[f"{key}_sd"])
+    return cell(found, key, digits)
 
 
 def with_minus(text: str) -> str:
@@ -73,9 +82,17 @@ def with_minus(text: str) -> str:
 
 
 def caption(title: str, columns: Columns, rows: Sequence[Row]) -> str:
-    """The title, and the meaning of ± where the table has any."""
+    """The title, what was measured, and the meaning of ± where the table has any."""
     ends = [end for end in SPREADS if any(f"{column.key}_{end}" in row for row in rows for column in columns)]
-    return "; ".join([title, *(SPREADS[end] for end in ends)])
+    counts = dict.fromkeys((row["images"], row["images_of"]) for row in rows if "images" in row)
+    return "; ".join([title, *(measured_images(*count) for count in counts), *(SPREADS[end] for end in ends)])
+
+
+def measured_images(count: int, total: int) -> str:
+    """How many of the test images a table's numbers are measured on."""
+    if count == total:
+        return f"all {total:,} test images"
+    return f"{count:,} of {total:,} test images, drawn at random"
 
 
 def terminal(title: str, columns: Columns, rows: Sequence[Row]) -> Table:

@@ -179,6 +179,12 @@ def test_mig_of_a_duplicate_is_zero_for_that_factor_alone():
     assert mutual_information_gap(codes, GRID).gaps == pytest.approx({"shape": 1, "scale": 0, "x": 1}, abs=1e-12)
 
 
+def test_mig_does_not_see_that_one_latent_holds_two_factors():
+    first, second = np.divmod(np.arange(16).repeat(50), 4)
+    codes = np.stack([4.0 * first + second, np.zeros(800)], axis=1)
+    assert mutual_information_gap(codes, {"first": first, "second": second}).mig == pytest.approx(1.0, abs=1e-12)
+
+
 def test_mig_of_one_latent_is_its_information():
     found = mutual_information_gap(columns(GRID)[:, :1], GRID)
     assert found.gaps == pytest.approx({"shape": 1, "scale": 0, "x": 0}, abs=1e-12)

@@ -23,15 +23,16 @@ from paper.experiments import (  # noqa: E402
     ae_vs_vae,
     augment,
     baseline,
+    beta,
     command,
     completion,
     conditional,
     likelihood,
 )
 from paper.experiments.denoise_and_detect import add_noise, log_p_noisy, psnr, search  # noqa: E402
-from paper.experiments.experiment import Experiment, Settings, part_of, subset  # noqa: E402
+from paper.experiments.experiment import Experiment, Settings, part_of, some_of, subset  # noqa: E402
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions  # noqa: E402
-from paper.experiments.tables import Column, cells, markdown, over_images, over_seeds  # noqa: E402
+from paper.experiments.tables import Column, caption, cells, difference, markdown, over_images, over_seeds  # noqa: E402
 from paper.models.options import ConditionalVAEOptions, VAEOptions  # noqa: E402
 from paper.models.registry import make_model  # noqa: E402
 
@@ -209,9 +210,76 @@ def test_fit_is_what_training_in_memory_gives(tmp_path):
 def test_subset_keeps_factors_beside_their_images():
     data = toy_data()
     data = dataclasses.replace(data, test=dataclasses.replace(data.test, factors={"size": np.arange(40)}))
-    small = subset(data, 7, 5)
-    assert (len(small.train), len(small.test), small.factors["size"].tolist()) == (7, 5, [0, 1, 2, 3, 4])
-    assert len(subset(data, None, None).train) == 40
+    small = subset(data, 7, 5, 0)
+    assert (len(small.train), len(small.test)) == (7, 5)
+    assert torch.equal(small.test.images, data.test.images[torch.from_numpy(small.factors["size"])])
+    assert len(subset(data, None, None, 0).train) == len(subset(data, 41, 40, 0).train) == 40
+
+
+def test_subsets_are_drawn_at_random_and_by_the_seed():
+    part = toy_data().test
+    part = dataclasses.replace(part, factors={"place": np.arange(40)})
+    first, again, other = (some_of(part, 10, seed).factors["place"].tolist() for seed in (0, 0, 1))
+    assert first == again != other
+    assert len(set(first)) == 10
+    assert max(first) >= 20  # not the first ones
+    together = np.bincount(np.concatenate([some_of(part, 10, seed).factors["place"] for seed in range(400)]))
+    assert together.min() > 60  # each of the 40 is drawn about 100 times
+    assert together.max() < 140
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "measure"), [("completion", "part", "draw_log_p"), ("denoise-and-detect", "noise", "search")]
+)
+def test_the_caption_says_how_many_images_were_measured(name, key, measure, tmp_path, monkeypatch):
+    monkeypatch.setattr(Experiment, "draw", lambda *figure: None)
+    page, seen = command.find_module(name), []
+    true = getattr(page, measure)
+
+    def counted(model, x, *more):
+        seen.append(x)
+        return true(model, x, *more)
+
+    monkeypatch.setattr(page, measure, counted)
+    run, results = run_small(name, tmp_path, monkeypatch)
+    rows = [row for row in results["rows"] if key in row]
+    assert {row["images"] for row in rows} == {len(seen[0])} == {20}
+    assert {row["images_of"] for row in rows} == {results["test_images"]}
+    captions = [
+        line for line in (run.path / "table.md").read_text().splitlines() if "test images, drawn at random" in line
+    ]
+    assert len(captions) == 1
+    assert captions[0].startswith(f"{next(iter(results['tables']))}; {len(seen[0])} of 60 test images, drawn at random")
+
+
+def test_a_caption_of_several_counts_says_them_all():
+    columns = (Column("name", "name"),)
+    rows = [{"name": "a", "images": 1000, "images_of": 10_000}, {"name": "b", "images": 10_000, "images_of": 10_000}]
+    assert caption("Nats", columns, rows) == (
+        "Nats; 1,000 of 10,000 test images, drawn at random; all 10,000 test images"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("completion", "trained once"), ("latent-dim", "with 2 seeds"), ("augment", "chosen 2 times")]
+)
+def test_the_answers_say_what_they_rest_on(name, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(Experiment, "draw", lambda *figure: None)
+    assert words in run_small(name, tmp_path, monkeypatch)[1]["answers"][-1]
+
+
+def test_a_difference_has_the_spread_of_both_rows():
+    one, other = {"loss": 5.0, "loss_sd": 0.3}, {"loss": 7.0, "loss_sd": 0.4}
+    assert difference(one, other, "loss") == "−2.00 ± 0.50"
+    assert difference(one, {"loss": 4.0}, "loss", 1) == "1.0"
+
+
+def test_the_model_in_a_figure_is_the_median_of_its_seeds():
+    options = VAEOptions(network="mlp", hidden_dims=(6,), latent_dim=2)
+    high, low, between = (make_model(options, (1, 8, 8), 0) for _ in range(3))
+    assert beta.middle([(0.3, high), (0.1, low), (0.2, between)]) is between
+    assert beta.middle([(0.3, high), (0.1, low)]) is low
+    assert beta.middle([(0.3, high)]) is high
 
 
 # Measures, on what is known

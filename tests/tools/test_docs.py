@@ -347,15 +347,39 @@ def test_a_result_that_nobody_recorded_is_an_error(monkeypatch, tmp_path):
             tables.TABLES[table](tables.english)
 
 
+@pytest.mark.parametrize("say", [tables.english, translations.say])
+def test_a_row_appears_once_its_command_has_written_the_record(say, monkeypatch, tmp_path):
+    before = tables.numbers_table(say)
+    for path in tables.RESULTS.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for name, command in tables.UNRECORDED.items():
+        assert f"{name}.json" in command
+        found = tables.recorded("mlp-20") | {"command": command}
+        write_json(tmp_path / f"{name}.json", found)
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    after = tables.numbers_table(say)
+    assert after.count("\n| ") == before.count("\n| ") + len(tables.UNRECORDED)
+    assert "--batch-size 128 --data mnist --data-root data --data.validation 0\n" in after
+
+
+def test_older_records_say_that_the_first_images_were_taken():
+    assert "; the first 1,000 of 10,000 test images; " in tables.experiment_table("completion", tables.english)
+    both = tables.experiment_table("denoise-and-detect", tables.english)
+    assert "dB; the first 1,000 of 10,000 test images*" in both
+    assert "curve; all 10,000 test images; " in both
+
+
 @pytest.fixture
 def record(monkeypatch, tmp_path):
     """Record an experiment of two columns, the second with a head and a word of your own."""
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
 
-    def write(head="p(x|z)", word="none", answer="K = 5 draws for each of 20 test images."):
+    def write(head="p(x|z)", word="none", answer="K = 5 draws for each of 20 of 500 test images."):
         found = {
+            "experiment": "beta",
             "command": "vae-ladder experiment beta",
             "seed": 7,
+            "settings": {"seeds": 2},
             "data": "shapes",
             "train_images": 6000,
             "test_images": 500,
@@ -374,9 +398,10 @@ def record(monkeypatch, tmp_path):
 def test_an_experiments_table_says_what_its_file_says(record):
     record()
     assert tables.experiment_table("beta", tables.english) == (
-        "*Test images; ±: standard deviation over the seeds*\n\n"
+        "*Test images; all 500 test images; ±: standard deviation over the seeds*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | none |\n\n"
-        "K = 5 draws for each of 20 test images. 1 > 0.\n\n"
+        "K = 5 draws for each of 20 of 500 test images. 1 > 0. Each model was trained with 2 seeds: a difference that "
+        "their ± covers may be chance.\n\n"
         "`vae-ladder experiment beta`, seed 7: 6,000 training and 500 test images of shapes, 90 s.\n"
     )
 
@@ -386,9 +411,10 @@ def test_a_korean_page_has_korean_tables_and_answers(record, page, tmp_path):
     path = page("<!-- table: experiment beta -->\n<!-- end -->\n").rename(tmp_path / "page.ko.md")
     assert tables.refresh(path)
     assert path.read_text(encoding="utf-8") == (
-        "<!-- table: experiment beta -->\n\n*테스트 이미지; ±: 시드에 따른 표준편차*\n\n"
+        "<!-- table: experiment beta -->\n\n*테스트 이미지; 테스트 이미지 500장 모두; ±: 시드에 따른 표준편차*\n\n"
         "| β | p(x\\|z) |\n| --- | ---: |\n| 4 | 0.250 ± 0.125 |\n| 9 | 없음 |\n\n"
-        "테스트 이미지 20장에 대해 이미지마다 표본 K = 5개를 뽑았다. 1 > 0.\n\n"
+        "테스트 이미지 500장 가운데 20장에 대해 이미지마다 표본 K = 5개를 뽑았다. 1 > 0. 모델마다 시드 2개로 훈련했다. "
+        "± 안에 드는 차이는 우연일 수 있다.\n\n"
         "`vae-ladder experiment beta`, 시드 7: shapes의 훈련 이미지 6,000장과 테스트 이미지 500장, 90초.\n\n"
         "<!-- end -->\n"
     )

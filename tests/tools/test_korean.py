@@ -78,9 +78,10 @@ def test_what_an_experiment_calls_its_columns_is_translated(name):
         ("σ", "σ"),
         ("`vae-ladder train vae`", "`vae-ladder train vae`"),
         (
-            "K = 5,000 draws for each of 20 test images.",
-            "테스트 이미지 20장에 대해 이미지마다 표본 K = 5,000개를 뽑았다.",
+            "K = 5,000 draws for each of 20 of 500 test images.",
+            "테스트 이미지 500장 가운데 20장에 대해 이미지마다 표본 K = 5,000개를 뽑았다.",
         ),
+        ("20.5 ± 0.3 of 50", "50개 가운데 20.5 ± 0.3개"),
         ("1.5 h", "1.5시간"),
     ],
 )
