@@ -147,6 +147,8 @@ def redraw(choices: Figures) -> int:
     parts = list(run.subruns().values()) if climbed else [run]
     if any(part.config.get("rung") != "numpy_impl" for part in parts) and not torch_is_installed():
         raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
+    if not climbed:
+        run.check_trained()
     for line in (line for part in parts for line in unverified(part)):
         say(console, line)
     draw(console, run, read_data(parts[0], choices.data_root) if parts else None, choices.draw)

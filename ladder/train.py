@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from foundation.checkpoint import cut_log, restore_training, save_training, saved_epoch
+from foundation.checkpoint import check_there, cut_log, restore_training, save_training, saved_epoch
 from foundation.console import make_console, print_table, say, step_display
 from foundation.data import DATASETS
 from foundation.data.splits import Data, load_data
@@ -78,15 +78,16 @@ def resume_command(path: Path, record: Path | None = None) -> int:
         raise InputError(f"{path}: {NO_RESUME}")
     if saved_epoch(path, options) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
-    run.training_log()  # refuses a log that is none, which is cut and continued
+    check_there(run)
     own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
         training = prepare(options, console, download=own_place)
         restore_training(path, training)
         if not FIRST:
             return follow(training)
-        cut_log(run, training)
-        epoch = training.epoch
+        missing, epoch = cut_log(run, training), training.epoch
+        if missing:
+            say(console, f"{run.metrics_path}: {missing} lines of the epochs before are missing, and stay so")
         say(console, f"Continuing {f'after epoch {epoch} of {options.epochs}' if epoch else 'from the first epoch'}")
         return carry_out(console, run, training)
 

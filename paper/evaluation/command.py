@@ -19,6 +19,8 @@ from paper.runs import read_data, read_options, unverified
 from paper.training.device import choose_device
 from paper.training.fit import to_tensors
 
+NAME = "evaluation.json"
+
 
 def evaluate(options: EvaluateOptions) -> int:
     """Measures a run's model, prints the report, and writes evaluation.json into its folder; returns the exit code.
@@ -31,6 +33,7 @@ def evaluate(options: EvaluateOptions) -> int:
         check_writable(options.record)
     console = make_console()
     run = latest_run(options.out) if options.run is None else open_run(options.run)
+    check_writable(run.path / NAME)
     device = choose_device(options.device)
     with step_display(console, "loading model and images"):
         model = open_model(run, device)
@@ -48,7 +51,7 @@ def evaluate(options: EvaluateOptions) -> int:
         console.print(Text.assemble("\n", ("Warning: ", "bold yellow"), sentence))
     about = describe(options, run, model, data.name, len(data.test), time.perf_counter() - begin)
     record = about | found | {"warnings": evaluation.warnings}
-    path = run.path / "evaluation.json"
+    path = run.path / NAME
     for place in (path, options.record):
         if place is not None:
             write_json(place, record)

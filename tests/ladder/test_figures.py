@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -168,6 +169,14 @@ def test_figures_draws_a_models_run_again(trained, capsys):
     drawn = names((trained.path / "figures").iterdir())
     assert drawn == VAE | {"manifold", "samples_drawn", "training_curves"}
     assert str(trained.path) in capsys.readouterr().out
+
+
+def test_figures_of_a_training_without_weights_is_an_error(trained, tmp_path, monkeypatch):
+    path = shutil.copytree(trained.path, tmp_path / "run")
+    (path / "weights.safetensors").unlink()
+    monkeypatch.setattr(ladder.figures, "draw_run", lambda *arguments: pytest.fail("nothing can be drawn"))
+    with pytest.raises(InputError, match="no weights yet, no epoch of this training has ended"):
+        climb.redraw(Figures(run=path))
 
 
 def test_figures_says_that_a_model_needs_torch(trained, monkeypatch):
