@@ -59,6 +59,10 @@ def train_command(options: TrainOptions, command: str) -> int:
             return carry_out(console, run, training)
 
 
+WRITTEN = ("metrics.jsonl", "weights.safetensors", "best.safetensors", "checkpoint.safetensors", "test.json")
+"""What a training writes into its run folder."""
+
+
 def resume_command(path: Path, record: Path | None = None) -> int:
     """`vae-ladder train --resume RUN`: continue a training exactly as it would have gone on. The exit code.
 
@@ -79,6 +83,8 @@ def resume_command(path: Path, record: Path | None = None) -> int:
     if saved_epoch(path, options) > 0:  # refuses a checkpoint that cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
     check_there(run)
+    for place in WRITTEN:  # what stands in their place would end the training after its first epoch
+        check_writable(path / place)
     own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
         training = prepare(options, console, download=own_place)

@@ -444,6 +444,17 @@ def test_a_checkpoint_that_is_gone_is_not_begun_anew_over_trained_weights(stop, 
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["weights.safetensors", "best.safetensors", "test.json"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_training(name, stop, capsys):
+    run = stop("numpy_impl")
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    log = (run / "metrics.jsonl").read_bytes()
+    assert resume(run) == 2
+    assert f"{name}: expected a file to write, got a folder" in capsys.readouterr().err
+    assert (run / "metrics.jsonl").read_bytes() == log
+
+
 @pytest.mark.parametrize("kept", [0, 2])
 def test_a_log_with_a_gap_is_continued_and_said(kept, stop, whole, capsys):
     run = stop("numpy_impl")
