@@ -20,6 +20,7 @@ from rich.table import Table
 
 from foundation.console import print_table, say
 from foundation.data.splits import Data
+from foundation.errors import InputError
 from foundation.latents import ACTIVE, kl_by_latent
 from foundation.rung import encode_all
 from paper.evaluation.bound import PIXEL_SEED, elbo_parts, is_binary, reconstruction
@@ -117,11 +118,18 @@ def bound(evaluation: Evaluation) -> Results:
     for kind, images in kinds.items():
         for z, generator in {"sampled": evaluation.generator(), "mu": None}.items():
             parts = elbo_parts(evaluation.model, images, test.labels, generator)
+            check_finite(parts.elbo)
             loss, kl, elbo = float(parts.reconstruction.mean()), float(parts.kl.sum(axis=1).mean()), parts.elbo
             rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo)))
     heading = f"Negative ELBO and its parts: {len(test):,} test images, nats per image"
     evaluation.show(heading, bound_table(rows), *about_bound(evaluation.model, rows[0].pixels, evaluation.drawn))
     return {"elbo": rows}
+
+
+def check_finite(values: Float[np.ndarray, " N"]) -> None:
+    """Raise `InputError` where a number of an image is NaN or infinite, as weights that are too large make it."""
+    if bad := int((~np.isfinite(values)).sum()):
+        raise InputError(f"evaluate: the loss is NaN or infinite at {bad:,} of {len(values):,} test images")
 
 
 def latents(evaluation: Evaluation) -> Results:
@@ -166,6 +174,7 @@ def codes(evaluation: Evaluation) -> Results:
     """Reconstruction by a model without q(z|x); for a VQ-VAE the use of its codebook as well."""
     model, test = evaluation.model, evaluation.data.test
     losses = reconstruction(model, test.images, test.labels)
+    check_finite(losses)
     row = CodeRow(pixels(test.images), float(losses.mean()), standard_error(losses))
     heading = f"Reconstruction: {len(test):,} test images, nats per image"
     evaluation.show(heading, code_table(row), about_codes(model))
