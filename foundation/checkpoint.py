@@ -82,7 +82,7 @@ def restore_training(folder: Path, training: Training) -> None:
         raise InputError(f"{path}: expected {expected} steps after epoch {epoch} of {epochs}, got {steps}")
     generator = read_generator(path, metadata)
     parameters, optimizer = read_state(path, training)
-    if any(float(value) != steps for name, value in optimizer.items() if name.endswith(".step")):
+    if any(value.shape != () or value != steps for name, value in optimizer.items() if name.endswith(".step")):
         raise InputError(f"{path}: expected an optimiser after {steps} steps")
     rung.restore(parameters, optimizer, path)
     training.rng.bit_generator.state = generator

@@ -126,6 +126,8 @@ def check_line(record: dict[str, Any], before: dict[str, dict[str, Any]]) -> Non
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
         if name not in FIELDS[kind] and not (value is None or is_number):
             raise ValueError(f"{shown(name)}: expected a number, got {shown(repr(value))}")
+        if name.startswith("train_") and name.removeprefix("train_") not in record:
+            raise ValueError(f"{shown(name)}: expected {name.removeprefix('train_')} beside it")
     if (last := before.get(kind)) is None:
         return
     if record[kind] <= last[kind] or record["step"] < last["step"] or record["epoch"] < last["epoch"]:

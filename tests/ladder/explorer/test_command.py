@@ -167,6 +167,7 @@ BAD = {
     "another command": (changed_config(command="experiment"), "not a run folder of vae-ladder"),
     "an unknown model": (changed_config(model="</script><script>"), "expected"),
     "an unknown rung": (changed_config(rung="</script><script>"), "rung: expected numpy_impl, as in its options"),
+    "no rung": (changed_config(rung=None), "rung: expected numpy_impl, as in its options"),
     "NaN": (lambda path: weights_with(path, np.nan), "holds NaN or infinity"),
     "weights that are too large": (lambda path: weights_with(path, 3e38), "codes hold NaN or infinity"),
 }
