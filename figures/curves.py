@@ -161,6 +161,9 @@ def _plot_steps(axes: Axes, steps: list[dict], epochs: list[dict], name: str) ->
     dots = {"color": SERIES[1]["color"], "markersize": 3.6, "markerfacecolor": "white", "markeredgewidth": 1.2}
     if checked:
         axes.plot(*zip(*checked, strict=True), "o", **dots)
-    later = [*y[len(y) // 20 :], *(value for _, value in checked)]
+    later = np.array([*y[len(y) // 20 :], *(value for _, value in checked)])
+    later = later[np.isfinite(later)]  # null stands for a loss that was not
+    if not len(later):
+        return
     low, high = np.quantile(later, (0.002, 0.998))
     axes.set_ylim(low - 0.06 * (high - low) - 1e-9, high + 0.06 * (high - low) + 1e-9)

@@ -85,7 +85,7 @@ def restore_training(folder: Path, training: Training, lengths: Collection[int] 
         raise InputError(f"{path}: expected {expected} steps after epoch {epoch} of {epochs}, got {steps}")
     generator = read_generator(path, metadata)
     parameters, optimizer = read_state(path, training)
-    if any(float(value) != steps for name, value in optimizer.items() if name.endswith(".step")):
+    if any(value.shape != () or value != steps for name, value in optimizer.items() if name.endswith(".step")):
         raise InputError(f"{path}: expected an optimiser after {steps} steps")
     rung.restore(parameters, optimizer, path)
     training.rng.bit_generator.state = generator
@@ -164,13 +164,30 @@ def saved_epoch(folder: Path, options: TrainOptions | None = None, lengths: Coll
     return epoch
 
 
-def cut_log(run: Run, training: Training) -> None:
+def check_there(run: Run) -> None:
+    """Raise `InputError` where a training's log shows that an epoch ended, and its checkpoint is gone.
+
+    To begin again would write over the weights of all the epochs since. A process that was killed while it saved the
+    first epoch has left none: its log holds no step of a second one.
+    """
+    last = max((line["epoch"] for line in run.training_log() if line["kind"] == "step"), default=0)
+    if last > 1 and not exists(run.path / FILE):
+        raise InputError(
+            f"{run.path / FILE}: gone, though epoch {last - 1} ended; without it training cannot go on, but its "
+            "weights can be drawn and evaluated"
+        )
+
+
+def cut_log(run: Run, training: Training) -> int:
     """Drop the lines that were logged after the state was saved: they will be written again.
 
-    Raises `InputError` for a log that is not one of a training; it then stays as it was.
+    Returns how many lines of the epochs before are missing, which no training writes again. Raises `InputError` for a
+    log that is not one of a training; it then stays as it was.
     """
     check_log(run.metrics(), run.metrics_path)
     run.keep_metrics(lambda line: 0 < training.epoch >= line["epoch"] and line["step"] <= training.step)
+    expected = training.step + training.epoch + 1 if training.epoch else 0  # epoch 0 has a line, too
+    return expected - len(run.metrics())
 
 
 def under(prefix: str, tensors: Parameters) -> Parameters:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from foundation.arguments import docstring, format_help, read_arguments
-from foundation.errors import Diverged, InputError, shown
+from foundation.errors import Diverged, InputError
 from foundation.language import translate, translate_lines, translate_paragraphs, wrap_text
 from foundation.process import flush_streams, ignore_signals, prepare_streams, stop_on_signals, terminal_width
 
@@ -48,7 +48,7 @@ def run(program: str, command: Callable[[], int], ends_process: bool = False) ->
             code, line = 141, ""
         except OSError as error:
             reason = error.strerror or str(error)
-            code, line = 2, reason if error.filename is None else f"{shown(str(error.filename))}: {reason}"
+            code, line = 2, reason if error.filename is None else f"{str(error.filename)!r}: {reason}"
         ignore_signals()
         problem = flush_streams()
         if problem is not None and code == 0:

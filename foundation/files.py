@@ -159,7 +159,10 @@ def check_writable(path: Path) -> None:
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)) or (path.exists() and not os.access(path, os.W_OK)):
+    effective = os.access in os.supports_effective_ids  # those that opening a file goes by
+    if not folder.is_dir() or not all(
+        os.access(place, os.W_OK, effective_ids=effective) for place in (folder, path) if place.exists()
+    ):
         raise InputError(f"{path}: cannot be written")
 
 

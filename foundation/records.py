@@ -100,6 +100,7 @@ class EpochLine:
     best: bool = False
 
 
+SETTINGS = ("beta", "learning_rate")
 LINES: dict[Any, Any] = {"step": StepLine, "epoch": EpochLine}
 FIELDS = {kind: {field.name for field in dataclasses.fields(line)} for kind, line in LINES.items()}
 
@@ -130,8 +131,11 @@ def check_line(record: dict[str, Any], before: dict[str, dict[str, Any]]) -> Non
     msgspec.convert(record, LINES[kind])
     for name, value in record.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
-        if name not in FIELDS[kind] and not (value is None or is_number):
+        may_be_null = name not in SETTINGS  # which are the same numbers whatever becomes of the loss
+        if name not in FIELDS[kind] and not (is_number or (value is None and may_be_null)):
             raise ValueError(f"{shown(name)}: expected a number, got {shown(repr(value))}")
+        if name.startswith("train_") and name.removeprefix("train_") not in record:
+            raise ValueError(f"{shown(name)}: expected {name.removeprefix('train_')} beside it")
     if (last := before.get(kind)) is None:
         return
     if record[kind] <= last[kind] or record["step"] < last["step"] or record["epoch"] < last["epoch"]:

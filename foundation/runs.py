@@ -15,6 +15,7 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
+import os
 import platform
 import re
 import time
@@ -26,7 +27,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from foundation.architecture import Parameters
-from foundation.errors import InputError
+from foundation.errors import InputError, shown
 from foundation.files import (
     append,
     cannot_write,
@@ -48,6 +49,12 @@ STAMP_LENGTH = len("2026-01-31_142501")
 
 
 NO_RESUME = "written by version 0.1, which drew in another order: it can be drawn and evaluated, but not resumed"
+OLD_FIELDS = {
+    "architecture": {"latent_dim", "channels", "hidden_dim", "image_shape"},
+    "objective": {"likelihood", "beta", "sigma"},
+    "training": {"epochs", "batch_size", "learning_rate", "seed"},
+}
+"""What version 0.1 wrote about a rung in config.json."""
 MOST_BYTES = 2**20
 """Of config.json, and of a line of the log; both take a few hundred bytes."""
 
@@ -226,6 +233,11 @@ class Run:
         if not _is_run(self.path):
             raise InputError(f"{self.path}: the run folder is gone; was it renamed or deleted?")
 
+    def check_trained(self) -> None:
+        """Raise `InputError` where there are no weights. What is no file counts as such, and is refused when read."""
+        if not os.path.lexists(self.weights_path):
+            raise InputError(f"{self.path}: no weights yet, no epoch of this training has ended")
+
     def save_weights(self, parameters: Parameters, description: Description, settings: Mapping[str, str] = {}) -> None:
         """Write the run's weights; see `foundation.weights.save_weights`."""
         save_weights(self.weights_path, parameters, description, settings)
@@ -257,7 +269,10 @@ class Run:
             lock.release()
 
     def in_use(self) -> bool:
-        """Whether a process is training in the folder; without the lock's file, which a training makes, none is."""
+        """Whether a process is training in the folder; without the lock's file, which a training makes, none is.
+
+        Nor is one known of in the folder of another user, whose lock cannot be tried: what lies there is whole anyway.
+        """
         path = self.path / ".lock"
         try:
             if path.exists():
@@ -265,6 +280,8 @@ class Run:
                     pass
         except Timeout:
             return True
+        except PermissionError:
+            return False
         except OSError as error:
             raise cannot_write(self.path, error) from error
         return False
@@ -329,10 +346,13 @@ def upgrade(config: dict[str, Any], source: str = "config.json") -> dict[str, An
     """
     if config.get("command") == "train" and "model" in config and "rung" not in config:
         return config | {"rung": "paper", "format": "0.1"}
-    if not {"architecture", "objective", "training"} <= config.keys():
+    if not OLD_FIELDS.keys() <= config.keys():
         return config
-    architecture, objective, training = (config[name] for name in ("architecture", "objective", "training"))
+    architecture, objective, training = (config[name] for name in OLD_FIELDS)
     try:
+        for name, fields in OLD_FIELDS.items():
+            if unknown := sorted(set(config[name]) - fields):
+                raise InputError(f"{source}: damaged, {name}.{shown(unknown[0])} is unknown")
         beta = {} if objective["beta"] == 1 else {"beta": objective["beta"]}
         model = {
             "latent_dim": architecture["latent_dim"],

@@ -290,10 +290,11 @@ def check_safetensors(path: Path) -> None:
         kind = "a folder" if path.is_dir() else "no regular file" if path.exists() else "no such file"
         raise InputError(f"{path}: {kind}, expected a .safetensors file")
     try:
+        open_regular(path).close()  # which gives the system's reason; safetensors calls every failure "no such file"
         with safetensors.safe_open(path, framework="numpy"):
             pass
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (safetensors.SafetensorError, ValueError, TypeError, OverflowError, RecursionError, MemoryError) as error:
         raise InputError(f"{path}: {_reason(path)}") from error
 

@@ -177,6 +177,8 @@ def redraw(choices: Figures) -> int:
         raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
     for part in parts:
         check_root(part, choices.data_root)
+    if not climbed:
+        run.check_trained()
     for line in (line for part in parts for line in unverified(part)):
         say(console, line)
     draw(console, run, read_data(parts[0], choices.data_root) if parts else None, choices.draw)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from foundation.checkpoint import cut_log, restore_training, save_training, saved_epoch
+from foundation.checkpoint import check_there, cut_log, restore_training, save_training, saved_epoch
 from foundation.console import make_console, print_table, say, step_display
 from foundation.data import DATASETS
 from foundation.data.splits import Data, load_data
@@ -65,6 +65,10 @@ def train_command(options: TrainOptions, command: str) -> int:
             return carry_out(console, run, training)
 
 
+WRITTEN = ("metrics.jsonl", "weights.safetensors", "best.safetensors", "checkpoint.safetensors", "test.json")
+"""What a training writes into its run folder."""
+
+
 def resume_command(path: Path, record: Path | None = None, epochs: int | None = None) -> int:
     """`vae-ladder train --resume RUN`: continue a training exactly as it would have gone on. The exit code.
 
@@ -94,7 +98,9 @@ def resume_command(path: Path, record: Path | None = None, epochs: int | None = 
     extension = None if longer == options.epochs else extension_of(options, longer, saved_epoch(path))
     if saved_epoch(path, options, lengths) > 0:  # refuses what cannot be continued, before anything is loaded
         options = dataclasses.replace(options, weights=None)  # needed for the first step alone; it may be gone
-    run.training_log()  # refuses a log that is none, which is cut and continued
+    check_there(run)
+    for place in WRITTEN:  # what stands in their place would end the training after its first epoch
+        check_writable(path / place)
     own_place = options.data.root is None  # config.json does not choose where files are downloaded to
     with processes(options), run.hold() if FIRST else contextlib.nullcontext():
         training = prepare(options, console, download=own_place)
@@ -102,7 +108,9 @@ def resume_command(path: Path, record: Path | None = None, epochs: int | None = 
         training.options = dataclasses.replace(training.options, epochs=longer)
         if not FIRST:
             return follow(training)
-        cut_log(run, training)
+        missing = cut_log(run, training)
+        if missing:
+            say(console, f"{run.metrics_path}: {missing} lines of the epochs before are missing, and stay so")
         if extension is not None:
             run = run.extend(extension)
             say(console, about_extension(extension))

@@ -31,8 +31,8 @@ def read_options(run: Run) -> TrainOptions:
         options = from_json(training_options(description.model), run.config["options"])
     except ValueError as error:
         raise InputError(f"{path}: damaged, expected the options of a training ({error})") from error
-    if run.config.get("rung", options.rung) != options.rung:
-        raise InputError(f"{path}: rung: expected {options.rung}, as in its options, got {shown(run.config['rung'])}")
+    if (rung := run.config.get("rung", options.rung)) != options.rung:
+        raise InputError(f"{path}: rung: expected {options.rung}, as in its options, got {shown(str(rung))}")
     return options
 
 

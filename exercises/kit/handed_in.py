@@ -141,6 +141,9 @@ def gather(given: tuple[Path, ...], temporary: Path) -> HandedIn:
         node = search.node(path, path, 0)
         found = search.learners_of(node, is_given=True) if node else []
         if not found:
+            for note in search.handed_in.notes:
+                if note.reason.startswith("cannot be read"):
+                    raise InputError(f"{note.path}: {note.reason}")
             raise InputError(f"folder: expected files such as 04_kl.py in {path}, found none")
         search.add(found)
         roots += [node] if node else []

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from foundation.data.dataset import Dataset
 from foundation.errors import InputError
+from foundation.files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 """Files of other suffixes, and hidden files and folders, are left out."""
@@ -169,8 +170,14 @@ def read_image(path: Path, size: int, colour: bool = False) -> Float32[np.ndarra
     averaging (or interpolation, where it is smaller). Transparent pixels lie on white. Raises `InputError` naming a
     file that is no image, or one of more than MOST_PIXELS, before it is decoded.
     """
-    if not os.path.isfile(path):
-        raise InputError(f"{_shown(path)}: expected an image, got no file, a link to none, or a pipe or device")
+    try:
+        open_regular(path).close()
+    except PermissionError as error:
+        raise InputError(f"{_shown(path)}: cannot be read ({error.strerror})") from error
+    except OSError as error:
+        raise InputError(
+            f"{_shown(path)}: expected an image, got no file, a link to none, or a pipe or device"
+        ) from error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

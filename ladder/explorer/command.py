@@ -78,8 +78,8 @@ def explored(run: Run) -> list[Run]:
         if part.in_use():
             raise InputError(f"{part.path}: still being trained; wait until it ends, or stop it with Ctrl-C")
     found = list(trained_rungs(run).values()) if climbed else [run]
-    if not all(part.weights_path.is_file() for part in found) or not found:
-        raise InputError(f"{run.path}: no weights yet, no epoch of this training has ended")
+    if not climbed or not found:
+        run.check_trained()
     if any(part.config.get("rung") != "numpy_impl" for part in found) and not torch_is_installed():
         raise InputError(f"{run.path}: its model, {run.config.get('model')}, needs torch: {INSTALL_TORCH}")
     return found

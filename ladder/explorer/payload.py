@@ -99,7 +99,7 @@ def describe_run(run: Run, rung: Rung, data: Data[np.ndarray], half: bool) -> di
         "objective": {**dataclasses.asdict(options.model.objective()), "free_bits": options.kl.free_bits},
         "classes": list(test.classes),
         **embedded_weights(run, parameters, half),
-        **code_facts(rung, test),
+        **code_facts(run, rung, test),
         "images": embedded_images(chosen),
         "half_error": half_error(run, rung, chosen) if half else None,
     }
@@ -129,7 +129,7 @@ def embedded_weights(run: Run, parameters: Parameters, half: bool) -> dict[str, 
     return {
         "parameters": table,
         "dtype": "float16" if half else "float32",
-        "weights": base85(rounded(run, numbers) if half else numbers.astype("<f4")),
+        "weights": base85(rounded(run, numbers) if half else checked(run, float32(numbers))),
     }
 
 
@@ -138,6 +138,19 @@ def rounded(run: Run, numbers: np.ndarray) -> np.ndarray:
     if np.abs(numbers).max() > np.finfo(np.float16).max:
         raise InputError(f"{run.path}: weights up to {np.abs(numbers).max():.3g} do not fit float16; leave out --half")
     return numbers.astype("<f2")
+
+
+def float32(numbers: np.ndarray) -> np.ndarray:
+    """Numbers as the page computes with them; infinity for those that are too large."""
+    with np.errstate(over="ignore"):
+        return numbers.astype("<f4")
+
+
+def checked(run: Run, numbers: np.ndarray) -> np.ndarray:
+    """The same numbers. Raises `InputError` where one is NaN or infinite, as weights that are too large make it."""
+    if not np.isfinite(numbers).all():
+        raise InputError(f"{run.path}: its weights or codes hold NaN or infinity in float32, which no page can show")
+    return numbers
 
 
 def half_error(run: Run, rung: Rung, chosen: Dataset[np.ndarray]) -> float:
@@ -151,21 +164,26 @@ def half_error(run: Run, rung: Rung, chosen: Dataset[np.ndarray]) -> float:
     return float(np.abs(rung.reconstruct(chosen.images, c) - other.reconstruct(chosen.images, c)).max())
 
 
-def code_facts(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
-    """The codes of test images, and what each latent is worth; None for latents that are entries of a codebook."""
+def code_facts(run: Run, rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
+    """The codes of test images, and what each latent is worth; None for latents that are entries of a codebook.
+
+    Raises `InputError` where one is NaN or infinite, as weights that are too large make it.
+    """
     if rung.traits.codes:
         return {"codes": None, "kl_per_latent": None, "active": None, "components": None}
     latent_dim = int(rung.description.options["latent_dim"])
     part = test.subset(slice(0, min(POINTS, max(1, NUMBERS // latent_dim))))
-    mu, logvar = encode_all(rung, part.images, part.labels)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mu, logvar = encode_all(rung, part.images, part.labels)
+        kl = None if logvar is None else checked(run, kl_by_latent(mu, logvar))
     return {
         "codes": {
             "count": len(mu),
-            "mu": encoded(mu.astype("<f4")),
-            "logvar": None if logvar is None else encoded(logvar.astype("<f4")),
+            "mu": encoded(checked(run, float32(mu))),
+            "logvar": None if logvar is None else encoded(checked(run, float32(logvar))),
             "labels": part.labels.tolist(),
         },
-        "kl_per_latent": None if logvar is None else kl_by_latent(mu, logvar).tolist(),
+        "kl_per_latent": None if kl is None else kl.tolist(),
         "active": (mu.astype(np.float64).var(axis=0) > ACTIVE).tolist(),
         "components": components(mu.astype(np.float64)) if latent_dim > 2 else None,
     }

@@ -19,6 +19,8 @@ from paper.runs import check_root, read_data, read_options, unverified
 from paper.training.device import choose_device
 from paper.training.fit import to_tensors
 
+NAME, NAME_OF_BEST = "evaluation.json", "evaluation_best.json"
+
 
 def evaluate(options: EvaluateOptions) -> int:
     """Measures a run's model, prints the report, and writes evaluation.json into its folder; returns the exit code.
@@ -32,6 +34,8 @@ def evaluate(options: EvaluateOptions) -> int:
     console = make_console()
     run = (latest_run(options.out) if options.run is None else open_run(options.run)).choose(options.weights)
     check_root(run, options.data_root)
+    path = run.path / (NAME_OF_BEST if run.weights == "best" else NAME)
+    check_writable(path)
     device = choose_device(options.device)
     with step_display(console, "loading model and images"):
         model = open_model(run, device)
@@ -49,7 +53,6 @@ def evaluate(options: EvaluateOptions) -> int:
         console.print(Text.assemble("\n", ("Warning: ", "bold yellow"), sentence))
     about = describe(options, run, model, data.name, len(data.test), time.perf_counter() - begin)
     record = about | found | {"warnings": evaluation.warnings}
-    path = run.path / ("evaluation_best.json" if run.weights == "best" else "evaluation.json")
     for place in (path, options.record):
         if place is not None:
             write_json(place, record)

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from foundation.console import print_table, say
 from foundation.data.splits import Data
+from foundation.errors import InputError
 from foundation.latents import ACTIVE, kl_by_latent
 from foundation.objective import OVER_LEVELS
 from foundation.rung import encode_all
@@ -141,12 +142,19 @@ def bound(evaluation: Evaluation) -> Results:
         for z in ways:
             generator = evaluation.generator() if z == "sampled" else None
             parts = elbo_parts(evaluation.model, images, test.labels, generator)
+            check_finite(parts.elbo)
             loss, kl, elbo = float(parts.reconstruction.mean()), float(parts.kl.sum(axis=1).mean()), parts.elbo
             bits = bits_per_dimension(evaluation.model, -float(elbo.mean()))
             rows.append(BoundRow(kind, z, loss, kl, -float(elbo.mean()), standard_error(elbo), bits))
     heading = f"Negative ELBO and its parts: {len(test):,} test images, nats per image"
     evaluation.show(heading, bound_table(rows), *about_bound(evaluation.model, rows[0].pixels, evaluation.drawn))
     return {"elbo": rows}
+
+
+def check_finite(values: Float[np.ndarray, " N"]) -> None:
+    """Raise `InputError` where a number of an image is NaN or infinite, as weights that are too large make it."""
+    if bad := int((~np.isfinite(values)).sum()):
+        raise InputError(f"evaluate: the loss is NaN or infinite at {bad:,} of {len(values):,} test images")
 
 
 def latents(evaluation: Evaluation) -> Results:
@@ -202,6 +210,7 @@ def codes(evaluation: Evaluation) -> Results:
         found |= code_lengths(evaluation)
     else:
         losses = reconstruction(model, test.images, test.labels)
+        check_finite(losses)
         row = CodeRow(pixels(test.images), float(losses.mean()), standard_error(losses))
         heading = f"Reconstruction: {len(test):,} test images, nats per image"
         evaluation.show(heading, code_table(row), about_codes(model))

@@ -29,6 +29,7 @@ from foundation.console import make_console
 from foundation.errors import InputError
 from tests.support.kl_answers import RIGHT_KL as RIGHT
 from tests.support.kl_answers import WRONG_KL as WRONG
+from tests.support.privileges import permissions_hold
 from tests.support.processes import is_running, wait_until
 
 CHECKOUT = Path(__file__).parents[2]
@@ -782,7 +783,6 @@ def folder_instead(make):
     return replace
 
 
-as_a_user = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 WAYS = {
     "saved as vim": (save_as_vim, "Press n"),
     "saved as emacs": (save_as_emacs, "Press n"),
@@ -805,7 +805,7 @@ WAYS = {
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes as POSIX has them")
 @pytest.mark.parametrize("when", ["between two looks", "while it is checked"])
-@pytest.mark.parametrize("way", [pytest.param(w, marks=[as_a_user] * w.endswith("unreadable")) for w in WAYS])
+@pytest.mark.parametrize("way", WAYS)
 def test_watch_survives_what_becomes_of_the_answer(here, way, when, capsys):
     change, said = WAYS[way]
     path, checked, changed = here / "my_answers" / "04_kl.py", [], []
@@ -823,7 +823,8 @@ def test_watch_survives_what_becomes_of_the_answer(here, way, when, capsys):
 
     steps = ["", once, "", "h", "l", "x", ""]
     try:
-        Watch(make_console(), Answers(here / "my_answers"), Script(*steps), KL, check).run()
+        with permissions_hold() if "unreadable" in way else contextlib.nullcontext():
+            Watch(make_console(), Answers(here / "my_answers"), Script(*steps), KL, check).run()
     finally:
         if "unreadable" in way:
             path.parent.chmod(0o700)

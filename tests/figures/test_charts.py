@@ -143,6 +143,20 @@ def test_training_curves_have_a_panel_for_each_part_and_for_what_changes():
     assert "validation" in caption(figure)
 
 
+@pytest.mark.parametrize("which", [slice(40, 41), slice(0, None)])
+def test_a_loss_that_was_not_finite_leaves_a_gap(which):
+    records = log()
+    steps = [record for record in records if record["kind"] == "step"]
+    expected = training_curves(records).axes[0].get_ylim()
+    for record in steps[which]:
+        record["loss"] = None
+    axes = training_curves(records).axes[0]
+    assert np.isnan(axes.lines[0].get_ydata()).sum() == len(steps[which])
+    assert np.isfinite(axes.get_ylim()).all()
+    if which.stop is not None:
+        np.testing.assert_allclose(axes.get_ylim(), expected, rtol=0.1)
+
+
 def test_training_curves_say_what_does_not_change():
     figure = training_curves(log(beta=4.0))
     assert len(figure.axes) == 3

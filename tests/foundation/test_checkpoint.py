@@ -177,6 +177,10 @@ BROKEN = {
         {"change_tensors": changed(f"optimizer.{BIAS}.step", lambda value: value + 1)},
         "an optimiser after 4 steps",
     ),
+    "steps that are a list": (
+        {"change_tensors": changed(f"optimizer.{BIAS}.step", lambda value: value.reshape(1))},
+        "an optimiser after 4 steps",
+    ),
     "steps that are not the training's": (
         {"change_tensors": lambda t: {n: v + 1 if n.endswith(".step") else v for n, v in t.items()}},
         "expected an optimiser after 4 steps",

@@ -38,6 +38,8 @@ def test_a_number_that_was_not_finite_is_null() -> None:
         (2, {"loss": "low"}, "$.loss"),
         (2, {"kl": [1]}, "'kl': expected a number, got '[1]'"),
         (2, {"kl": 1e300}, "'kl': expected a number, got '1e+300'"),
+        (3, {"train_depth": 1.0}, "'train_depth': expected depth beside it"),
+        (2, {"beta": None}, "'beta': expected a number, got 'None'"),
         (2, {"beta": False}, "'beta': expected a number, got 'False'"),
         (2, {"another": 1.0}, "'another': expected the fields of the step before"),
         (2, {"step": 1}, "step 1 after 1"),

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -189,6 +190,14 @@ def test_figures_of_a_best_epoch_that_was_not_kept(tmp_path, data):
     run = start_climb(tmp_path, "numpy_impl")
     with pytest.raises(InputError, match=r"no best\.safetensors.*expected --weights last"):
         climb.redraw(Figures(run=run.path, weights="best"))
+
+
+def test_figures_of_a_training_without_weights_is_an_error(trained, tmp_path, monkeypatch):
+    path = shutil.copytree(trained.path, tmp_path / "run")
+    (path / "weights.safetensors").unlink()
+    monkeypatch.setattr(ladder.figures, "draw_run", lambda *arguments: pytest.fail("nothing can be drawn"))
+    with pytest.raises(InputError, match="no weights yet, no epoch of this training has ended"):
+        climb.redraw(Figures(run=path))
 
 
 def test_figures_says_that_a_model_needs_torch(trained, monkeypatch):

@@ -532,6 +532,44 @@ def test_a_log_that_is_not_understood_is_left_as_it_is(stop, capsys):
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_checkpoint_that_is_gone_is_not_begun_anew_over_trained_weights(stop, capsys):
+    run = stop("numpy_impl")
+    (run / foundation.checkpoint.FILE).unlink()
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert resume(run) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "checkpoint.safetensors: gone, though epoch 1 ended" in error
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "best.safetensors", "test.json"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_training(name, stop, capsys):
+    run = stop("numpy_impl")
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    log = (run / "metrics.jsonl").read_bytes()
+    assert resume(run) == 2
+    assert f"{name}: expected a file to write, got a folder" in capsys.readouterr().err
+    assert (run / "metrics.jsonl").read_bytes() == log
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_log_with_a_gap_is_continued_and_said(kept, stop, whole, capsys):
+    run = stop("numpy_impl")
+    lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_bytes(b"".join(lines[:kept]))
+    steps = sum(line["kind"] == "step" for line in open_run(whole("numpy_impl")).metrics()) // EPOCHS
+    assert resume(run) == 0
+    missing = 1 + steps + 1 - kept
+    assert f"metrics.jsonl: {missing} lines of the epochs before are missing" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    (one, _), (other, _) = (read_tensors(path / "weights.safetensors") for path in (run, whole("numpy_impl")))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
 @pytest.mark.parametrize(("rung", "other"), [("paper", "numpy_impl"), ("numpy_impl", "pytorch_lowlevel")])
 def test_a_checkpoint_of_another_rung(rung, other, stop, whole, capsys):
     """The weights of one rung serve the others, but rounding differs: the training would not go on exactly."""

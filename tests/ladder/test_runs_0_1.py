@@ -255,3 +255,12 @@ def test_a_damaged_configuration(field: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_options(open_run(run.path))
     assert str(caught.value).startswith(f"{run.path / 'config.json'}: damaged")
+
+
+def test_an_unknown_field_of_a_configuration(tmp_path: Path) -> None:
+    run = copied("numpy_impl", tmp_path)
+    config = json.loads((run.path / "config.json").read_text())
+    config["architecture"]["depth"] = 3
+    (run.path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"damaged, architecture\.'depth' is unknown"):
+        open_run(run.path)

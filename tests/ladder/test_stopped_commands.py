@@ -68,15 +68,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_pictures(root / "pictures")
     here = root / "begun"
     here.mkdir()
-    rung = "paper" if has_torch() else "numpy_impl"
-    for name in ("run", "begun"):
-        run_whole(f"train vae --rung {rung} {SMALL} --epochs 2", here)
-        (path,) = (here / "runs").iterdir()
-        path.rename(here / name)
-    (here / "runs").rmdir()
-    config = here / "begun" / "config.json"
-    config.write_text(config.read_text().replace('"epochs": 2', '"epochs": 20'))
-    (here / "begun" / "test.json").unlink()
+    train = f"train vae --rung {'paper' if has_torch() else 'numpy_impl'} {SMALL}"
+    run_whole(f"{train} --epochs 2", here)
+    take_run(here, "run")
+    stop_in_second_epoch(f"{train} --epochs 40", here)
+    take_run(here, "begun")
     for learner in ("ada", "ben"):
         run_whole(f"start --to class/{learner}", here)
     return here
@@ -86,6 +82,25 @@ def has_torch() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("torch") is not None
+
+
+def take_run(here: Path, name: str) -> None:
+    """Give the only run its name."""
+    (path,) = (here / "runs").iterdir()
+    path.rename(here / name)
+    (here / "runs").rmdir()
+
+
+def stop_in_second_epoch(command: str, here: Path) -> None:
+    """Ctrl-C as soon as a training has written its first checkpoint."""
+    process = start(command, here)
+    while not list(here.glob("runs/*/checkpoint.safetensors")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == STOPPED, error
+    assert not list(here.glob("runs/*/test.json"))
 
 
 @pytest.fixture

@@ -364,6 +364,18 @@ def evaluate(run, capsys, **choices):
     return " ".join(capsys.readouterr().out.split()), json.loads((run.path / "evaluation.json").read_text())
 
 
+@pytest.mark.parametrize("options", [VAEOptions(**SMALL), AutoencoderOptions(**SMALL)])
+def test_weights_that_are_too_large_are_refused(options, run_of, capsys):
+    run, model = run_of(options), model_of(options)
+    with torch.no_grad():
+        for value in model.parameters():
+            value.fill_(3e38)
+    save_model(run, model)
+    with pytest.raises(InputError, match=r"the loss is NaN or infinite at \d+ of \d+ test images"):
+        evaluate(run, capsys, draws=0)
+    assert not (run.path / "evaluation.json").exists()
+
+
 def test_evaluate_a_vae(run_of, data, capsys):
     options = VAEOptions(**SMALL)
     text, found = evaluate(run_of(options), capsys)

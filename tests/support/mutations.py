@@ -10,6 +10,7 @@ import os
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -511,12 +512,40 @@ CHANGES: dict[str, list[Callable[[np.random.Generator, bytes], Mutation]]] = {
     "cache": [damaged, no_file],
     "zip": [damaged, npz_file, npz_file, npz_file, no_file],
 }
+CHANGES |= {f"old {kind}": CHANGES[kind] for kind in ("weights", "config", "metrics")}
 """What is done to the files of each kind."""
 
 
 def mutate(kind: str, number: int, blob: bytes) -> Mutation:
     """The hostile version of this number of a file of this kind."""
-    rng = np.random.default_rng([SEED, sorted(CHANGES).index(kind), number])
+    rng = np.random.default_rng([SEED, zlib.crc32(kind.encode()), number])
     changes = CHANGES[kind]
     change = changes[rng.integers(len(changes))]
     return change(rng, blob)
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _dangling(path: Path) -> None:
+    _replace(path, b"")
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+LACKING = {
+    "gone": _gone,
+    "empty": lambda path: _replace(path, b""),
+    "a folder": _folder,
+    "a dangling link": _dangling,
+    "a pipe": _pipe,
+}
+
+
+def lacking(number: int, names: list[str]) -> dict[str, Mutation]:
+    """Files of a folder that are not there, or are something else: which, and how."""
+    rng = np.random.default_rng([SEED, 98, number])
+    chosen = rng.permutation(names)[: rng.integers(1, len(names) + 1)]
+    ways = ["gone"] * 6 + list(LACKING)  # most are simply missing
+    return {str(name): Mutation(way, LACKING[way]) for name in chosen for way in [ways[rng.integers(len(ways))]]}

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from foundation.runs import Run, open_run
 from ladder import cli
 from ladder.parity import compare
 from ladder.report import write_report
-from tests.support.mutations import Mutation, cache_file, mutate
+from tests.support.mutations import Mutation, cache_file, lacking, mutate
 from tests.support.pictures import write_pictures
 
 SECONDS = 10
@@ -45,8 +45,16 @@ RUNS = {
     "numpy": "beta-vae --rung numpy_impl --channels 2 3 --hidden-dims 5 --beta 2 --kl.schedule linear",
     "paper": "cvae --channels 2 3 --hidden-dims 5 --data.binarise dynamic",
 }
+OLD = {
+    "numpy_impl": "beta-vae --rung numpy_impl --channels 2 3 --hidden-dims 5 --beta 4 --likelihood gaussian",
+    "vae": "vae --channels 2 3 --hidden-dims 5",
+}
+"""Runs of version 0.1, of a rung and of a model, and how a training is called that can start from their weights."""
+OLD_IMAGES = {"train": 100, "test": 40}
+OLD_RUNS = Path(__file__).parents[1] / "data" / "runs_0_1"
 COMMON = "--epochs 2 --batch-size 7 --latent-dim 2 --device cpu"
-FREE = ("metrics", "parity", "images", "labels", "progress")
+READERS = ("resume", "figures", "evaluate", "explore", "weights")
+FREE = ("metrics", "parity", "images", "labels", "progress", "old config", "old metrics", "old weights")
 """Kinds of files whose values nothing else vouches for: where one is changed into another of its type, it is read."""
 
 
@@ -71,6 +79,7 @@ class Bench:
     def train(self) -> None:
         """Make the runs, and read each of them as it is."""
         folder = self.folder
+        take_few_glyphs()
         (folder / "data").mkdir()
         for name in ("apples", "pears"):
             write_pictures(folder / "data" / name, 12)
@@ -84,11 +93,15 @@ class Bench:
             self.whole[name] = self.made(f"{train} {folder / name}", folder / name)
             with stopping_after(1 + 3 + 1 + 2):
                 self.stopped[name] = self.made(f"{train} {folder / name}-stopped", folder / f"{name}-stopped")
+        self.whole |= {name: OLD_RUNS / name for name in OLD}
         self.expected: dict[tuple[str, str], Any] = {}
-        for command in ("resume", "figures", "evaluate", "weights"):
-            for name in RUNS:
+        for command in READERS:
+            for name in self.whole:
                 place = self.fresh(command, name)
-                code, error = call(self.arguments(command, name, place))
+                code, error, _ = call(self.arguments(command, name, place))
+                if command == "resume" and name in OLD:
+                    assert (code, "0.1" in error) == (2, True) or (place / "test.json").is_file(), error
+                    continue
                 assert code == 0, error
                 self.expected[command, name] = self.outcome(command, place)
 
@@ -109,33 +122,50 @@ class Bench:
         """A copy of the run that a command reads."""
         place = self.folder / "case"
         shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree((self.stopped if command == "resume" else self.whole)[name], place)
+        shutil.copytree(self.run(command, name), place)
         return place
+
+    def run(self, command: str, name: str) -> Path:
+        """The run that a command reads as it was made."""
+        return (self.whole | self.stopped if command == "resume" else self.whole)[name]
 
     def arguments(self, command: str, name: str, place: Path) -> list[str]:
         """The command line that reads the run."""
         if command == "weights":
             more = f"{COMMON.replace('--epochs 2', '--epochs 1')} --data {self.folder / 'data'} --out {place / 'out'}"
-            return f"train {RUNS[name]} {more} --weights {place / 'weights.safetensors'}".split()
+            return f"train {(RUNS | OLD)[name]} {more} --weights {place / 'weights.safetensors'}".split()
         return {
             "resume": ["train", "--resume", str(place)],
             "figures": ["figures", str(place)],
             "evaluate": ["evaluate", str(place), "--draws", "0"],
+            "explore": ["explore", str(place)],
         }[command]
 
     def outcome(self, command: str, place: Path) -> Any:
         """What a command left behind, without times."""
         if command == "figures":
-            picture = (place / "figures" / "training_curves.png").read_bytes()
-            return self.drawn[-1], hashlib.sha256(picture).hexdigest()
+            picture = place / "figures" / "training_curves.png"
+            return self.drawn[-1], hashlib.sha256(picture.read_bytes()).hexdigest() if picture.is_file() else None
         if command == "evaluate":
             found = json.loads((place / "evaluation.json").read_text())
             return {key: value for key, value in found.items() if key not in ("seconds", "command", "run", "versions")}
+        if command == "explore":
+            return hashlib.sha256((place / "explorer.html").read_bytes()).hexdigest()
         run = place if command == "resume" else next((place / "out").iterdir())
         log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
         log = [{k: v for k, v in line.items() if k not in ("seconds", "images_per_second")} for line in log]
         tensors = (run / "weights.safetensors").read_bytes()[-4000:]
         return hashlib.sha256(tensors).hexdigest(), json.loads((run / "test.json").read_text()), log
+
+
+def take_few_glyphs() -> None:
+    """Let the runs of version 0.1 find the images that they were trained on: the first of the data set's."""
+    from foundation.data import splits
+
+    load = splits.load
+    splits.load = lambda name, split, **rest: load(  # type: ignore[assignment]
+        name, split, **(rest | {"count": OLD_IMAGES[split]} if name == "glyphs" else rest)
+    )
 
 
 @contextlib.contextmanager
@@ -155,12 +185,12 @@ def stopping_after(lines: int) -> Any:
     Run.log = log  # type: ignore[method-assign]
 
 
-def call(arguments: list[str]) -> tuple[int, str]:
-    """The exit code of a command line, and its standard error."""
+def call(arguments: list[str]) -> tuple[int, str, str]:
+    """The exit code of a command line, its standard error and its standard output."""
     out, error = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
         code = cli.main(arguments)
-    return code, error.getvalue()
+    return code, error.getvalue(), out.getvalue()
 
 
 def files(folder: Path) -> dict[str, Any]:
@@ -178,13 +208,17 @@ def judge(command: str, kind: str, name: str, bench: Bench, mutation: Mutation, 
     place = bench.fresh(command, name)
     mutation.write(place / file)
     before = files(place)
-    code, error = call(bench.arguments(command, name, place))
+    code, error, said = call(bench.arguments(command, name, place))
+    if code == 0 and (command, name) not in bench.expected:
+        return "right" if files(place) == before else "SILENT: a finished run changed"
     if code == 0:
         after = bench.outcome(command, place)
         if mutation.wrong and not (file == "weights.safetensors" and command == "resume"):
             return "SILENT: taken though it is wrong"
         if after == bench.expected[command, name]:
             return "right"
+        if kind == "gone" and command in ("resume", "figures"):  # which read the log
+            return "other" if "missing" in said or command == "figures" else "SILENT: a log with a gap"
         return "other" if kind in FREE or "sealed" in mutation.what else "SILENT: another result"
     diverged = code == 1 and "diverged" in error  # as a huge number makes a training
     if not (code == 2 or diverged) or error.count("\n") != 1 or len(error) > LONGEST + 100:
@@ -195,17 +229,36 @@ def judge(command: str, kind: str, name: str, bench: Bench, mutation: Mutation, 
     return f"refused: {error.strip()}"
 
 
-def run_reading(kind: str, file: str, commands: tuple[str, ...]) -> Callable[[Bench, int], tuple[str, Any]]:
+def run_reading(
+    kind: str, file: str, commands: tuple[str, ...], names: Iterable[str] = RUNS
+) -> Callable[[Bench, int], tuple[str, Any]]:
     """How one file of a run is read."""
+    runs = list(names)
 
     def read(bench: Bench, number: int) -> tuple[str, Any]:
-        name = list(RUNS)[number % 2]
-        command = commands[number // 2 % len(commands)]
-        blob = ((bench.stopped if command == "resume" else bench.whole)[name] / file).read_bytes()
+        name = runs[number % len(runs)]
+        command = commands[number // len(runs) % len(commands)]
+        blob = (bench.run(command, name) / file).read_bytes()
         mutation = mutate(kind, number, blob)
         return f"{command} {name}: {mutation.what}", lambda: judge(command, kind, name, bench, mutation, file)
 
     return read
+
+
+def read_gone(bench: Bench, number: int) -> tuple[str, Any]:
+    """A run folder in which some files are missing, empty, or something else."""
+    names = list(bench.whole)
+    name, command = names[number % len(names)], READERS[number // len(names) % len(READERS)]
+    present = sorted(path.name for path in bench.run(command, name).iterdir() if path.is_file())
+    changed = lacking(number, [path for path in present if path != ".lock"])
+    what = ", ".join(f"{path} {way.what}" for path, way in changed.items())
+
+    def write(place: Path) -> None:
+        for path, way in changed.items():
+            way.write(place / path)
+
+    mutation = Mutation(what, write)
+    return f"{command} {name}: {what}", lambda: judge(command, "gone", name, bench, mutation, ".")
 
 
 def read_parity(bench: Bench, number: int) -> tuple[str, Any]:
@@ -399,12 +452,16 @@ def read_cache(bench: Bench, number: int) -> tuple[str, Any]:
 
 
 READINGS: dict[str, Callable[[Bench, int], tuple[str, Any]]] = {
-    "weights": run_reading("weights", "weights.safetensors", ("figures", "evaluate", "weights")),
+    "weights": run_reading("weights", "weights.safetensors", READERS[1:]),
     "checkpoint": run_reading("checkpoint", "checkpoint.safetensors", ("resume",)),
-    "config": run_reading("config", "config.json", ("resume", "figures", "evaluate")),
+    "config": run_reading("config", "config.json", READERS[:4]),
     "parity": read_parity,
     "progress": read_progress,
     "metrics": run_reading("metrics", "metrics.jsonl", ("resume", "figures")),
+    "gone": read_gone,
+    "old weights": run_reading("old weights", "weights.safetensors", READERS[1:], OLD),
+    "old config": run_reading("old config", "config.json", READERS[:4], OLD),
+    "old metrics": run_reading("old metrics", "metrics.jsonl", ("figures",), OLD),
     "images": read_idx("images"),
     "labels": read_idx("labels"),
     "cache": read_cache,
@@ -412,7 +469,7 @@ READINGS: dict[str, Callable[[Bench, int], tuple[str, Any]]] = {
 }
 
 
-OF_RUNS = ("weights", "checkpoint", "config", "metrics")
+OF_RUNS = ("weights", "checkpoint", "config", "metrics", "gone", "old weights", "old config", "old metrics")
 """Kinds of files that are read as those of a training."""
 
 

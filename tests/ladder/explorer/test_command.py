@@ -167,15 +167,17 @@ BAD = {
     "another command": (changed_config(command="experiment"), "not a run folder of vae-ladder"),
     "an unknown model": (changed_config(model="</script><script>"), "expected"),
     "an unknown rung": (changed_config(rung="</script><script>"), "rung: expected numpy_impl, as in its options"),
-    "NaN": (lambda path: nan_weights(path), "holds NaN or infinity"),
+    "no rung": (changed_config(rung=None), "rung: expected numpy_impl, as in its options"),
+    "NaN": (lambda path: weights_with(path, np.nan), "holds NaN or infinity"),
+    "weights that are too large": (lambda path: weights_with(path, 3e38), "codes hold NaN or infinity"),
 }
 
 
-def nan_weights(path):
+def weights_with(path, value):
     tensors = safetensors.numpy.load_file(path / "weights.safetensors")
     with safetensors.safe_open(path / "weights.safetensors", "numpy") as file:
         about = file.metadata()
-    tensors["encoder.fc.bias"][0] = np.nan
+    tensors["encoder.fc.weight" if np.isfinite(value) else "encoder.fc.bias"][:] = value
     del about["digest"]  # as an older file, or one of another program
     (path / "weights.safetensors").write_bytes(safetensors.numpy.save(tensors, about))
 
