@@ -21,7 +21,7 @@ from tests.support.stranger import READINGS
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux to measure memory")
 
-WHOLE, LEAN = 300, 8
+WHOLE, LEAN = 300, 40
 """Files of each kind."""
 
 
@@ -81,7 +81,7 @@ def test_every_hostile_file(kind: str) -> None:
 
 def test_the_same_seed_draws_the_same_files() -> None:
     blob = b'{"a": [1, 2, {"b": "text"}], "c": null}'
-    assert set(CHANGES) == set(READINGS)
+    assert set(CHANGES) == set(READINGS) - {"gone"}  # which files of a folder are there is drawn by `lacking`
     for number in range(20):
         one, other = mutate("config", number, blob), mutate("config", number, blob)
         assert (one.what, one.wrong) == (other.what, other.wrong)
