@@ -123,6 +123,8 @@ def from_prior(
     rung: Rung, eps: Float[np.ndarray, "*shape Z"], c: np.ndarray | None = None
 ) -> Float[np.ndarray, "*shape Z"]:
     """z from the model's prior for draws eps from N(0, I); c has one row for all or one for each."""
+    if not rung.traits.prior:
+        return eps
     flat = eps.reshape(-1, eps.shape[-1]).astype(rung.dtype)
     given = c if c is None else np.broadcast_to(c, (len(flat), *c.shape[1:]))
     return rung.prior(flat, given).reshape(eps.shape)
@@ -241,7 +243,8 @@ def draw_of_z(rung: Rung, learned: str) -> str:
 
 def latent_dim(rung: Rung) -> int:
     """Z of a model with one latent vector an image."""
-    return rung.noise_shape(1)[-1]
+    # An autoencoder takes no noise, and has a code all the same.
+    return rung.noise_shape(1)[-1] or int(rung.description.options["latent_dim"])
 
 
 def completion_figure(rung: Rung, test: Dataset[np.ndarray], seed: int, pixels: int | None, shown: str) -> Figure:

@@ -116,6 +116,7 @@ def test_the_other_rungs_say_what_to_install(python, command, tmp_path):
     (run / "config.json").write_text(json.dumps(config | {"rung": "paper"}))
     (run / "test.json").unlink()
     (run / "checkpoint.safetensors").unlink()
+    (run / "metrics.jsonl").write_text("")
     done = python("-m", "ladder.cli", *command.replace("RUN", str(run)).split())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

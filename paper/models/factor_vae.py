@@ -50,7 +50,8 @@ class Loss(NamedTuple):
     loss: Scalar
     reconstruction: Scalar
     kl: Scalar
-    total_correlation: Scalar
+    tc: Scalar
+    """The total correlation, as the discriminator estimates it"""
     discriminator: Scalar
     """Its cross-entropy in nats: log 2 where it cannot tell the two apart"""
 

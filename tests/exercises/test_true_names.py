@@ -357,10 +357,14 @@ def test_a_bound_far_out_passes_with_a_remark(number, name, place, limit):
     assert "clipped" in verdict.remark
 
 
+NOTED = ("24_straight_through",)
+"""Exercises with an alternative that is right, and of which a remark says something."""
+
+
 @every_exercise
 def test_right_answers_get_no_remark(entry):
     exercise = entry.load()
-    for alternative in ({}, *exercise.alternatives):
+    for alternative in ({}, *(() if entry.name in NOTED else exercise.alternatives)):
         assert diagnose(entry.name, exercise, exercise.solution | alternative).remark == ""
 
 

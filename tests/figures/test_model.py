@@ -192,7 +192,7 @@ def test_rows_are_styles_and_columns_classes(run, monkeypatch):
     rung = toy_rung(ConditionalVAEOptions(latent_dim=2, **SMALL), data)
     grid, styles = (capture(monkeypatch, name) for name in ("classes_and_styles", "style_transfer"))
     draw_model(run, rung, data)
-    ((x_hat, classes, _),), ((x, moved, own, _),) = grid, styles
+    ((x_hat, classes, *_),), ((x, moved, own, _),) = grid, styles
     assert classes == ["class 0", "class 1", "class 3"]
     z = figures.model.prior_draws(2, figures.model.STYLES).astype(np.float32)
     c = rung.condition(None, np.array([3]))
@@ -205,7 +205,7 @@ def test_completions_keep_the_given_pixels(run, monkeypatch):
     data, calls = toy_data(), capture(monkeypatch, "completions")
     rung = toy_rung(ConditionalVAEOptions(latent_dim=2, condition="left", **SMALL), data)
     draw_model(run, rung, data, draw=True)
-    for (x, given, draws, mean, _), drawn in zip(calls, (False, True), strict=True):
+    for (x, given, draws, mean, *_), drawn in zip(calls, (False, True), strict=True):
         assert given[:, : SIZE // 2].all()
         assert not given[:, SIZE // 2 :].any()
         np.testing.assert_array_equal(np.where(given, draws, 0), np.where(given, x[:, None], 0).repeat(5, axis=1))

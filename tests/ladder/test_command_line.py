@@ -92,7 +92,7 @@ def test_every_option_is_on_the_help_page(command, capsys):
     for name, field in COMMANDS[command].__dataclass_fields__.items():
         places = getattr(field.type, "__metadata__", ())
         if Place.POSITIONAL in places:
-            assert re.search(r"\[(RUN|NN)\]|\b(RUN|NN|FILE)\b|FOLDER\.\.\.|RUNG|NAME", page), name
+            assert re.search(r"\[(RUN|NN)\]|\b(RUN|NN|N|FILE)\b|FOLDER\.\.\.|RUNG|NAME", page), name
         elif Place.HIDDEN in places:
             assert f"--{name} " not in page
         elif isinstance(field.default, GROUPS.get(name, ())):

@@ -53,6 +53,11 @@ TRAININGS = {
         f"iwae {MLP} --draws 3 --init glorot --gradient dreg --data.binarise dynamic "
         "--optimizer.schedule cosine --optimizer.warmup 0.3"
     ),
+    "beta-tcvae": f"beta-tcvae {MLP}",
+    "factor-vae": f"factor-vae {MLP} --discriminator-dims 4",
+    "vampprior": f"vampprior {MLP} --components 2",
+    "iaf-vae": f"iaf-vae {MLP} --flow-hidden-dim 4",
+    "hierarchical": f"hierarchical {MLP} --top-dim 2 --top-hidden-dim 4",
     "vq-vae": "vq-vae --channels 2 3 --codes 5 --code-dim 3 --data.binarise dynamic --optimizer.schedule cosine",
 }
 RUNGS = ["numpy_impl", "pytorch_lowlevel", "paper"]

@@ -72,7 +72,7 @@ def test_every_model_trains(what, folder, tmp_path, drawn, capsys):
     ((run, data),) = drawn
     assert (run.path, run.description().model, len(data.test)) == (path, name, 2)
     losses = json.loads((path / "test.json").read_text())
-    assert losses.keys() == {"mu", "sampled"}
+    assert losses.keys() == ({"sampled"} if MODELS[name].drawn_kl else {"mu", "sampled"})
     kinds = [line["kind"] for line in open_run(path).metrics()]
     assert kinds == ["epoch", *(["step"] * 3 + ["epoch"]) * 2]
     printed = capsys.readouterr()
@@ -81,7 +81,7 @@ def test_every_model_trains(what, folder, tmp_path, drawn, capsys):
     for words in lines:
         assert words in printed.out
     assert ("z drawn from q(z|x)" in printed.out) == (name not in ("autoencoder", "vq-vae"))
-    assert max(map(len, printed.out.replace(str(path), "").splitlines())) <= 120
+    assert max(map(len, printed.out.replace(str(path), "").splitlines())) <= 130
 
 
 @pytest.mark.parametrize("z", ["sampled", "mu"])

@@ -294,7 +294,7 @@ def test_the_discriminator_learns_the_total_correlation_of_a_gaussian():
         optimizer.zero_grad()
         loss.loss.backward()
         optimizer.step()
-        estimates.append(float(loss.total_correlation.detach()))
+        estimates.append(float(loss.tc.detach()))
     assert abs(np.mean(estimates[-100:]) + 0.5 * math.log(1 - 0.8**2)) < 0.06
 
 

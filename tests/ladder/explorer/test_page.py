@@ -752,7 +752,7 @@ def test_korean_strings_use_the_terms_of_the_glossary():
 def test_every_string_is_used():
     source = bundle("app.js") + Path(__file__).parents[3].joinpath("ladder/explorer/page.html.jinja").read_text("utf-8")
     made_of_parts = re.compile(
-        r"^(preset_|bound_|explain_|draw_|train_data_|train_latent_|caption_|curve_)|_caption$|^(numpy_impl|pytorch_lowlevel|paper)$"
+        r"^(preset_|bound_|explain_|draw_|train_data_|train_latent_|caption_|curve_)|_caption$|^(numpy_impl|pytorch_lowlevel|paper|mine)$"
     )
     unused = [
         key
