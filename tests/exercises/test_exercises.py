@@ -188,7 +188,10 @@ def test_solution_and_alternatives_pass(entry):
             assert verdict.outcome == expected, f"alternative {number}\n{verdict}\n{verdict.traceback}"
 
 
-LONG = ("13_train_step", "18_bug_hunt", "21_topological_order", "22_lowlevel_step", "23_module", "25_cvae_condition")
+LONG = (
+    *("03_elbo", "13_train_step", "18_bug_hunt", "20_tape", "21_topological_order"),
+    *("22_lowlevel_step", "23_module", "25_cvae_condition"),
+)
 """Exercises whose mistakes take long to name."""
 
 
