@@ -21,7 +21,7 @@ from tests.support.stranger import READINGS
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux to measure memory")
 
-WHOLE, LEAN = 300, 40
+WHOLE, LEAN = 300, 20
 """Files of each kind."""
 
 
