@@ -74,6 +74,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 def test_check_and_grade_say_the_same_of_a_tape(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for learner, tape in ANSWERS.items():

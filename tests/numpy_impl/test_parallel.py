@@ -296,9 +296,9 @@ def test_processes_started_amid_steps_give_the_numbers_of_their_parent(start, ro
 def test_blas_has_its_threads_back_after_an_exception():
     with threadpool_limits(2, user_api="blas"):
         with contextlib.suppress(ZeroDivisionError), blas.one_thread():
-            assert blas_threads() == [1]
+            assert set(blas_threads()) == {1}  # of NumPy's, and of SciPy's where another test has loaded it
             raise ZeroDivisionError
-        assert blas_threads() == [2]
+        assert set(blas_threads()) == {2}
 
 
 def test_one_thread_waits_for_operations_and_holds_back_new_ones():
