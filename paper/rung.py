@@ -152,8 +152,8 @@ class ModelRung:
     def encode(self, x: np.ndarray, c: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         check_batch(self._shapes, self.dtype, x=x)
         images, given = self.to_tensor(x), None if c is None else self.to_tensor(c)
-        logvar = self.model.encode(images, given)[1]
-        return to_array(self.model.code(images, given)), None if logvar is None else to_array(logvar)
+        mu, logvar = self.model.encode(images, given)
+        return to_array(self.model.code(mu, logvar)), None if logvar is None else to_array(logvar)
 
     @torch.no_grad()
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:

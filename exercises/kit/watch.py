@@ -160,7 +160,7 @@ class Watch:
         self.running = Running(self.check_answer, self.entry, path, self.content)
 
     def _stop(self) -> None:
-        """End a check that still runs: its answer has changed, or nobody waits for it."""
+        """End a check that still runs: its answer has changed, or the command ends."""
         if self.running is not None:
             self.running.stop()
             self.running = None

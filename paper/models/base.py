@@ -72,9 +72,9 @@ class Model(nn.Module):
         """mu and logvar of q(z|x); a model without a variance gives z and None."""
         raise NotImplementedError
 
-    def code(self, x: Images, c: Tensor | None = None) -> Tensor:
-        """The z that stands for x in pictures: that of eps = 0, the mean of a Gaussian q(z|x)."""
-        return self.encode(x, c)[0]
+    def code(self, mu: Tensor, logvar: Any) -> Tensor:
+        """The z that stands for an image in pictures, of what `encode` gave: z for eps = 0, the mean of a Gaussian."""
+        return mu
 
     def prior(self, eps: Tensor, c: Tensor | None = None) -> Tensor:
         """z from p(z), or p(z|c), for eps from N(0, I): eps itself where that is the prior."""
@@ -110,7 +110,7 @@ class Model(nn.Module):
     @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:
         """x_hat in [0, 1] from the code of x."""
-        return self.sample(self.code(x, c), c)
+        return self.sample(self.code(*self.encode(x, c)), c)
 
     @torch.no_grad()
     def sample(self, z: Tensor, c: Tensor | None = None) -> Images:

@@ -16,11 +16,10 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from foundation.objective import Loss, Objective
 from paper.models.base import Images, Latents, Scalar
+from paper.models.normal import log_normal, log_standard_normal
 from paper.models.options import BetaTCVAEOptions
 from paper.models.vae import VAE
 from paper.vae_paper import Forward
@@ -49,15 +48,10 @@ class BetaTCVAE(VAE):
 
 def kl_parts(mu: Latents, logvar: Latents, z: Latents) -> KLParts:
     """The parts of the KL, estimated with the q(z|x) of a batch of N images and one z of each."""
-    pairs = log_density(z[:, None], mu, logvar)  # of z_n under q(z|x_m), (N, N, Z)
+    pairs = log_normal(z[:, None], mu, logvar)  # of z_n under q(z|x_m), (N, N, Z)
     log_n = math.log(len(z))
-    log_q_given_x = log_density(z, mu, logvar).sum(1)
+    log_q_given_x = log_normal(z, mu, logvar).sum(1)
     log_q = torch.logsumexp(pairs.sum(2), dim=1) - log_n
     log_q_product = (torch.logsumexp(pairs, dim=1) - log_n).sum(1)
-    log_p = log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
+    log_p = log_standard_normal(z).sum(1)
     return KLParts((log_q_given_x - log_q).mean(), (log_q - log_q_product).mean(), (log_q_product - log_p).mean())
-
-
-def log_density(z: Tensor, mu: Tensor, logvar: Tensor) -> Float[Tensor, "*batch Z"]:
-    """log Normal(z; mu, exp(logvar)) of every latent, in nats."""
-    return -0.5 * (math.log(2 * math.pi) + logvar + (z - mu).square() * (-logvar).exp())

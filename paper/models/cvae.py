@@ -23,10 +23,10 @@ from foundation.errors import InputError
 from foundation.objective import Loss, Objective
 from foundation.rung import Traits
 from paper.models.base import Images, Labels, Latents, need, options_of
-from paper.models.drawn_kl import log_normal
 from paper.models.likelihoods import Images as Pixels
 from paper.models.likelihoods import Values
 from paper.models.networks import make_decoder, make_embedding, make_encoder
+from paper.models.normal import kl_of_normals, log_normal, log_normal_of_noise
 from paper.models.options import Condition, ConditionalVAEOptions
 from paper.models.vae import VAE, free_bits
 from paper.vae_paper import reparameterize
@@ -180,8 +180,7 @@ class LearnedPrior(VAE):
     def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
         """z from q(z|x, c), and log p(z|c) - log q(z|x, c)."""
         z = reparameterize(mu, logvar, eps)
-        log_q = -0.5 * (eps.square() + logvar).sum(1)
-        return z, log_normal(z, *self.prior_moments(c)) - log_q
+        return z, (log_normal(z, *self.prior_moments(c)) - log_normal_of_noise(eps, logvar)).sum(1)
 
     def prior(self, eps: Latents, c: Tensor | None = None) -> Latents:
         """z from p(z|c)."""
@@ -231,12 +230,6 @@ def conditional_vae(options: ConditionalVAEOptions, image_shape: tuple[int, int,
     }
     kind = kinds["label" if options.condition == "label" else "part", options.prior]
     return kind(options, image_shape, class_count)
-
-
-def kl_of_normals(mu: Latents, logvar: Latents, prior_mu: Latents, prior_logvar: Latents) -> Latents:
-    """KL(Normal(mu, exp(logvar)) || Normal(prior_mu, exp(prior_logvar))) of each image and latent, in nats."""
-    ratio = logvar - prior_logvar
-    return -0.5 * (1 + ratio - (mu - prior_mu).square() * torch.exp(-prior_logvar) - ratio.exp())
 
 
 def one_hot(labels: Int[Tensor, " N"], class_count: int) -> Int[Tensor, "N K"]:

@@ -45,8 +45,3 @@ class DrawnKLVAE(VAE):
         reconstruction = -self.log_prob(run.logits, x).sum() / len(x)
         kl = -run.log_ratio.mean()
         return Loss(reconstruction + objective.beta * kl, reconstruction, kl)
-
-
-def log_normal(z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """log Normal(z; mu, exp(logvar)) in nats, without -log(2 pi) / 2 for each latent, summed over the last axis."""
-    return -0.5 * (logvar + (z - mu).square() * (-logvar).exp()).sum(-1)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from foundation.rung import Traits
 from paper.models.base import Images, Latents, Values, options_of
-from paper.models.drawn_kl import DrawnKLVAE, log_normal
+from paper.models.drawn_kl import DrawnKLVAE
+from paper.models.normal import log_normal, log_normal_of_noise, log_standard_normal
 from paper.models.options import HierarchicalOptions
+from paper.vae_paper import reparameterize
 
 
 class Conditional(nn.Module):
@@ -72,11 +74,11 @@ class HierarchicalVAE(DrawnKLVAE):
     def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
         """z1 from q(z1|x), then z2 from q(z2|z1), and log p(z1, z2) - log q(z1, z2|x)."""
         Z = self.options.latent_dim
-        z1 = mu[:, :Z] + torch.exp(logvar[:, :Z] / 2) * eps[:, :Z]
+        z1 = reparameterize(mu[:, :Z], logvar[:, :Z], eps[:, :Z])
         mu2, logvar2 = self.encoder_top(z1)
-        z2 = mu2 + torch.exp(logvar2 / 2) * eps[:, Z:]
-        log_q = -0.5 * eps.square().sum(1) - 0.5 * logvar[:, :Z].sum(1) - 0.5 * logvar2.sum(1)
-        log_p = -0.5 * z2.square().sum(1) + log_normal(z1, *self.decoder_top(z2))
+        z2 = reparameterize(mu2, logvar2, eps[:, Z:])
+        log_q = log_normal_of_noise(eps, torch.cat([logvar[:, :Z], logvar2], dim=1)).sum(1)
+        log_p = log_standard_normal(z2).sum(1) + log_normal(z1, *self.decoder_top(z2)).sum(1)
         return torch.cat([z1, z2], dim=1), log_p - log_q
 
     def prior(self, eps: Latents, c: Tensor | None = None) -> Latents:
@@ -84,4 +86,4 @@ class HierarchicalVAE(DrawnKLVAE):
         Z = self.options.latent_dim
         z2 = eps[:, Z:]
         mu, logvar = self.decoder_top(z2)
-        return torch.cat([mu + torch.exp(logvar / 2) * eps[:, :Z], z2], dim=1)
+        return torch.cat([reparameterize(mu, logvar, eps[:, :Z]), z2], dim=1)

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from paper.models.base import Images, Latents, Values, options_of
+from paper.models.base import Latents, Values, options_of
 from paper.models.drawn_kl import DrawnKLVAE
+from paper.models.normal import log_normal_of_noise, log_standard_normal
 from paper.models.options import IAFOptions
+from paper.vae_paper import reparameterize
 
 
 class MaskedLinear(nn.Linear):
@@ -72,25 +74,24 @@ class IAFVAE(DrawnKLVAE):
         super().__init__(options, image_shape, class_count)
         self.flow = nn.ModuleList(MADE(options.latent_dim, options.flow_hidden_dim) for _ in range(options.flow_steps))
 
-    def code(self, x: Images, c: Tensor | None = None) -> Latents:
+    def code(self, mu: Latents, logvar: Any) -> Latents:
         """Where the flow takes mu."""
-        mu, logvar = self.encode(x, c)
         return self.draw_z(mu, logvar, torch.zeros_like(mu))[0]
 
     def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
-        """z from q(z|x), and log p(z) - log q(z|x); the factors 1 / sqrt(2 pi) cancel.
+        """z from q(z|x), and log p(z) - log q(z|x).
 
         After each step the latents are in reverse order, so that every one of them is the last in turn. FORGET is added
         to s, so that the flow begins near the identity.
         """
-        z, h = mu + torch.exp(logvar / 2) * eps, torch.cat([mu, logvar], dim=1)
-        log_q = -0.5 * (eps.square() + logvar).sum(1)
+        z, h = reparameterize(mu, logvar, eps), torch.cat([mu, logvar], dim=1)
+        log_q = log_normal_of_noise(eps, logvar).sum(1)
         for step in self.flow:
             m, s = step(z, h)
             gate = torch.sigmoid(s + FORGET)
             z = (gate * z + (1 - gate) * m).flip(1)
             log_q = log_q - F.logsigmoid(s + FORGET).sum(1)
-        return z, -0.5 * z.square().sum(1) - log_q
+        return z, log_standard_normal(z).sum(1) - log_q
 
 
 FORGET = 2.0

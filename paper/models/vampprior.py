@@ -18,8 +18,10 @@ from torch import Tensor, nn
 
 from foundation.rung import Traits
 from paper.models.base import Latents, Values, options_of
-from paper.models.drawn_kl import DrawnKLVAE, log_normal
+from paper.models.drawn_kl import DrawnKLVAE
+from paper.models.normal import log_normal, log_normal_of_noise
 from paper.models.options import VampPriorOptions
+from paper.vae_paper import reparameterize
 
 Components = Float[Tensor, "K Z"]
 
@@ -84,12 +86,12 @@ class VampPriorVAE(DrawnKLVAE):
         return self.encode(self.pseudo_inputs())
 
     def draw_z(self, mu: Latents, logvar: Latents, eps: Latents, c: Tensor | None = None) -> tuple[Latents, Values]:
-        """z from q(z|x), and log p(z) - log q(z|x); the factors 1 / sqrt(2 pi) cancel."""
-        z = mu + torch.exp(logvar / 2) * eps
-        log_q = -0.5 * (eps.square() + logvar).sum(1)
+        """z from q(z|x), and log p(z) - log q(z|x)."""
+        z = reparameterize(mu, logvar, eps)
         mu_k, logvar_k = self.components()
-        log_p = torch.logsumexp(log_normal(z[:, None], mu_k, logvar_k), dim=1) - math.log(len(mu_k))
-        return z, log_p - log_q
+        log_p_k = log_normal(z[:, None], mu_k, logvar_k).sum(2)
+        log_p = torch.logsumexp(log_p_k, dim=1) - math.log(len(mu_k))
+        return z, log_p - log_normal_of_noise(eps, logvar).sum(1)
 
     def prior(self, eps: Latents, c: Tensor | None = None) -> Latents:
         """z from the mixture. The first number of eps chooses the component as well.
@@ -103,4 +105,4 @@ class VampPriorVAE(DrawnKLVAE):
         k = place.floor().clamp(max=K - 1)
         rest = torch.special.ndtri((place - k).clamp(1e-12, 1 - 1e-12)).to(eps.dtype)
         noise = torch.cat([rest[:, None], eps[:, 1:]], dim=1)
-        return mu[k.long()] + torch.exp(logvar[k.long()] / 2) * noise
+        return reparameterize(mu[k.long()], logvar[k.long()], noise)

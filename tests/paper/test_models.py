@@ -28,7 +28,7 @@ def test_shapes(name):
     z, logvar = model.encode(x, c)
     Z = model.options.latent_dim + getattr(model.options, "top_dim", 0) if logvar is not None else 0
     assert logvar is None or z.shape == logvar.shape == (N, Z)
-    z = model.code(x, c)
+    z = model.code(z, logvar)
     for x_hat in (model.reconstruct(x, c), model.sample(z, c)):
         assert x_hat.shape == x.shape
         assert 0 <= x_hat.min() <= x_hat.max() <= 1

@@ -13,7 +13,7 @@ from foundation.options import KLOptions, TrainOptions  # noqa: E402
 from paper.evaluation.bound import elbo_parts  # noqa: E402
 from paper.evaluation.importance import importance_sample  # noqa: E402
 from paper.models.beta_tcvae import kl_parts  # noqa: E402
-from paper.models.cvae import kl_of_normals  # noqa: E402
+from paper.models.normal import kl_of_normals  # noqa: E402
 from paper.models.options import (  # noqa: E402
     BetaTCVAEOptions,
     ConditionalVAEOptions,
