@@ -163,7 +163,7 @@ def traversal_figure(rung: Rung, test: Dataset[np.ndarray], kl: Float[np.ndarray
     chosen = choose(test, TILES)
     one = chosen.subset(slice(len(chosen) // 4, len(chosen) // 4 + 1))
     c = rung.condition(one.images, one.labels)
-    mu = rung.encode(one.images, c)[0][0]
+    mu = rung.code(*rung.encode(one.images, c))[0]
     order = np.arange(len(mu)) if kl is None else np.argsort(-kl, kind="stable")
     latents, values = order[:LATENTS], np.array(REACH, dtype=mu.dtype)
     z = np.tile(mu, (len(latents), len(values), 1))
@@ -191,7 +191,7 @@ def interpolation_figures(rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Fi
         return {}
     a, b = test.images[first], test.images[second]
     c = rung.condition(a, test.labels[first])
-    start, end = rung.encode(a, c)[0], rung.encode(b, c)[0]
+    start, end = rung.code(*rung.encode(a, c)), rung.code(*rung.encode(b, c))
     ways = {"linear": between(start, end, STEPS)}
     if start.shape[1] > 1 and rung.traits.prior and not rung.traits.learned_prior:
         ways["spherical"] = slerp(start, end, STEPS)
@@ -280,7 +280,7 @@ def style_figure(rung: Rung, test: Dataset[np.ndarray]) -> Figure:
     """Test images, and their styles under every class."""
     present = classes_of(test)
     chosen = choose(test, STYLES)
-    mu = rung.encode(chosen.images, rung.condition(chosen.images, chosen.labels))[0]
+    mu = rung.code(*rung.encode(chosen.images, rung.condition(chosen.images, chosen.labels)))
     z = mu[:, None].repeat(len(present), axis=1)
     x_hat = decode_all(rung, z, rung.condition(None, np.tile(present, len(chosen))))
     own, names = np.searchsorted(present, chosen.labels), drawn_names(test.classes)

@@ -55,6 +55,11 @@ class ModelOptions:
         """The model's own objective when `progress` of the training is done, from 0 to 1."""
         return Objective()
 
+    loss_at_mu: ClassVar[bool] = True
+    """The loss means something where z is the mean of q(z|x): it needs no noise"""
+    whole_batch: ClassVar[bool] = False
+    """A term of the loss compares the images of a batch with one another: one process takes the whole batch"""
+
     def why_no_kl_options(self) -> str:
         """Why --kl has no effect on this model; empty where it has one."""
         return ""
@@ -238,8 +243,8 @@ class TrainOptions(Generic[Model]):
             raise InputError(f"compile: {reason}; leave it out")
         if self.model.drawn_kl and self.kl.free_bits:
             raise InputError("kl.free_bits: the KL of this model is not split over latents; leave it at 0")
-        if self.model.drawn_kl and self.z == "mu":
-            raise InputError("z: the KL of this model is estimated from the z drawn; expected sampled, got mu")
+        if not self.model.loss_at_mu and self.z == "mu":
+            raise InputError("z: the loss of this model needs the noise; expected sampled, got mu")
 
 
 def check_effect(options: TrainOptions) -> None:

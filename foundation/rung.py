@@ -28,7 +28,7 @@ class Traits:
     prior: bool = True
     """z may be drawn from the model's prior"""
     closed_kl: bool = True
-    """The prior is N(0, I) and q(z|x) diagonal: the KL has a closed form, latent by latent"""
+    """Of a model with q(z|x): its KL is that of a diagonal Gaussian and N(0, I), in closed form, latent by latent"""
     learned_prior: bool = False
     """The prior is not N(0, I); `prior` makes draws from it of draws from N(0, I)"""
     condition: Literal["none", "label", "part"] = "none"
@@ -161,6 +161,9 @@ class Rung(Protocol):
     def encode(self, x: np.ndarray, c: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """mu and logvar of q(z|x), each (N, Z); logvar is None for a model without a variance."""
 
+    def code(self, mu: np.ndarray, logvar: np.ndarray | None) -> np.ndarray:
+        """The z that stands for each image in pictures, of what `encode` gave: mu, unless a flow transforms it."""
+
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         """z from the prior for eps from N(0, I), (N, Z): eps itself unless the model learns its prior.
 
@@ -225,6 +228,9 @@ class Encodes(Protocol):
     def encode(self, x: Any, c: Any = None) -> tuple[Any, Any]:
         """mu and logvar, or z and None."""
 
+    def code(self, mu: Any, logvar: Any) -> Any:
+        """The z that stands for each image, of mu and logvar."""
+
 
 def encode_all(
     model: Encodes,
@@ -233,14 +239,15 @@ def encode_all(
     join: Callable[..., Any] = np.concatenate,
     batch_size: int = 500,
 ) -> tuple[Any, Any]:
-    """mu and logvar of q(z|x), or of q(z|x, c), for every image, a batch at a time; logvar is None without a variance.
+    """The code of every image, mu of q(z|x) unless a flow transforms it, and logvar, or None without a variance.
 
-    Arrays in, arrays out; for tensors, which stay on their device, `join` is `torch.cat`.
+    Images are encoded a batch at a time. Arrays in, arrays out; for tensors, which stay on their device, `join` is
+    `torch.cat`.
     """
     batches = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
     found = [model.encode(images[part], model.condition(images[part], labels[part])) for part in batches]
-    mu, logvar = zip(*found, strict=True)
-    return join(mu), None if logvar[0] is None else join(logvar)
+    codes, logvar = [model.code(*moments) for moments in found], [moments[1] for moments in found]
+    return join(codes), None if logvar[0] is None else join(logvar)
 
 
 def no_mask(description: Description) -> InputError:

@@ -194,7 +194,7 @@ def evaluate(rung: Rung, part: Dataset[np.ndarray], eps: np.ndarray, objective: 
 def measure_test(training: Training) -> dict[str, Parts]:
     """The test loss under the objective that training ends with: `sampled`, with z drawn from q(z|x), and `mu`.
 
-    The latter is left out where the KL is estimated from the z drawn.
+    The latter is left out of a loss that needs the noise.
     """
     rung, test = training.rung, training.data.test
     if test is training.data.held_out:
@@ -203,7 +203,7 @@ def measure_test(training: Training) -> dict[str, Parts]:
         eps = draw_eps(np.random.default_rng(training.options.seed), rung.noise_shape(len(test)), rung.dtype)
     objective = objective_at(training.options, 1.0)
     found = {"sampled": evaluate(rung, test, eps, objective)}
-    if not training.options.model.drawn_kl:
+    if training.options.model.loss_at_mu:
         found["mu"] = evaluate(rung, test, np.zeros_like(eps), objective)
     return found
 

@@ -138,7 +138,7 @@ def start_rung(
     if options.weights is not None:
         # The first values are drawn all the same, so that batches and noise stay the same.
         parameters = rung.parameters()
-        sizes = {name: value.shape for name, value in parameters.items() if name in expected_of(options, parameters)}
+        sizes = {name: parameters[name].shape for name in expected_of(options, parameters)}
         tensors, _ = load_weights(options.weights, rung.description, lambda description: sizes)
         first = {name: value.astype(rung.dtype) for name, value in tensors.items()}
         rung.restore(parameters | first, {}, options.weights)
@@ -165,8 +165,8 @@ def why_not(options: TrainOptions) -> str:
     model = options.model
     if not isinstance(model, VAEOptions) or model.model not in ("vae", "beta-vae"):
         return f"its main file is the VAE, and with --beta the beta-VAE; {model.model} needs --rung paper"
-    if model.network != "conv" or len(model.hidden_dims) != 1:
-        return "its main file has the convolutional network with one hidden layer; others need --rung paper"
+    if not model.is_of_the_ladder():
+        return "its main file has the convolutional network with one hidden layer and two convolutions; others need --rung paper"
     if model.init != "torch":
         return f"its first values are torch's own; --init {model.init} needs --rung paper"
     if model.likelihood not in ("bernoulli", "gaussian"):

@@ -95,7 +95,11 @@ class NumpyRung:
         mu, logvar, *_ = vae.encode(self._parameters, x)
         return mu, logvar
 
+    def code(self, mu: np.ndarray, logvar: np.ndarray | None) -> np.ndarray:
+        return mu
+
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, eps=eps)
         return eps
 
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:

@@ -118,6 +118,8 @@ def fit(
         model.to(choose_device(device))
     mould = next(model.parameters())
     share = float(validation) if isinstance(validation, float | int) else 0.0
+    if not 0 <= share < 1:
+        raise InputError(f"validation: expected a share below 1, or images, got {validation}")
     options: TrainOptions = TrainOptions(
         model=model.options,
         data=DataOptions(name="images", binarise=binarise, validation=share),

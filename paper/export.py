@@ -71,8 +71,10 @@ def save_onnx(model: Model, folder: str | Path) -> tuple[Path, Path]:
     The encoder takes `x` (N, C, H, W) and gives `mu` and `logvar`; where the model encodes an image as a point, `z`; of
     a VQ-VAE `z` and the `codes` (N, h, w). The decoder takes `z` and gives `x_hat` and `logits`. A model with a
     condition also takes `c`, as `model.condition` gives it: one-hot labels, or the given part and its mask. N is free.
-    Raises `InputError` without onnx.
+    Raises `InputError` without onnx, and for a model whose flow stands between its mu and z.
     """
+    if type(model).code is not Model.code:
+        raise InputError(f"onnx: expected a model whose mu is its code, got {model.options.model}, which transforms it")
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
             raise InputError(f'onnx: {package} is not installed: pip install "vae-ladder[export]"')

@@ -53,6 +53,8 @@ class ModelRung:
         self.dtype = np.dtype(str(mould.dtype).removeprefix("torch."))
         self.read_every = 1 if self.device == "cpu" else READ_EVERY
         self.process, self.processes = process_numbers()
+        if self.processes > 1 and model.options.whole_batch:
+            raise InputError(f"{model.options.model}: its loss is that of the whole batch; expected one process alone")
         self.threads = torch.get_num_threads()
         self._precision = precision
         self._optimizer = make_optimizer(model, optimizer)
@@ -153,7 +155,12 @@ class ModelRung:
         check_batch(self._shapes, self.dtype, x=x)
         images, given = self.to_tensor(x), None if c is None else self.to_tensor(c)
         mu, logvar = self.model.encode(images, given)
-        return to_array(self.model.code(mu, logvar)), None if logvar is None else to_array(logvar)
+        return to_array(mu), None if logvar is None else to_array(logvar)
+
+    @torch.no_grad()
+    def code(self, mu: np.ndarray, logvar: np.ndarray | None) -> np.ndarray:
+        moments = self.to_tensor(mu), None if logvar is None else self.to_tensor(logvar)
+        return to_array(self.model.code(*moments))
 
     @torch.no_grad()
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:

@@ -97,10 +97,14 @@ class LowlevelRung:
         mu, logvar = vae.encode(self._parameters, *self._tensors(x=x))
         return _array(mu), _array(logvar)
 
-    @torch.no_grad()
+    def code(self, mu: np.ndarray, logvar: np.ndarray | None) -> np.ndarray:
+        return mu
+
     def prior(self, eps: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
+        check_batch(self._shapes, self.dtype, eps=eps)
         return eps
 
+    @torch.no_grad()
     def decode(self, z: np.ndarray, c: np.ndarray | None = None) -> np.ndarray:
         (latents,) = self._tensors(z=z)
         return _array(vae.decode(self._parameters, latents, self.architecture.image_shape[1:]))

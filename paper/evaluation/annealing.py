@@ -84,7 +84,7 @@ class Annealing:
     def choose_sizes(self) -> None:
         """A run from the prior, in which sizes follow the accepted share; later runs keep what it found."""
         eps, size = self.from_prior(), self.sizes[0]
-        for t in range(1, len(self.betas)):
+        for t in range(1, len(self.betas) - 1):  # no chain takes a step at the last one
             self.sizes[t] = size
             eps, probability = self.step(eps, t)
             share = probability.unflatten(0, (-1, self.chains)).mean(1)
@@ -111,7 +111,7 @@ class Annealing:
 
     def from_prior(self) -> Latents:
         """eps of every chain from N(0, I)."""
-        shape = len(self.x), self.model.noise_shape(1)[-1]
+        shape = self.model.prior_shape(len(self.x))
         return torch.randn(shape, generator=self.generator, device=self.x.device, dtype=self.x.dtype)
 
     def log_likelihood(self, eps: Latents) -> Values:
@@ -155,8 +155,8 @@ def annealed_log_likelihood(
 ) -> Float[np.ndarray, " N"]:
     """A lower bound, on average, on log p(x) or log p(x|c) of each image in nats: log 1/K sum_k w_k over K chains.
 
-    T is the number of temperatures. N times `chains` images are decoded at once, (T - 1) (2 `leapfrogs` + 3) times in
-    all. Raises `InputError` for a model without a prior.
+    T is the number of temperatures. N times `chains` images are decoded at once, (T - 1) (2 `leapfrogs` + 3) + 1 times
+    in all. Raises `InputError` for a model without a prior.
     """
     annealing = _begin(model, x, c, T, generator, chains, leapfrogs)
     return _mean_of_exp(annealing.forward())
@@ -186,7 +186,7 @@ def simulate(model: Model, count: int, c: Tensor | None, generator: torch.Genera
     """Images that the model draws, pixels included, and the eps of their z: exact samples of p(x, z)."""
     _check(model)
     mould = next(model.parameters())
-    shape = count, model.noise_shape(1)[-1]
+    shape = model.prior_shape(count)
     eps = torch.randn(shape, generator=generator, device=mould.device, dtype=mould.dtype)
     return model.draw(model.prior(eps, c), c, generator), eps
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from paper.evaluation.factor_prediction import Prediction, predict_factors
+from paper.evaluation.factor_prediction import BINS, Prediction, predict_factors, two_best
 from paper.evaluation.ground_truth import Codes, Factors, GroundTruth, Representation
 from paper.evaluation.latents import linear_probe
 
@@ -27,8 +27,6 @@ REPEATS = 3
 """Seeds that an evaluation measures with: the scores are means over them, and their spread is reported."""
 POINTS = 100
 """How often the FactorVAE metric holds each factor fixed."""
-BINS = 20
-"""Bins for continuous factors and for codes in the mutual information gap (Locatello et al. 2019)."""
 IMAGES = 10_000
 """Images that the mutual information gap is measured on (Locatello et al. 2019)."""
 
@@ -72,10 +70,10 @@ def single_numbers(scores: Scores) -> dict[str, float]:
 
 
 def mean_scores(repeated: Sequence[Scores]) -> tuple[Scores, dict[str, float]]:
-    """The mean of scores that were measured with several seeds, and the standard deviation of each single number."""
+    """The mean of scores measured with two seeds or more, and the standard deviation of each single number."""
     numbers = [single_numbers(scores) for scores in repeated]
     means = {name: float(np.mean([one[name] for one in numbers])) for name in numbers[0]}
-    spread = {name: float(np.std([one[name] for one in numbers], ddof=1)) for name in means} if len(numbers) > 1 else {}
+    spread = {name: float(np.std([one[name] for one in numbers], ddof=1)) for name in means}
     mean = Scores(
         means.get("beta_vae_score"),
         means.get("factor_vae_score"),
@@ -191,12 +189,6 @@ def mutual_information_gap(codes: Codes, factors: Factors, bins: int = BINS) -> 
     information = information.reshape(len(latents), len(values))
     second, best = two_best(information)
     return Gaps(float((best - second).mean()), dict(zip(values, (best - second).tolist(), strict=True)), information)
-
-
-def two_best(information: Float[np.ndarray, "Z K"]) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
-    """For each factor the second largest and the largest information in a latent; 0 where there are too few latents."""
-    second, best = np.sort(np.pad(information, ((2, 0), (0, 0))), axis=0)[-2:]
-    return second, best
 
 
 def _binned(values: np.ndarray, bins: int) -> Int[np.ndarray, " N"]:

@@ -10,10 +10,11 @@ the other half test it. With K factors and Z latents, each score is in [0, 1], 1
     InfoMEC     modularity: each latent has information on one factor; compactness: each factor is in one latent;
                 explicitness: the factors can be read by a linear function
 
-Discrete factors are those of at most BINS different values; they are classified, the others are regressed.
+Discrete factors are classified, the others are regressed. In two things the scores are not those of published tables:
+in DCI a forest's importances are multiplied by how well it predicts, and in SAP a discrete factor is scored by 1 minus
+cross-entropy over entropy, where the paper takes the accuracy.
 """
 
-import importlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +22,10 @@ from jaxtyping import Float
 
 from foundation.errors import InputError
 from paper.evaluation.ground_truth import Codes, Factors
+from paper.evaluation.latents import scikit_learn
 
 BINS = 20
+"""Factors of at most so many values are discrete; others and codes go into so many bins (Locatello et al. 2019)."""
 TREES, SMALLEST_LEAF = 30, 5
 """The forests of DCI."""
 LEAST = 0.02
@@ -84,7 +87,7 @@ def forest(
     The quality is 1 minus the error as a share of that of the best constant: of the classification error, or of the
     squared error.
     """
-    kinds = scikit_learn("ensemble")
+    kinds = scikit_learn("ensemble", "scores")
     options: dict[str, Any] = {"n_estimators": TREES, "min_samples_leaf": SMALLEST_LEAF, "max_features": None}
     options["random_state"] = seed
     if is_discrete(values):
@@ -105,7 +108,7 @@ def linear_share(codes: Codes, values: np.ndarray, train: np.ndarray, test: np.n
     Predictive information (Xu et al. 2020, arXiv:2002.10689) over that of a perfect prediction: of a discrete factor 1
     minus cross-entropy over entropy, by logistic regression; of a continuous one R^2, by least squares.
     """
-    models = scikit_learn("linear_model")
+    models = scikit_learn("linear_model", "scores")
     if not is_discrete(values):
         score = models.LinearRegression().fit(codes[train], values[train]).score(codes[test], values[test])
         return float(np.clip(score, 0, 1))
@@ -135,10 +138,14 @@ def concentration(importance: Float[np.ndarray, "Z K"], axis: int) -> float:
 
 def gap(scores: Float[np.ndarray, "Z K"]) -> float:
     """SAP: the mean over factors of the best latent's score minus the second best's; of one latent its score."""
-    ordered = np.sort(scores, axis=0)
-    best = ordered[-1]
-    second = ordered[-2] if len(scores) > 1 else np.zeros_like(best)
+    second, best = two_best(scores)
     return float((best - second).mean())
+
+
+def two_best(values: Float[np.ndarray, "Z K"]) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    """For each factor the second largest and the largest value of a latent; 0 where there are too few latents."""
+    second, best = np.sort(np.pad(values, ((2, 0), (0, 0))), axis=0)[-2:]
+    return second, best
 
 
 def dominance(information: Float[np.ndarray, "Z K"], axis: int) -> float:
@@ -152,13 +159,3 @@ def dominance(information: Float[np.ndarray, "Z K"], axis: int) -> float:
     if n == 1 or not informed.any():
         return float(informed.any())
     return float(((rows[informed].max(axis=1) / total[informed]).mean() - 1 / n) / (1 - 1 / n))
-
-
-def scikit_learn(module: str) -> Any:
-    """A module of scikit-learn. Raises `InputError` where it is not installed."""
-    try:
-        return importlib.import_module(f"sklearn.{module}")
-    except ModuleNotFoundError:
-        raise InputError(
-            "scores: expected scikit-learn, which is not installed; type: pip install scikit-learn"
-        ) from None

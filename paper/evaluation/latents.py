@@ -1,6 +1,8 @@
 """The latents of many images: their codes, which of them are active, and what a linear classifier reads from them."""
 
+import importlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,13 +87,17 @@ def linear_probe(
     Its weights and biases are the most probable ones under N(0, I). Codes are centred on the training codes' mean; D
     may be 0. Raises `InputError` without scikit-learn, and `ValueError` for training codes of a single class.
     """
-    try:
-        from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # has no type hints
-    except ModuleNotFoundError:
-        raise InputError(
-            "linear probe: expected scikit-learn, which is not installed; type: pip install scikit-learn"
-        ) from None
+    LogisticRegression = scikit_learn("linear_model", "linear probe").LogisticRegression
     middle = train.mean(axis=0, dtype=np.float64)  # the sum over many float32 codes far from 0 would lose digits
     x_train, x_test = (np.column_stack([np.ones(len(x)), x - middle]) for x in (train, test))
     classifier = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8, max_iter=1000)
     return float(classifier.fit(x_train, train_classes).score(x_test, test_classes))
+
+
+def scikit_learn(module: str, what: str) -> Any:
+    """A module of scikit-learn. Raises `InputError`, beginning with what needs it, where it is not installed."""
+    try:
+        return importlib.import_module(f"sklearn.{module}")
+    except ModuleNotFoundError:
+        missing = "expected scikit-learn, which is not installed; type: pip install scikit-learn"
+        raise InputError(f"{what}: {missing}") from None

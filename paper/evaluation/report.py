@@ -1,19 +1,18 @@
 """The report of an evaluation: each section measures one thing, prints it, and returns its numbers for evaluation.json.
 
-Sections come first, then their tables, which are at most 100 columns wide, then the sentences that explain the numbers.
+Its tables stand in `paper/evaluation/tables.py`, the sentences that explain the numbers in `sentences.py` beside it.
 """
 
 import contextlib
 import dataclasses
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from rich import box
+from jaxtyping import Float
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -21,22 +20,18 @@ from rich.table import Table
 from foundation.console import print_table, say
 from foundation.data.splits import Data
 from foundation.errors import InputError
-from foundation.latents import ACTIVE, kl_by_latent
-from foundation.objective import OVER_LEVELS
+from foundation.latents import kl_by_latent
 from foundation.rung import encode_all
-from paper.evaluation.bound import PIXEL_SEED, bits_per_dimension, elbo_parts, is_binary, reconstruction
+from paper.evaluation.bound import bits_per_dimension, elbo_parts, is_binary, reconstruction
 from paper.evaluation.disentanglement import (
     REPEATS,
-    Scores,
     disentanglement,
     images_needed,
     mean_scores,
     scores_of_images,
-    single_numbers,
-    two_best,
 )
-from paper.evaluation.ground_truth import GroundTruth, ground_truth_of, representation_of
-from paper.evaluation.importance import Estimate, importance_sample
+from paper.evaluation.ground_truth import ground_truth_of, representation_of
+from paper.evaluation.importance import importance_sample
 from paper.evaluation.latents import (
     active_latents,
     active_units,
@@ -46,22 +41,37 @@ from paper.evaluation.latents import (
     variance_of_mu,
 )
 from paper.evaluation.options import EvaluateOptions
+from paper.evaluation.sentences import (
+    ABOUT_DRAWN_KL,
+    about_activity,
+    about_bits,
+    about_bound,
+    about_codebook,
+    about_codes,
+    about_factors,
+    about_lengths,
+    about_likelihood,
+    codebook_warning,
+)
+from paper.evaluation.tables import (
+    BoundRow,
+    CodeRow,
+    LengthRow,
+    bound_table,
+    code_table,
+    gap_table,
+    latent_table,
+    length_table,
+    likelihood_table,
+    score_table,
+)
 from paper.models.base import Images, Model
 from paper.models.vq_vae import perplexity
 
 Results = dict[str, Any]
-SHOWN = 20
-"""Latents listed one by one; the rest, which carry least, are summed up."""
-BAR = 40
-"""Characters in the longest bar."""
-Z_LABELS = {"sampled": "drawn", "mu": "μ"}
-ABOUT_DRAWN_KL = "The KL has no closed form and no part for each latent: it is log q(z|x) − log p(z) at the z drawn."
 LN_2 = math.log(2)
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
-
-
-# Sections
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +260,7 @@ def code_lengths(evaluation: Evaluation) -> Results:
 def factors(evaluation: Evaluation) -> Results:
     """The scores of disentanglement; without the first two where images of chosen factors cannot be drawn."""
     model, data, seed = evaluation.model, evaluation.data, evaluation.options.seed
-    truth = ground_truth_of(data, given_label=getattr(model.options, "condition", None) == "label")
+    truth = ground_truth_of(data, given_label=model.traits.condition == "label")
     kept = active_latents(model, data)
     if truth is None:
         with torch.no_grad():
@@ -276,255 +286,3 @@ def pixels(images: Images) -> str:
 def standard_error(values: np.ndarray) -> float | None:
     """Of the mean over images; None for a single image."""
     return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
-
-
-# Tables
-
-
-class BoundRow(NamedTuple):
-    """The negative ELBO on one kind of pixels, with one kind of z: means over the images, in nats."""
-
-    pixels: str
-    z: str
-    reconstruction: float
-    kl: float
-    negative_elbo: float
-    standard_error: float | None
-    """Of `negative_elbo` over the images."""
-    bits_per_dimension: float | None = None
-    """`negative_elbo` in bits, over the pixels; None where the likelihood is none over 256 levels"""
-
-
-class CodeRow(NamedTuple):
-    """-log p(x|z) where z is a point: mean over the images, in nats."""
-
-    pixels: str
-    reconstruction: float
-    standard_error: float | None
-
-
-class LengthRow(NamedTuple):
-    """-log p of code and pixels under one prior over codes, on one kind of pixels: means over the images."""
-
-    pixels: str
-    prior: str
-    code: float
-    """-log p(k) in nats, and"""
-    reconstruction: float
-    """-log p(x|k), and"""
-    sum: float
-    standard_error: float | None
-    """Of the sum over the images"""
-    bits: list[float]
-    """The three in bits"""
-
-
-def new_table(*heads: str, left: int = 1) -> Table:
-    """A table without a frame; the first `left` columns hold text, the others numbers."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    for i, head in enumerate(heads):
-        table.add_column(head, justify="left" if i < left else "right")
-    return table
-
-
-def bound_table(rows: Sequence[BoundRow]) -> Table:
-    """The negative ELBO and its parts; the kind of pixels stands in the first of its rows only."""
-    in_bits = rows[0].bits_per_dimension is not None
-    table = new_table("pixels", "z", "reconstruction", "KL", "sum", "±", *["bits/dim"] * in_bits, left=2)
-    before = None
-    for row in rows:
-        numbers = [two_digits(value) for value in (row.reconstruction, row.kl, row.negative_elbo, row.standard_error)]
-        numbers += [f"{row.bits_per_dimension:.3f}"] if row.bits_per_dimension is not None else []
-        table.add_row("" if row.pixels == before else row.pixels, Z_LABELS[row.z], *numbers)
-        before = row.pixels
-    return table
-
-
-def code_table(row: CodeRow) -> Table:
-    """The reconstruction of a model without q(z|x)."""
-    table = new_table("pixels", "reconstruction", "±")
-    table.add_row(row.pixels, two_digits(row.reconstruction), two_digits(row.standard_error))
-    return table
-
-
-def length_table(rows: Sequence[LengthRow]) -> Table:
-    """Codes, pixels and their sum, each in nats and in bits."""
-    table = new_table("pixels", "prior", "code", "bits", "x|code", "bits", "sum", "bits", "±", left=2)
-    before = None
-    for row in rows:
-        pairs = zip((row.code, row.reconstruction, row.sum), row.bits, strict=True)
-        numbers = [text for nats, bits in pairs for text in (two_digits(nats), f"{bits:.1f}")]
-        name = "" if row.pixels == before else row.pixels
-        table.add_row(name, row.prior, *numbers, two_digits(row.standard_error))
-        before = row.pixels
-    return table
-
-
-def latent_table(kl: Float[np.ndarray, " Z"], variance: Float[np.ndarray, " Z"]) -> Table:
-    """Latents in descending order of KL, with a bar."""
-    order = np.argsort(-kl, kind="stable")
-    table = new_table("latent", "KL (nats)", "variance of μ", "")
-    table.columns[-1].justify = "left"
-    unit = BAR / max(float(kl.max()), 1e-3)  # no bars where every KL rounds to 0.000
-    for j in order[:SHOWN]:
-        table.add_row(f"z{j + 1}", f"{kl[j]:.3f}", f"{variance[j]:.3f}", "█" * round(unit * float(kl[j])))
-    rest = order[SHOWN:]
-    if len(rest):
-        largest = f"in all; the largest {kl[rest].max():.3f}"
-        table.add_row(f"{len(rest)} others", f"{kl[rest].sum():.3f}", "", largest)
-    return table
-
-
-def likelihood_table(estimate: Estimate, conditional: bool) -> Table:
-    """log p(x), the ELBO of the same draws, and their difference beside the effective draws that it rests on."""
-    log_p, elbo = float(estimate.log_p.mean()), float(estimate.elbo.mean())
-    median = float(np.median(estimate.effective_draws))
-    table = new_table("", "nats per image", "±")
-    name = "log p(x|c)" if conditional else "log p(x)"
-    table.add_row(name, two_digits(log_p), two_digits(estimate.standard_error))
-    table.add_row("ELBO of the same draws", two_digits(elbo), "")
-    table.add_row(f"difference, from {median:.1f} effective draws", two_digits(log_p - elbo), "")
-    return table
-
-
-METRICS = {
-    "beta_vae_score": "β-VAE metric (Higgins et al. 2017)",
-    "factor_vae_score": "FactorVAE metric (Kim & Mnih 2018)",
-    "mig": "mutual information gap (Chen et al. 2018)",
-    "disentanglement": "DCI disentanglement (Eastwood & Williams 2018)",
-    "completeness": "DCI completeness",
-    "informativeness": "DCI informativeness",
-    "sap": "SAP (Kumar et al. 2018)",
-    "modularity": "InfoMEC modularity (Hsu et al. 2023)",
-    "compactness": "InfoMEC compactness",
-    "explicitness": "InfoMEC explicitness",
-}
-
-
-def score_table(scores: Scores, spread: dict[str, float], factors: int) -> Table:
-    """The scores beside those of guessing; 1 is a perfect code."""
-    table = new_table("metric", "score", "±", "guessing")
-    numbers = single_numbers(scores)
-    for name, text in METRICS.items():
-        if name in numbers:
-            guessing = 1 / factors if name in ("beta_vae_score", "factor_vae_score") else 0.0
-            table.add_row(text, *(f"{number:.3f}" for number in (numbers[name], spread[name], guessing)))
-    return table
-
-
-def gap_table(scores: Scores) -> Table:
-    """For each factor the mutual information of its two best latents, and the gap between them."""
-    table = new_table("factor", "best latent", "second best", "gap")
-    second, best = two_best(scores.information)
-    for name, *numbers in zip(scores.gaps, best, second, scores.gaps.values(), strict=True):
-        table.add_row(name, *map(two_digits, numbers))
-    return table
-
-
-def two_digits(value: float | None) -> str:
-    """The number with two decimals and a minus sign; empty for None and NaN."""
-    return "" if value is None or np.isnan(value) else f"{value:.2f}".replace("-", "−")
-
-
-# Sentences
-
-
-def about_bound(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
-    """How to read the table of the negative ELBO."""
-    yield "Sum: the negative ELBO, at least −log p(x), where z is drawn from q(z|x); no bound where z = μ."
-    yield "±: standard error of the mean over the images."
-    if test_pixels == "grey" and model.options.likelihood == "bernoulli":
-        yield "Grey: pixels as in training. No bound on log p(x), since a Bernoulli gives grey pixels no density."
-    elif model.options.likelihood in OVER_LEVELS:
-        yield "p(x) is a probability of images of 256 levels. bits/dim: the sum per pixel, divided by log 2."
-    elif test_pixels == "grey" and not drawn:
-        yield "Grey: p(x) is a density, so log p(x) may lie above 0; compare it with other densities only."
-        yield "No bits/dim: the pixels are levels without the uniform noise that would dequantise them."
-    if drawn:
-        yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
-    yield from about_training(model)
-
-
-def about_lengths(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
-    """How to read the lengths of codes and pixels."""
-    yield "Frequencies: of the entries in the codes of these images. ±: standard error of the sum over the images."
-    yield "Sum: at least −log p(x), as the negative ELBO of a VAE is: p(x) is a sum over all maps, and this is one."
-    if test_pixels == "grey" and model.options.likelihood == "bernoulli":
-        yield "Grey: pixels as in training. No bound on log p(x), since a Bernoulli gives grey pixels no density."
-    if drawn:
-        yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
-
-
-def about_training(model: Model) -> Iterator[str]:
-    """The differences between the training objective and the ELBO."""
-    options = model.options
-    if getattr(options, "capacity", None) is not None:
-        yield f"Trained to a KL of {options.capacity:g} nats; here the KL has the weight 1, as in the ELBO."
-    elif model.options.objective().beta != 1:
-        yield f"Trained with β = {model.options.objective().beta:g}; here the KL has the weight 1, as in the ELBO."
-    if getattr(options, "draws", 1) > 1:
-        yield f"Trained on the bound of {options.draws} draws, which lies between the ELBO and log p(x)."
-    if getattr(options, "condition", "label") != "label":
-        yield f"Only the missing pixels count; given: {options.condition}."
-
-
-def about_activity(active: int, Z: int) -> str:
-    """How many latents are active, by Burda's criterion."""
-    return (
-        f"{active} of {Z} latents are active: the variance of μ over the images is above {ACTIVE} (Burda et al. 2016)."
-    )
-
-
-def about_likelihood(estimate: Estimate, draws: int) -> Iterator[str]:
-    """How reliable the estimate is."""
-    yield "A lower bound, in expectation, that rises to log p(x) as K grows."
-    yield (
-        "Difference: what K draws gain over one. In expectation it is at most KL(q(z|x) ‖ p(z|x)), and reaches it only "
-        "where many draws are effective."
-    )
-    median, least = np.median(estimate.effective_draws), estimate.effective_draws.min()
-    yield f"Effective draws, of {draws:,}: {median:.0f} for the median image, {least:.1f} for the worst."
-
-
-def about_bits(bits: float | None) -> Iterator[str]:
-    """-log p(x) in the unit of papers on images, where there is one."""
-    if bits is not None:
-        yield f"−log p(x): {bits:.3f} bits per dimension, over the pixels of 256 levels."
-
-
-def about_codes(model: Model) -> str:
-    """Why there is neither KL nor log p(x)."""
-    kind = "map of codes" if model.traits.codes else "code"
-    return f"−log p(x|z) for the {kind} of x. It is one point, not a q(z|x): there is no KL, and log p(x) is left out."
-
-
-def about_codebook(used: int, K: int, perplexity: float, places: int) -> Iterator[str]:
-    """How the codebook is used, and how many nats a map of codes takes."""
-    yield f"{used} of {K} entries occur in the codes of the test images."
-    yield f"Perplexity {perplexity:.1f}: as varied as {perplexity:.1f} entries that occur equally often."
-    uniform, frequencies = places * math.log(K), places * math.log(perplexity)
-    yield (
-        f"A map of {places} codes takes {uniform:.1f} nats under a uniform prior, and {frequencies:.1f} under the "
-        "frequencies of the entries."
-    )
-
-
-def codebook_warning(used: int, K: int) -> str | None:
-    """A sentence where most entries never occur; None elsewhere."""
-    if used >= K / 2:
-        return None
-    return f"{K - used} of {K} codebook entries never occur: try a smaller codebook or a learning-rate warm-up."
-
-
-def about_factors(truth: GroundTruth | None, kept: Bool[np.ndarray, " Z"]) -> Iterator[str]:
-    """What the scores were measured on."""
-    yield f"Codes: μ of the {int(kept.sum())} active latents of {len(kept)}."
-    yield f"Scores: 1 for a perfect code; mean and standard deviation (±) over {REPEATS} seeds of the metrics."
-    yield "Best latent, second best: mutual information with the factor, as a share of the factor's entropy."
-    if truth is None:
-        yield "The first two metrics need new images of chosen factors, which cannot be drawn for images from a file."
-        return
-    if truth.given:
-        yield f"Left out: {', '.join(truth.given)}, which the model is given."
-    if truth.note is not None:
-        yield truth.note

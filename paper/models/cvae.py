@@ -35,11 +35,25 @@ OneHot = Float[Tensor, "N K"]
 Given = Float[Tensor, "N given H W"]
 
 
-class ConditionalVAE(VAE):
+class Conditional(VAE):
+    """What both conditional VAEs have in common."""
+
+    options_type = ConditionalVAEOptions
+
+    def _check_prior(self, options: ConditionalVAEOptions) -> None:
+        """Raise `InputError` where the options ask for another prior than this class has."""
+        own = "learned" if self.traits.learned_prior else "standard"
+        if options.prior != own:
+            raise InputError(
+                f"prior: expected {own}, which is what {type(self).__name__} has, got {options.prior}; "
+                f'paper.make("cvae", prior="{options.prior}") makes either'
+            )
+
+
+class ConditionalVAE(Conditional):
     """The VAE given the class: c is one-hot."""
 
     traits = Traits(condition="label")
-    options_type = ConditionalVAEOptions
 
     def __init__(
         self,
@@ -54,6 +68,7 @@ class ConditionalVAE(VAE):
                 f"class_count: expected a number of classes, and the label as condition, got {class_count} and "
                 f"{options.condition}; parts of an image are the condition of `completion_vae`"
             )
+        self._check_prior(options)
         super().__init__(options, image_shape, class_count)
         planes = class_count if options.network == "conv" else 0
         channels, height, width = image_shape
@@ -79,14 +94,13 @@ class ConditionalVAE(VAE):
         return self.decoder(torch.cat([z, need(c)], dim=1))
 
 
-class CompletionVAE(VAE):
+class CompletionVAE(Conditional):
     """The VAE given a part of the image: c is the image with all else black, and a mask that is 1 where it is given.
 
     Only the missing pixels are modelled: log p(x|z, c) counts them alone, and a completed image shows the given ones.
     """
 
     traits = Traits(condition="part")
-    options_type = ConditionalVAEOptions
     given: Float[Tensor, "H W"]
 
     def __init__(
@@ -97,6 +111,7 @@ class CompletionVAE(VAE):
         **choices: Any,
     ) -> None:
         options = options or options_of(self.options_type, choices)
+        self._check_prior(options)
         super().__init__(options, image_shape, class_count)
         channels, height, width = image_shape
         self.encoder = make_encoder(options, (channels + channels + 1, height, width))

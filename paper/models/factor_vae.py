@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from foundation.objective import Objective
+from paper import vae_paper
 from paper.models.base import Images, Latents, Scalar, options_of
 from paper.models.options import FactorVAEOptions
-from paper.models.vae import VAE, free_bits, kl_per_latent
+from paper.models.vae import VAE
 from paper.vae_paper import reparameterize
 
 SLOPE = 0.2
@@ -92,10 +93,9 @@ class FactorVAE(VAE):
 
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:  # type: ignore[override]  # of its own Forward
         """The VAE's loss and gamma TC; the discriminator's loss adds its gradient and not its value."""
-        reconstruction = -self.log_prob(run.logits, x).sum() / len(x)
-        kl = kl_per_latent(run.mu, run.logvar)
+        parts = super().loss(vae_paper.Forward(run.mu, run.logvar, run.z, run.logits), x, objective)
         tc = run.log_odds.mean()
         discriminator = (F.softplus(-run.joint) + F.softplus(run.permuted)).mean() / 2
-        kl_term = objective.beta * (free_bits(kl, objective.free_bits) + self.options.gamma * tc)
         learned = discriminator - discriminator.detach()
-        return Loss(reconstruction + kl_term + learned, reconstruction, kl.sum(1).mean(), tc, discriminator)
+        loss = parts.loss + objective.beta * self.options.gamma * tc + learned
+        return Loss(loss, parts.reconstruction, parts.kl, tc, discriminator)

@@ -4,7 +4,7 @@ r"""Two layers of latents (Rezende et al. 2014, arXiv:1401.4082; Burda et al. 20
     q(z1, z2|x)  = q(z1|x) q(z2|z1)                   every conditional a diagonal Gaussian, computed by a network
 
 Against `paper/models/vae.py` the prior of z1 is no longer N(0, I): it is learned, as what z2 makes of it. Trained like
-this z2 often stays unused, which is what ladder networks are for (Sonderby et al. 2016, arXiv:1602.02282).
+this z2 often stays unused, which is what ladder VAEs are for (Sønderby et al. 2016, arXiv:1602.02282).
 """
 
 from typing import Any

@@ -21,6 +21,9 @@ from paper.models.normal import log_normal_of_noise, log_standard_normal
 from paper.models.options import IAFOptions
 from paper.vae_paper import reparameterize
 
+FORGET = 2.0
+"""sigmoid(2) = 0.88: a new flow keeps most of z. The paper advises 1 or 2, as for the forget gate of an LSTM."""
+
 
 class MaskedLinear(nn.Linear):
     """A linear layer with some weights held at 0."""
@@ -44,7 +47,7 @@ class MADE(nn.Module):
 
     def __init__(self, latent_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        place, degree = torch.arange(latent_dim), torch.arange(hidden_dim) % latent_dim
+        place, degree = torch.arange(latent_dim), torch.arange(hidden_dim) * latent_dim // hidden_dim
         sees_inputs = (place[None, :] < degree[:, None]).float()
         sees_hidden = (degree[None, :] <= place[:, None]).float()
         self.inputs = MaskedLinear(sees_inputs)
@@ -92,7 +95,3 @@ class IAFVAE(DrawnKLVAE):
             z = (gate * z + (1 - gate) * m).flip(1)
             log_q = log_q - F.logsigmoid(s + FORGET).sum(1)
         return z, log_standard_normal(z).sum(1) - log_q
-
-
-FORGET = 2.0
-"""sigmoid(2) = 0.88: a new flow keeps most of z. The paper advises 1 or 2, as for the forget gate of an LSTM."""

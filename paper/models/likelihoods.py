@@ -1,6 +1,7 @@
 """p(x|z): what the decoder's logits say about an image, as densities, as the expected image, and as draws."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from foundation.data.dataset import LEVELS
+from foundation.errors import InputError
 
 Images = Float[Tensor, "... C H W"]
 """Images, or outputs for them; with K draws of z for each image, outputs (N, K, C, H, W) and images (N, 1, C, H, W)."""
@@ -214,7 +216,8 @@ class DiscretisedLogistic(Likelihood):
         """
         scale = torch.exp(self.log_scale)
         distance = logits.abs() / 2  # of mu from 1/2; the mean for -l is 1 - the mean for l
-        lower = scale * (F.softplus((0.5 - distance) / scale) - F.softplus((-0.5 - distance) / scale))
+        inside, outside = ((side - distance) / scale for side in (0.5, -0.5))
+        lower = scale * (F.softplus(inside, threshold=LINEAR) - F.softplus(outside, threshold=LINEAR))
         return torch.where(logits > 0, 1 - lower, lower).clamp(0, 1)
 
     def outputs_for(self, mean: Images) -> Images:
@@ -231,11 +234,14 @@ class DiscretisedLogistic(Likelihood):
 
 
 def make_likelihood(name: str, sigma: float) -> Likelihood:
-    """The likelihood of that name; see `foundation.objective.Likelihood`. `sigma` is for those that have one."""
-    if name == "gaussian":
-        return Gaussian(sigma)
-    if name == "gaussian-learned":
-        return LearnedGaussian(sigma)
-    if name == "discretised-logistic":
-        return DiscretisedLogistic(sigma)
-    return ContinuousBernoulli() if name == "continuous-bernoulli" else Bernoulli()
+    """The likelihood of that name. `sigma` is for those that have one. Raises `InputError` for an unknown name."""
+    made: dict[str, Callable[[], Likelihood]] = {
+        "bernoulli": Bernoulli,
+        "gaussian": lambda: Gaussian(sigma),
+        "gaussian-learned": lambda: LearnedGaussian(sigma),
+        "continuous-bernoulli": ContinuousBernoulli,
+        "discretised-logistic": lambda: DiscretisedLogistic(sigma),
+    }
+    if name not in made:
+        raise InputError(f"likelihood: expected one of {', '.join(made)}, got {name!r}")
+    return made[name]()

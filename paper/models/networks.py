@@ -27,7 +27,7 @@ def make_encoder(options: VAEOptions, input_shape: tuple[int, int, int], conditi
     """x (N, *input_shape) -> mu, logvar, each (N, Z); an mlp takes a condition (N, condition_dim) as well."""
     if options.network == "mlp":
         return MLPEncoder(options, input_shape, condition_dim)
-    if not is_of_the_ladder(options):
+    if not options.is_of_the_ladder():
         return ConvEncoder(options, input_shape)
     # The ladder's own, whose weights have the names of rungs 1 and 2.
     return vae_paper.Encoder(_architecture(options, input_shape, options.latent_dim))
@@ -37,7 +37,7 @@ def make_decoder(options: VAEOptions, image_shape: tuple[int, int, int], conditi
     """z (N, Z + condition_dim) -> outputs (N, *image_shape); the caller puts the condition behind z."""
     if options.network == "mlp":
         return MLPDecoder(options, image_shape, condition_dim)
-    if not is_of_the_ladder(options):
+    if not options.is_of_the_ladder():
         return conv_decoder(options, image_shape, condition_dim)
     return vae_paper.Decoder(_architecture(options, image_shape, options.latent_dim + condition_dim))
 
@@ -49,11 +49,6 @@ def make_embedding(options: VAEOptions, input_shape: tuple[int, int, int]) -> nn
             nn.Flatten(), *hidden_layers((math.prod(input_shape), *options.hidden_dims), options.activation)
         )
     return nn.Sequential(*conv_layers(options, input_shape))
-
-
-def is_of_the_ladder(options: VAEOptions) -> bool:
-    """Whether the convolutional network is the one that all rungs build."""
-    return len(options.channels) == 2 and len(options.hidden_dims) == 1 and options.residual_blocks == 0
 
 
 def _architecture(options: VAEOptions, image_shape: tuple[int, int, int], latent_dim: int) -> Architecture:

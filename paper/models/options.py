@@ -93,6 +93,11 @@ class VAEOptions(ModelOptions):
             if getattr(self, name) not in kind:
                 raise InputError(f"{name}: expected {' or '.join(kind)}, got {getattr(self, name)!r}")
 
+    def is_of_the_ladder(self) -> bool:
+        """Whether the network is the one that all rungs build: two convolutions and one hidden layer."""
+        one_hidden, no_blocks = len(self.hidden_dims) == 1, self.residual_blocks == 0
+        return self.network == "conv" and len(self.channels) == 2 and one_hidden and no_blocks
+
     def unused(self) -> dict[str, str]:
         """Options that have no effect beside the others, each with the reason."""
         no_convolutions = dict.fromkeys(("channels", "residual_blocks"), "the mlp network has no convolutions")
@@ -234,6 +239,7 @@ class BetaTCVAEOptions(VAEOptions):
     """
 
     model: ClassVar[str] = "beta-tcvae"
+    whole_batch: ClassVar[bool] = True
 
     beta: float = 6.0
     """Weight of the total correlation."""
@@ -257,6 +263,8 @@ class FactorVAEOptions(VAEOptions):
     """
 
     model: ClassVar[str] = "factor-vae"
+    loss_at_mu: ClassVar[bool] = False
+    whole_batch: ClassVar[bool] = True
 
     gamma: float = 10.0
     """Weight of the total correlation."""
@@ -281,6 +289,7 @@ class VampPriorOptions(VAEOptions):
 
     model: ClassVar[str] = "vampprior"
     drawn_kl: ClassVar[bool] = True
+    loss_at_mu: ClassVar[bool] = False
 
     components: int = 100
     """K, the components of the prior."""
@@ -304,6 +313,7 @@ class IAFOptions(VAEOptions):
 
     model: ClassVar[str] = "iaf-vae"
     drawn_kl: ClassVar[bool] = True
+    loss_at_mu: ClassVar[bool] = False
 
     flow_steps: int = 2
     """Steps of the flow; the order of the latents is reversed after each."""
@@ -325,6 +335,7 @@ class HierarchicalOptions(VAEOptions):
 
     model: ClassVar[str] = "hierarchical"
     drawn_kl: ClassVar[bool] = True
+    loss_at_mu: ClassVar[bool] = False
 
     top_dim: int = 10
     """The number of latents of the upper layer, z2; those of z1 are --latent-dim."""

@@ -8,7 +8,8 @@ r"""The VQ-VAE of van den Oord, Vinyals & Kavukcuoglu (2017), arXiv:1711.00937.
 Against `paper/models/vae.py` the latents are numbers of entries. There is no noise, and the KL to a uniform prior is
 log K at each place, a constant. argmin has no gradient: the one for z_q is handed to z_e as it is ("straight through").
 
-Left out is the paper's second stage, a prior over maps of codes: `sample` decodes the map that it is given.
+The paper's second stage, a prior over maps of codes, is `paper/models/pixelcnn.py`; here `sample` decodes the map that
+it is given.
 """
 
 from typing import Any, ClassVar, NamedTuple

@@ -100,6 +100,12 @@ def test_the_layout_of_the_hub_comes_back(name, tmp_path):
         assert torch.equal(value, again.state_dict()[key])
 
 
+def test_a_model_whose_mu_is_not_its_code_is_refused(tmp_path):
+    model = make("iaf-vae", (1, 8, 8), flow_hidden_dim=4, **SMALL)
+    with pytest.raises(InputError, match="onnx: expected a model whose mu is its code, got iaf-vae"):
+        save_onnx(model, tmp_path)
+
+
 def test_a_folder_of_the_hub_that_is_not_ours_is_refused(tmp_path):
     folder = save_hub(model_of("vae"), tmp_path)
     whole = (folder / "config.json").read_text()

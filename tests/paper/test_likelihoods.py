@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from foundation.data.dataset import check_levels  # noqa: E402
+from foundation.errors import InputError  # noqa: E402
 from paper.models import likelihoods  # noqa: E402
 from paper.models.likelihoods import (  # noqa: E402
     ContinuousBernoulli,
@@ -351,6 +352,11 @@ def test_an_image_broadcasts_over_draws(name, dtype, rtol, scale):
     weights = torch.randn(5, 4, generator=torch.Generator().manual_seed(1), dtype=dtype)
     (one,), (other,) = (torch.autograd.grad((value * weights).sum(), outputs) for value in (found, expected))
     torch.testing.assert_close(one, other, rtol=20 * rtol, atol=20 * rtol)
+
+
+def test_an_unknown_likelihood_is_refused():
+    with pytest.raises(InputError, match=r"likelihood: expected one of bernoulli, .*, got 'gausian'"):
+        make_likelihood("gausian", 0.2)
 
 
 @pytest.mark.parametrize("name", NAMES)

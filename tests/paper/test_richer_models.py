@@ -7,14 +7,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import paper  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
 from foundation.objective import Objective  # noqa: E402
 from foundation.options import KLOptions, TrainOptions  # noqa: E402
+from foundation.rung import encode_all  # noqa: E402
 from paper.evaluation.bound import elbo_parts  # noqa: E402
 from paper.evaluation.importance import importance_sample  # noqa: E402
 from paper.models.beta_tcvae import kl_parts  # noqa: E402
+from paper.models.cvae import CompletionVAE, ConditionalVAE, LearnedPriorConditionalVAE  # noqa: E402
 from paper.models.normal import kl_of_normals  # noqa: E402
 from paper.models.options import (  # noqa: E402
+    MODELS,
     BetaTCVAEOptions,
     ConditionalVAEOptions,
     FactorVAEOptions,
@@ -24,6 +28,7 @@ from paper.models.options import (  # noqa: E402
     VampPriorOptions,
 )
 from paper.models.registry import make_model  # noqa: E402
+from paper.rung import ModelRung  # noqa: E402
 from tests.support.small_models import CLASS_COUNT, MLP, SHAPE, N  # noqa: E402
 
 D = torch.distributions
@@ -311,11 +316,44 @@ def test_the_discriminator_s_loss_reaches_the_discriminator_alone():
 # Use
 
 
+def test_a_class_has_the_prior_that_its_options_ask_for():
+    for kind, options in (
+        (ConditionalVAE, ConditionalVAEOptions(**MLP, prior="learned")),
+        (CompletionVAE, ConditionalVAEOptions(**MLP, condition="top", prior="learned")),
+        (LearnedPriorConditionalVAE, ConditionalVAEOptions(**MLP)),
+    ):
+        with pytest.raises(InputError, match=r"prior: expected (standard|learned), which is what .*paper\.make"):
+            kind(options, SHAPE, CLASS_COUNT)
+    for condition in ("label", "top"):
+        made = paper.make("cvae", SHAPE, CLASS_COUNT, prior="learned", condition=condition, **MLP)
+        assert made.traits.learned_prior
+
+
+@pytest.mark.parametrize("name", ["beta-tcvae", "factor-vae"])
+def test_a_loss_of_the_whole_batch_takes_one_process(name, monkeypatch):
+    model = make_model(MODELS[name](**MLP), SHAPE, 0)
+    ModelRung(model)
+    monkeypatch.setattr("paper.rung.process_numbers", lambda: (0, 2))
+    with pytest.raises(InputError, match=f"{name}: its loss is that of the whole batch; expected one process alone"):
+        ModelRung(model)
+
+
+def test_codes_of_a_flow_are_behind_it():
+    model = make(DRAWN["iaf"])
+    x, _, _ = batch(model)
+    rung, labels = ModelRung(model), torch.zeros(N, dtype=torch.long)
+    codes, _ = encode_all(model, x, labels, torch.cat)
+    np.testing.assert_allclose(encode_all(rung, x.numpy(), labels.numpy())[0], codes.detach().numpy(), rtol=1e-12)
+    torch.testing.assert_close(model.sample(codes.detach()), model.reconstruct(x))
+    assert not torch.allclose(codes, model.encode(x)[0])
+
+
 def test_free_bits_are_refused_where_the_kl_has_no_parts():
     with pytest.raises(InputError, match=r"kl\.free_bits: .* not split over latents"):
         TrainOptions(model=VampPriorOptions(), kl=KLOptions(free_bits=0.1))
-    with pytest.raises(InputError, match=r"z: .* expected sampled"):
-        TrainOptions(model=IAFOptions(), z="mu")
+    for options in (IAFOptions(), FactorVAEOptions()):
+        with pytest.raises(InputError, match=r"z: .* expected sampled"):
+            TrainOptions(model=options, z="mu")
     assert TrainOptions(model=VampPriorOptions(), kl=KLOptions(schedule="linear")).kl.schedule == "linear"
 
 
