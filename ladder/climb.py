@@ -46,7 +46,7 @@ def climb(choices: Climb, command: str = "") -> int:
     if mine is not None:
         names, options = (*names, MINE), options | {MINE: choices.training("numpy_impl")}
     with step_display(console, f"loading {choices.data.name}"):
-        data = load_data(choices.data, choices.seed)
+        data = load_data(choices.data, choices.seed, np.dtype(choices.dtype).type)
     say(console, "1  Data", "bold")
     for line in data.describe():
         say(console, f"   {line}")

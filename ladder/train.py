@@ -164,8 +164,7 @@ def prepare(options: TrainOptions, console: Console, download: bool = True) -> T
         for line in about_weights(options.weights, options.dtype):
             say(console, line)
     with step_display(console, f"loading {options.data.name}"):
-        dtype = np.float64 if options.precision == "float64" else np.float32
-        data = load_data(options.data, options.seed, dtype, download=download)
+        data = load_data(options.data, options.seed, np.dtype(options.dtype).type, download=download)
     training = make_training(options, data)
     # A model refuses labels or images that it cannot use when it computes a loss: better before a folder is made.
     rung, one = training.rung, data.train.subset(slice(0, 1))

@@ -21,7 +21,7 @@ L = 64
 PAIRS = 4000
 """Pairs of images that share a factor; each point takes L of them, since drawing images takes most of the time.
 
-With 500 of them, the score of one model moves by 0.04 from seed to seed.
+With few of them, the score of one model moves much from seed to seed.
 """
 REPEATS = 3
 """Seeds that an evaluation measures with: the scores are means over them, and their spread is reported."""

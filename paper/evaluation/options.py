@@ -13,7 +13,7 @@ class EvaluateOptions:
     """Measure a trained model on the test images.
 
     The ELBO and its parts; log p(x) by importance sampling with its standard error; KL of every latent and the
-    active units; disentanglement where the factors of variation are known (shapes, glyphs).
+    active units; disentanglement where the factors of variation are known (shapes, glyphs, rooms).
 
     Examples:
       vae-ladder evaluate

@@ -5,8 +5,9 @@ r"""A posterior that is no diagonal Gaussian: inverse autoregressive flow (Kingm
     z_t = sigmoid(s_t) * z_{t-1} + (1 - sigmoid(s_t)) * m_t        algorithm 1
     log q(z_T|x) = log q(z_0|x) - sum_t sum_j log sigmoid(s_t,j)   eq. 5: the Jacobian is triangular
 
-Against `paper/models/vae.py` latents of one image may depend on one another and be bent, so that q(z|x) comes nearer to
-p(z|x) and the bound to log p(x). The context h is mu and logvar, where the paper has one more output of the encoder.
+Against `paper/models/vae.py` latents of one image may depend on one another and need not be Gaussian, so that q(z|x)
+comes nearer to p(z|x) and the bound to log p(x). The context h is mu and logvar, where the paper has one more output
+of the encoder.
 """
 
 from typing import Any
@@ -62,7 +63,7 @@ class MADE(nn.Module):
 
 
 class IAFVAE(DrawnKLVAE):
-    """The VAE with its q(z|x) bent by a flow."""
+    """The VAE with its q(z|x) transformed by a flow."""
 
     options_type = IAFOptions
 

@@ -305,7 +305,7 @@ class VampPriorOptions(VAEOptions):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IAFOptions(VAEOptions):
-    """VAE whose q(z|x) is bent by an inverse autoregressive flow (Kingma et al. 2016).
+    """VAE whose q(z|x) is transformed by an inverse autoregressive flow (Kingma et al. 2016).
 
     Examples:
       vae-ladder train iaf-vae --flow-steps 4 --data.binarise dynamic
