@@ -152,6 +152,14 @@ def test_two_rungs_with_options_print_plain_lines(folder, tmp_path, compare_brie
     assert not (run / "paper" / "figures" / "manifold.png").exists(), "only two latents span a manifold"
 
 
+def test_a_climb_in_float64(folder, tmp_path, capsys):
+    options = "--epochs 1 --rungs numpy_impl --precision float64 --channels 2 3 --hidden-dims 8"
+    assert cli.main(f"climb --data {folder} --out {tmp_path} {options}".split()) == 0
+    (run,) = tmp_path.iterdir()
+    tensors, _ = load_weights(run / "numpy_impl" / "weights.safetensors")
+    assert {value.dtype for value in tensors.values()} == {np.dtype(np.float64)}
+
+
 def test_one_rung_climbs_without_parity(folder, tmp_path, capsys):
     assert cli.main(f"climb --data {folder} --out {tmp_path} --epochs 1 --rungs numpy_impl".split()) == 0
     assert "skipped" in capsys.readouterr().out
