@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,11 @@ from torch import Tensor
 from ladder.doctor.loading import short
 from ladder.doctor.sites import Part, Sites, changes, is_image, outputs_after, pairs, places_of_z
 from ladder.doctor.steps import Step, Subject
-from ladder.doctor.trace import Draw, Event, Key, Tracer, pieces
+from ladder.doctor.trace import Draw, Event, Key, Path, Tracer, pieces
 
 SEED = 20
+TOTALS = ("loss", "total", "total_loss")
+"""Names that a sum of terms has in what a step returns"""
 OTHER_OUTPUTS = 0.5
 """The value of a decoder's further outputs, such as a variance of pixels."""
 
@@ -172,23 +174,22 @@ class Rig:
         return 3 if other is not None and not torch.allclose(one, other, atol=1e-9) else 2
 
 
-def scalar(raw: Any, pick: Any) -> Tensor | None:
-    """The loss in a result: `pick` is the path of one tensor, or a list of paths whose sum it is. A loss for each image
-    is averaged.
+def scalar(raw: Any, paths: Sequence[Path]) -> Tensor | None:
+    """The loss in a result, the sum of the tensors at some paths; None where one is not there. A loss for each image is
+    averaged.
     """
     found = dict(pieces(raw))
-    paths = pick if isinstance(pick, list) else [pick]
     tensors = [found[path] for path in paths if path in found]
-    if len(tensors) != len(paths):
+    if not tensors or len(tensors) != len(paths):
         return None
     return torch.stack([tensor.mean() if tensor.dim() else tensor for tensor in tensors]).sum()
 
 
-def candidates_of_loss(raw: Any, count: int) -> list[tuple[Any, Tensor]]:
+def candidates_of_loss(raw: Any, count: int) -> list[tuple[Path, Tensor]]:
     """Tensors of a result that may be a loss: one number, or one for each image; those named loss first."""
     found = [
         (path, tensor)
         for path, tensor in pieces(raw)
         if tensor.is_floating_point() and (tensor.numel() == 1 or tensor.shape == (count,))
     ]
-    return sorted(found, key=lambda item: not (item[0] and str(item[0][-1]).lower() in ("loss", "total", "total_loss")))
+    return sorted(found, key=lambda item: not (item[0] and str(item[0][-1]).lower() in TOTALS))
