@@ -273,8 +273,8 @@ class Doctor:
     sandbox: Annotated[Literal["auto", "require", "none"], Option()] = "auto"
     """Keep the file from writing and from the network: where the system can, always or not at all, or never."""
     time_limit: Annotated[float, Option("SECONDS")] = 120.0
-    """The longest time for running the file, and for measuring; after a third of it, a file that still runs is run again
-    without its top statements that define nothing, such as loops and calls."""
+    """The longest time for running the file, and for measuring. A file that still runs after a third of it is run again
+    without the loops and calls at its top level."""
     memory_limit: Annotated[int, Option("MB")] = 8192
     """The memory for it; enforced on Linux only."""
     out: Annotated[Path | None, optional("FILE", "print only")] = None

@@ -42,16 +42,21 @@ def files(names: list[str]) -> list[Path]:
     return [file for file in found if not names or file.stem in names]
 
 
+def fault_of(file: Path) -> str:
+    """The fault that a model's docstring names; empty for a right model."""
+    found = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
 def rows(names: list[str]) -> Iterator[Row]:
     """The doctor's word on each model, measured in this process, since the models are the project's own."""
     for file in files(names):
-        fault = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
         task = {"file": str(file), "module": "", "folder": "", "definitions_only": False, "object": "", "make": ""}
         task |= {"copy": str(file), "names": {}, "input": []}
         with contextlib.redirect_stdout(io.StringIO()):  # whatever a model prints
             found = findings(from_json(Measured, examine(task, io.BytesIO())))
         codes = [[finding.code for finding in found if finding.kind == kind] for kind in ("fault", "unknown")]
-        yield Row(file.stem, fault[1] if fault else "", *codes)
+        yield Row(file.stem, fault_of(file), *codes)
 
 
 def line(row: Row) -> str:

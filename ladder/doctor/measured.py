@@ -35,6 +35,7 @@ class Found:
     latent_shape: list[int] = dataclasses.field(default_factory=list)
     precision: str = "float64"
     left_out: list[str] = dataclasses.field(default_factory=list)
+    """Statements of the file that failed or were not run, and why"""
     terms_apart: bool = False
     """The loss returns its terms apart, and their plain sum was measured"""
 

@@ -156,12 +156,18 @@ class Rig:
         return best, ""
 
     def _confirmed(self, step: Step, sites: Sites, x: Tensor) -> int:
-        """Points for z = mu without noise, for z that moves with the noise, and for z that moves with the spread."""
+        """Points for z = mu without noise, for z that moves with the noise, and for z that moves with the spread.
+
+        Where z is mu and a constant, which is a fault of the noise, one point fewer.
+        """
         shape = len(x), *sites.latent_shape
         mean = torch.linspace(-1, 1, int(np.prod(shape))).view(shape)
         near, far = torch.full(shape, 0.5), torch.full(shape, 1.5)
         still = self.run(step, x, sites, mean=mean, spread=near, noise=0.0).z
-        if still is None or still.shape != mean.shape or not torch.allclose(still, mean, atol=1e-5):
+        if still is None or still.shape != mean.shape:
+            return 0
+        constant = (still - mean).reshape(-1)[0]
+        if not torch.allclose(still - constant, mean, atol=1e-5):
             return 0
         if sites.draw is None:
             return 1
@@ -171,7 +177,8 @@ class Rig:
         if sites.spread is None:
             return 1
         other = self.run(step, x, sites, mean=mean, spread=far, noise=1.0).z
-        return 3 if other is not None and not torch.allclose(one, other, atol=1e-9) else 2
+        moves = other is not None and not torch.allclose(one, other, atol=1e-9)
+        return 1 + int(moves) + int(abs(float(constant.detach())) < 1e-4)
 
 
 def scalar(raw: Any, paths: Sequence[Path]) -> Tensor | None:

@@ -28,7 +28,7 @@ def show(console: Console, text: str, measured: Measured, findings: Sequence[Fin
     else:
         say(console, f"  loss computed by {found.loss}" if found.loss else "  no loss was found")
     for line in found.left_out[:5]:
-        say(console, f"  left out, as it did not run: {line}", style="dim")
+        say(console, f"  left out: {line}", style="dim")
     width = max(cell_len(translate(word)) for word in WORDS.values()) + 2
     for finding in findings:
         _print(console, finding, width)

@@ -180,10 +180,9 @@ def _reconstruction(measured: Measured, terms: Terms) -> list[Finding]:
         if not any(black) and not any(white):
             return [Finding("fault", "reconstruction-never", "the loss does not depend on the decoder's output")]
         if is_half_of_bernoulli(black, white):
-            which = "white" if any(white) else "black"
-            text = (
-                f"the reconstruction counts {which} pixels alone: a term of x · ln p + (1 − x) · ln(1 − p) is missing"
-            )
+            text = "the reconstruction counts black pixels alone: x · ln p is missing"
+            if any(white):
+                text = "the reconstruction counts white pixels alone: (1 − x) · ln(1 − p) is missing"
             return [Finding("fault", "reconstruction-half", text)]
         return [Finding("unknown", "reconstruction", f"{text}, so β is not known either")]
     pixels = math.prod(measured.found.image_shape)
@@ -396,7 +395,8 @@ def _gradients(measured: Measured) -> list[Finding]:
         found.append(Finding("fault", "kl-detached", text))
     elif has_kl and has_spread and not gradients.kl_to_spread:
         found.append(Finding("fault", "kl-detached", "no gradient of the KL reaches the spread"))
-    if not gradients.reconstruction or not gradients.decoder:
+    moves = measured.loss is not None and any((*measured.loss.black[0], *measured.loss.white[0]))
+    if (moves and not gradients.reconstruction) or not gradients.decoder:
         found.append(
             Finding("fault", "reconstruction-detached", "no gradient of the reconstruction reaches the decoder")
         )
@@ -437,12 +437,12 @@ def _validation(measured: Measured, terms: Terms) -> list[Finding]:
         return found
     later = read_terms(other)
     here, there = terms.beta, later.beta
-    if math.isfinite(here) and math.isfinite(there) and abs(here) > 1e-12 and not near(here, there):
-        text = f"another KL weight in {where}: β = {number(there)} there, {number(here)} in training"
-        found.append(Finding("fault", "validation-weight", text))
-    elif terms.likelihood and later.likelihood and terms.likelihood.name != later.likelihood.name:
+    if terms.likelihood and later.likelihood and terms.likelihood.name != later.likelihood.name:
         text = f"another likelihood in {where}: {later.likelihood.name} there, {terms.likelihood.name} in training"
         found.append(Finding("fault", "validation-likelihood", text))
+    elif math.isfinite(here) and math.isfinite(there) and abs(here) > 1e-12 and not near(here, there):
+        text = f"another KL weight in {where}: β = {number(there)} there, {number(here)} in training"
+        found.append(Finding("fault", "validation-weight", text))
     elif terms.likelihood and not later.likelihood:
         text = f"the loss in {where}: its reconstruction term is none of those that are known"
         found.append(Finding("unknown", "validation", text))

@@ -71,6 +71,14 @@ def test_a_file_that_trains_without_end_is_examined_by_its_definitions(tmp_path:
     file.write_text(f"{text}\n\nwhile True:\n    pass\n", encoding="utf-8")
     measured = measure(request(file), sandbox_for("auto"), Limits(45.0, 4096))
     assert measured.loss is not None
+    last = file.read_text(encoding="utf-8").splitlines().index("while True:") + 1
+    assert measured.found.left_out == [f"statements that are no definitions, as the file ran too long: lines {last}"]
+
+
+def test_where_nothing_is_found_the_statement_that_failed_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "vae.py"
+    file.write_text("from torch import nn\n\n\nclass VAE(nn.Module):\n    size = SIZE\n", encoding="utf-8")
+    assert "did not run: line 4: NameError: name 'SIZE' is not defined" in one_line(file)
 
 
 @pytest.mark.slow
