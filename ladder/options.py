@@ -241,7 +241,7 @@ class Bench:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Doctor:
-    """Examine anybody's VAE: is its loss right?
+    """Examine a VAE in a file: is its loss right?
 
     FILE is a Python file with a torch module, or with functions encode, decode and a loss; FILE.py:NAME and MODULE:NAME
     name one of several. It runs in a process of its own, within limits. The doctor sets mu, the spread, the noise and
@@ -273,7 +273,8 @@ class Doctor:
     sandbox: Annotated[Literal["auto", "require", "none"], Option()] = "auto"
     """Keep the file from writing and from the network: where the system can, always or not at all, or never."""
     time_limit: Annotated[float, Option("SECONDS")] = 120.0
-    """The longest time for running the file, and for measuring."""
+    """The longest time for running the file, and for measuring. A file that still runs after a third of it is run again
+    without the loops and calls at its top level."""
     memory_limit: Annotated[int, Option("MB")] = 8192
     """The memory for it; enforced on Linux only."""
     out: Annotated[Path | None, optional("FILE", "print only")] = None

@@ -1,8 +1,9 @@
-"""The doctor's confusion table: the models of tests/support/doctor_models, each with the faults that are found in it.
+"""The doctor's confusion table: models of tests/support, each with the faults that are found in it.
 
     python -m tools.doctor_table [--json] [NAME ...]
 
-A wrong model's docstring begins with "Fault: NAME."; that fault, and no other, is to be named. A right one gets none.
+The models are files of doctor_models, and edits of one of these (doctor_mistakes.py), which are written as files. A
+wrong model's docstring begins with "Fault: NAME."; that fault, and no other, is to be named. A right one gets none.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import io
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from foundation.schema import from_json
 from ladder.doctor.child import examine
 from ladder.doctor.measured import Measured
 from ladder.doctor.verdict import findings
+from tests.support.doctor_mistakes import MISTAKES
 from tools import CHECKOUT
 
 MODELS = CHECKOUT / "tests" / "support" / "doctor_models"
@@ -36,22 +39,34 @@ class Row(NamedTuple):
         return self.named == ([self.fault] if self.fault else []) and not self.unknown
 
 
-def files(names: list[str]) -> list[Path]:
-    """The models of these names, or all."""
-    found = sorted(MODELS.glob("*/*.py"))
-    return [file for file in found if not names or file.stem in names]
+@contextlib.contextmanager
+def models(names: list[str]) -> Iterator[list[Path]]:
+    """The models of these names, or all, as files while the context lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = [mistake.write(Path(folder)) for mistake in MISTAKES.values()]
+        found = sorted([*MODELS.glob("*/*.py"), *written], key=lambda file: (bool(fault_of(file)), file.stem))
+        yield [file for file in found if not names or file.stem in names]
+
+
+def fault_of(file: Path) -> str:
+    """The fault that a model's docstring names; empty for a right model."""
+    found = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
+    return found[1] if found else ""
 
 
 def rows(names: list[str]) -> Iterator[Row]:
     """The doctor's word on each model, measured in this process, since the models are the project's own."""
-    for file in files(names):
-        fault = re.match(r'"""Fault: ([\w-]+)\.', file.read_text(encoding="utf-8"))
-        task = {"file": str(file), "module": "", "folder": "", "definitions_only": False, "object": "", "make": ""}
-        task |= {"copy": str(file), "names": {}, "input": []}
-        with contextlib.redirect_stdout(io.StringIO()):  # whatever a model prints
-            found = findings(from_json(Measured, examine(task, io.BytesIO())))
-        codes = [[finding.code for finding in found if finding.kind == kind] for kind in ("fault", "unknown")]
-        yield Row(file.stem, fault[1] if fault else "", *codes)
+    with models(names) as files:
+        yield from (_row(file) for file in files)
+
+
+def _row(file: Path) -> Row:
+    task = {"file": str(file), "module": "", "folder": "", "definitions_only": False, "object": "", "make": ""}
+    task |= {"copy": str(file), "names": {}, "input": []}
+    with contextlib.redirect_stdout(io.StringIO()):  # whatever a model prints
+        found = findings(from_json(Measured, examine(task, io.BytesIO())))
+    codes = [[finding.code for finding in found if finding.kind == kind] for kind in ("fault", "unknown")]
+    return Row(file.stem, fault_of(file), *codes)
 
 
 def line(row: Row) -> str:

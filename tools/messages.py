@@ -42,7 +42,10 @@ SAID = (
         for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
     ),
     *("exercises/kit/own_functions.py", "exercises/kit/own_rung.py", "ladder/mine.py"),
-    *(f"ladder/doctor/{name}.py" for name in ("verdict", "numbers", "fits", "loading", "child", "steps")),
+    *(
+        f"ladder/doctor/{name}.py"
+        for name in ("verdict", "numbers", "fits", "loading", "child", "choice", "picks", "steps")
+    ),
 )
 """Files in which every sentence is shown."""
 ARGPARSE = (

@@ -298,7 +298,7 @@ def _about(connection: Connection, function: Any) -> dict[str, Any]:
 
 
 def _innermost(function: Any) -> Any:
-    """The function under its decorators, where those say so."""
+    """The function under decorators that set `__wrapped__`."""
     try:
         return inspect.unwrap(function)
     except ValueError:  # one that wraps itself

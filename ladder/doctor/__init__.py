@@ -1,1 +1,1 @@
-"""`vae-ladder doctor`: measures the loss of anybody's VAE, and says what it means."""
+"""`vae-ladder doctor`: measures the loss of a VAE in a file, and says whether it is right."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, MEANS, PROBABILITIES, SPREADS
+from numpy_impl.functional import sigmoid
 
 Curve = Callable[[np.ndarray], np.ndarray]
 TOLERANCE = 3e-3
@@ -15,11 +16,6 @@ TOLERANCE = 3e-3
 def softplus(b: np.ndarray) -> np.ndarray:
     """log(1 + exp(b))."""
     return np.logaddexp(0, b)
-
-
-def sigmoid(b: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-b))."""
-    return 1 / (1 + np.exp(-b))
 
 
 READINGS: dict[str, Curve] = {
@@ -139,7 +135,7 @@ GAUSSIAN = ("squared error", "squared error after a sigmoid", "squared error aft
 def read_likelihood(black: Sequence[float], white: Sequence[float]) -> Likelihood | None:
     """The likelihood that the loss follows along one output, at a pixel that is 0 and at one that is 1."""
     d, base = np.asarray(PROBABILITIES), np.asarray([BASE_OUTPUT])
-    measured = np.concatenate([black[: len(d)], white[: len(d)]])
+    measured = np.concatenate([black, white])
     fits = []
     for name, (a, b) in LIKELIHOODS.items():
         first, second = a(d) - a(base), b(d) - b(base)
@@ -153,3 +149,19 @@ def read_likelihood(black: Sequence[float], white: Sequence[float]) -> Likelihoo
     if slope is not None and error < TOLERANCE:
         fits.append(Likelihood("absolute error", slope[0], (0.0, 1.0), error))
     return min(fits, key=lambda fit: fit.error, default=None)
+
+
+HALVES: tuple[tuple[Curve, Curve], ...] = (
+    (lambda d: -np.log1p(-d), lambda d: -np.log(d)),
+    (softplus, lambda d: softplus(-d)),
+)
+"""−ln of a Bernoulli's probability of a black and of a white pixel, by a probability and by a logit."""
+
+
+def is_half_of_bernoulli(black: Sequence[float], white: Sequence[float]) -> bool:
+    """Whether the loss follows −ln p at one kind of pixel and does not move at the other: a BCE without a term."""
+    if any(black) == any(white):
+        return False
+    d, base = np.asarray(PROBABILITIES), np.asarray([BASE_OUTPUT])
+    measured, which = np.asarray(white if any(white) else black), int(any(white))
+    return any(_solve([curves[which](d) - curves[which](base)], measured)[1] < TOLERANCE for curves in HALVES)

@@ -7,9 +7,9 @@ begin to train where they are imported. What the model needs is what counts.
 import ast
 import importlib
 import inspect
+import re
 import sys
 import types
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,14 +18,16 @@ from torch import nn
 
 LATENT, CLASSES = 8, 10
 SIZES = {
-    "latent": ("latent", "z_dim", "zdim", "n_z", "nz", "dim_z", "z_size", "code", "embedding", "bottleneck"),
-    "hidden": ("hidden", "h_dim", "n_h", "dim_h", "units", "width", "intermediate", "mlp"),
-    "channels": ("channel", "in_ch", "n_c", "nc"),
-    "input": ("input", "x_dim", "in_dim", "in_features", "data_dim", "n_in", "obs", "feature", "dim_x", "image_dim"),
-    "classes": ("class", "n_labels", "num_labels"),
-    "side": ("image_size", "img_size", "side", "height", "width"),
+    "latent": "latent|z_dim|zdim|n_z|nz|dim_z|z_size|code|embedding|bottleneck",
+    "hidden": "hidden|h_dim|n_h|dim_h|unit|width|intermediate|mlp|encoder_dim|decoder_dim",
+    "channels": "channel|in_ch|n_c|nc",
+    "input": "input|x_dim|in_dim|data_dim|n_in|obs|feature|dim_x|image_dim",
+    "classes": "class|label",
+    "side": "image_size|img_size|side|height",
 }
-"""Beginnings and parts of the names of a constructor's arguments."""
+"""Words in the names of a constructor's arguments. Each stands between underscores, may be a plural, and may have a
+number, "dim" or "size" at its end."""
+LISTS = re.compile("list|sequence|tuple", re.IGNORECASE)
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If, ast.Try)
 
 
@@ -41,37 +43,43 @@ class Loaded(NamedTuple):
     """The name under which its functions and classes know it"""
     source: str
     left_out: list[str]
-    """Statements that failed, each as "line 12: KeyError: 'x'"."""
+    """Statements that failed, each as "line 12: KeyError: 'x'"; before them, those that were not run"""
 
 
 def load_file(path: Path, copy: Path, definitions_only: bool) -> Loaded:
-    """Run a file's statements, read from a copy; with `definitions_only` without its loops and calls.
+    """Run a file's statements, read from a copy; with `definitions_only`, of those at its top only DEFINITIONS.
 
-    Raises NotFoundError for what is no Python.
+    The file's imports from `__future__` hold for every statement. Raises NotFoundError for what is no Python.
     """
     try:
         source = copy.read_text(encoding="utf-8")
-        ast.parse(source)
+        tree = ast.parse(source, str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotFoundError(f"expected Python, got {type(error).__name__}: {short(error)}") from error
-    tree = ast.parse(source, str(path))
     module = types.ModuleType("doctor_model")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     sys.path.insert(0, str(path.parent))
     sys.argv = [str(path)]
-    left_out = []
+    futures: list[ast.stmt] = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+    left_out, skipped = list[str](), list[str]()
     for statement in tree.body:
         if definitions_only and not isinstance(statement, DEFINITIONS):
-            continue
-        body: list[ast.stmt] = [statement]
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+            skipped += [] if _is_text(statement) else [str(statement.lineno)]
             continue
         try:
-            exec(compile(ast.Module(body, []), str(path), "exec"), vars(module))
+            exec(compile(ast.Module([*futures, statement], []), str(path), "exec"), vars(module))
         except (Exception, SystemExit) as error:
             left_out.append(f"line {statement.lineno}: {type(error).__name__}: {short(error)}")
+    if skipped:
+        lines = ", ".join(skipped[:5]) + ", …" * (len(skipped) > 5)
+        left_out.insert(0, f"statements that are no definitions, as the file ran too long: lines {lines}")
     return Loaded(vars(module), module.__name__, source, left_out)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a docstring, or another constant."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def load_module(name: str, folder: Path) -> Loaded:
@@ -110,13 +118,17 @@ def find_models(loaded: Loaded, name: str, make: str) -> list[Made]:
     the file's VAE cannot be made.
     """
     if make:
-        value = eval(make, loaded.namespace)
+        try:
+            value = eval(make, loaded.namespace)
+        except Exception as error:
+            raise NotFoundError(f"--make {make}: {type(error).__name__}: {short(error)}") from error
         if not isinstance(value, nn.Module):
             raise NotFoundError(f"--make {make}: expected a torch module, got {type(value).__name__}")
         return [Made(value, make)]
     if name and name not in loaded.namespace:
         raise NotFoundError(f"expected something named {name}, found none")
-    found = {name: loaded.namespace[name]} if name else _own_models(loaded)
+    own = {key: value for key, value in loaded.namespace.items() if _is_own(value, loaded)}
+    found = {name: loaded.namespace[name]} if name else own
     order = sorted(found, key=lambda key: _rank(key, found[key], list(found).index(key)))
     for key in order:
         value = found[key]
@@ -129,10 +141,6 @@ def find_models(loaded: Loaded, name: str, make: str) -> list[Made]:
             reason = failures[0] if failures else f"{key}: its arguments have no default values"
             raise NotFoundError(f"{reason}; give --make, such as --make '{key}(784, 20)'")
     return [Made(None, "functions")]
-
-
-def _own_models(loaded: Loaded) -> dict[str, Any]:
-    return {key: value for key, value in loaded.namespace.items() if _is_own(value, loaded)}
 
 
 def _made(key: str, kind: type) -> tuple[list[Made], list[str]]:
@@ -154,7 +162,9 @@ def _is_own(value: Any, loaded: Loaded) -> bool:
 
 
 def _rank(name: str, value: Any, place: int) -> tuple[int, int, int]:
-    """VAEs by name first, then what has an encoder and a decoder; classes after instances; losses never."""
+    """The order of trial: VAEs by name or methods, other modules, parts, losses; of a kind, instances first, and the
+    latest of them.
+    """
     kind = value if inspect.isclass(value) else type(value)
     words = f"{name} {kind.__name__}".lower()
     if "loss" in words or "dataset" in words:
@@ -190,16 +200,14 @@ def guesses(kind: type) -> list[dict[str, Any]]:
 
 
 def _size(parameter: inspect.Parameter, meaning: dict[str, int]) -> Any:
-    name = parameter.name.lower()
+    """What an argument's name means, as a list where its annotation, or the plural "hidden_dims", says so."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parameter.name).lower()
     if name == "device":
         return torch.device("cpu")
     for what, words in SIZES.items():
-        if any(word in name for word in words):
-            is_list = "list" in str(parameter.annotation).lower() or (name.endswith("s") and what == "hidden")
-            return [meaning[what]] if is_list and what == "hidden" and "dims" in name else meaning[what]
+        if re.search(rf"(^|_)({words})(e?s)?(dims?|size)?\d*(_|$)", name):
+            is_list = what == "hidden" and name.endswith("dims")
+            if parameter.annotation is not parameter.empty:
+                is_list = LISTS.search(str(parameter.annotation)) is not None
+            return [meaning[what]] if is_list else meaning[what]
     return None
-
-
-def quietly() -> None:
-    """No warnings: they would be printed for every probe."""
-    warnings.simplefilter("ignore")

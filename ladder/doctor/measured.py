@@ -13,12 +13,12 @@ BASE_SPREAD = 1.0
 MEANS = (-2.0, -1.0, 1.0, 2.0, 3.0)
 NEAR_PRIOR = 0.2
 PROBABILITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Values that the decoder's output is set to: those that are probabilities,"""
-OUTSIDE = (-3.0, -1.0, 1.5, 3.0)
-"""and those that are not."""
+"""Values that the decoder's output is set to."""
 BASE_OUTPUT = 0.5
 BATCHES = (4, 8)
 """The sizes of batch that are compared."""
+WEIGHTS = ("beta", "kl", "weight", "lambd", "coef", "gamma", "alpha", "m_n", "reg")
+"""Parts of the names that a weight of the KL has."""
 
 
 @dataclasses.dataclass
@@ -35,6 +35,7 @@ class Found:
     latent_shape: list[int] = dataclasses.field(default_factory=list)
     precision: str = "float64"
     left_out: list[str] = dataclasses.field(default_factory=list)
+    """Statements of the file that failed or were not run, and why"""
     terms_apart: bool = False
     """The loss returns its terms apart, and their plain sum was measured"""
 
@@ -55,12 +56,18 @@ class Noise:
 class Sampler:
     """z against what the encoder's two outputs were set to."""
 
+    is_reached: bool = False
+    """The decoder was called with z; else the rest says nothing"""
     draws: bool = False
-    depends_on_noise: bool = False
     offset: float = 0.0
     """The largest difference between z at noise 0 and the first output."""
-    spread: list[float] = dataclasses.field(default_factory=list)
+    spread: list[float] = dataclasses.field(default_factory=lambda: [math.nan] * len(SPREADS))
     """z at noise 1 less z at noise 0, for each of SPREADS."""
+
+    @property
+    def depends_on_noise(self) -> bool:
+        """Whether z moves with the noise at some spread."""
+        return any(abs(value) > 1e-9 for value in self.spread)
 
 
 @dataclasses.dataclass
@@ -76,8 +83,8 @@ class Loss:
     spreads: list[float] = dataclasses.field(default_factory=list)
     """The loss with one entry of the second output at each of SPREADS less that at BASE_SPREAD."""
     black: list[list[float]] = dataclasses.field(default_factory=list)
-    """For each of BATCHES, at a pixel that is 0: the loss with the output at each of PROBABILITIES and OUTSIDE, less
-    that at BASE_OUTPUT."""
+    """For each of BATCHES, at a pixel that is 0: the loss with the output at each of PROBABILITIES less that at
+    BASE_OUTPUT."""
     white: list[list[float]] = dataclasses.field(default_factory=list)
     """The same at a pixel that is 1."""
     value: float = 0.0
@@ -143,10 +150,11 @@ class Measured:
     constants: list[float] = dataclasses.field(default_factory=list)
     """Numbers that the file's text multiplies something like a KL by"""
     assumed: list[str] = dataclasses.field(default_factory=list)
-    """Keyword arguments that the loss asks for, and that were taken as 1 while the KL is proportional to them"""
+    """Names of keyword arguments that the loss needs; each was taken as 1, and the KL is proportional to it"""
     schedules: list[str] = dataclasses.field(default_factory=list)
     """Counters of steps or epochs on which the KL's weight depends"""
     repeatable: bool = True
+    """The loss at the same point, evaluated again, is the same number"""
     data_range: list[float] = dataclasses.field(default_factory=list)
     """What the file's own transform makes of a black and of a white pixel; empty where there is none"""
     problems: list[str] = dataclasses.field(default_factory=list)

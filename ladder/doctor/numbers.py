@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from exercises.kit.text import number
 from ladder.doctor.measured import BATCHES
 
 DATA_SIZES = (60_000, 50_000, 55_000, 10_000, 70_000, 48_000, 54_000, 162_770, 202_599, 73_257)
@@ -12,11 +13,6 @@ DATA_SIZES = (60_000, 50_000, 55_000, 10_000, 70_000, 48_000, 54_000, 162_770, 2
 def near(one: float, other: float, share: float = 5e-3) -> bool:
     """Whether two numbers are the same but for rounding."""
     return math.isfinite(one) and math.isfinite(other) and abs(one - other) <= share * max(abs(one), abs(other))
-
-
-def number(value: float) -> str:
-    """A number with four significant digits."""
-    return f"{value:.4g}"
 
 
 REDUCTIONS = {

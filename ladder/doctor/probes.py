@@ -1,20 +1,21 @@
 """The probes: one evaluation after another, each with one thing changed. `verdict` says what the numbers mean."""
 
-from collections.abc import Callable
-from typing import Any
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from ladder.doctor import measured
-from ladder.doctor.loading import short
-from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, BATCHES, MEANS, NEAR_PRIOR, OUTSIDE, PROBABILITIES, SPREADS
-from ladder.doctor.rig import Result, Rig, candidates_of_loss, scalar
-from ladder.doctor.sites import Part, Sites, is_uniform
-from ladder.doctor.stated import COUNTER, constants_of, numbers_of
+from ladder.doctor.measured import BASE_OUTPUT, BASE_SPREAD, BATCHES, MEANS, NEAR_PRIOR, PROBABILITIES, SPREADS
+from ladder.doctor.rig import Result, Rig, scalar
+from ladder.doctor.sites import Part, Sites
+from ladder.doctor.stated import COUNTER, numbers_of
 from ladder.doctor.steps import Step
+from ladder.doctor.trace import UNIFORM, Path
 
-NAN = float("nan")
 FAR = (1.0, 10.0, 1e3, 1e6)
 """Factors of latents, to see how far the decoder's outputs reach."""
 LATE = 10**6
@@ -22,22 +23,43 @@ LATE = 10**6
 
 
 class Examiner:
-    """All probes of one step."""
+    """All probes of one step, with the model in one mode."""
 
-    def __init__(self, rig: Rig, shape: tuple[int, ...], step: Step, sites: Sites, pick: Any) -> None:
-        self.rig, self.shape, self.step, self.sites, self.pick = rig, shape, step, sites, pick
+    def __init__(
+        self,
+        rig: Rig,
+        shape: tuple[int, ...],
+        step: Step,
+        sites: Sites,
+        paths: Sequence[Path] = (),
+        training: bool = True,
+    ) -> None:
+        self.rig, self.shape, self.step, self.sites = rig, shape, step, sites
+        self.paths, self.training = paths, training
         self.images = {count: rig.images(count, shape) for count in BATCHES}
-        self.problems: list[str] = []
+
+    def of(self, paths: Sequence[Path]) -> Self:
+        """The same probes of other tensors of the result."""
+        other = copy.copy(self)
+        other.paths = paths
+        return other
+
+    def later(self, step: Step) -> Self:
+        """The probes of a step after `model.eval()`."""
+        other = copy.copy(self)
+        other.step, other.training = step, False
+        return other
 
     # Evaluations
 
     def evaluate(self, count: int = BATCHES[0], **fixed: Any) -> Result:
         x = fixed.pop("x", self.images[count])
-        step = fixed.pop("step", self.step)
-        return self.rig.run(step, x, self.sites, **fixed)
+        return self.rig.run(self.step, x, self.sites, **({"training": self.training} | fixed))
 
-    def value(self, result: Result) -> Tensor | None:
-        return scalar(result.raw, self.pick)
+    def fixed(self, count: int = BATCHES[0]) -> dict[str, Tensor]:
+        """What all differences of the loss are measured from: mu, the spread and the decoder's output."""
+        output = torch.full((count, *self.sites.output_shape), BASE_OUTPUT)
+        return {"mean": self.latents(count), "spread": self.latents(count, BASE_SPREAD), "output": output}
 
     def latents(self, count: int, value: float = 0.0) -> Tensor:
         return torch.full((count, *self.sites.latent_shape), value)
@@ -46,43 +68,39 @@ class Examiner:
         """The loss where nothing is left to chance: the mean over noise 1 and noise -1, at which a KL that is estimated
         from one draw of z is exact, too. NaN where it fails.
         """
-        fixed = {
-            "mean": self.latents(count),
-            "spread": self.latents(count, BASE_SPREAD),
-            "output": torch.full((count, *self.sites.output_shape), BASE_OUTPUT),
-        } | changed
+        fixed = self.fixed(count) | changed
         values = []
         for noise in (1.0, -1.0) if self.sites.draw is not None else (0.0,):
-            loss = self.value(self.evaluate(count, noise=noise, **fixed))
+            loss = scalar(self.evaluate(count, noise=noise, **fixed).raw, self.paths)
             if loss is None:
-                return NAN
+                return math.nan
             values.append(float(loss.detach()))
         return sum(values) / len(values)
 
     # Sampler
 
-    def sampler(self, training: bool) -> measured.Sampler:
+    def sampler(self) -> measured.Sampler:
         """z, with the encoder's outputs set."""
         count = BATCHES[0]
         mean = torch.linspace(-1, 1, self.latents(count).numel()).view(self.latents(count).shape)
 
         def z(spread: float, noise: float | None) -> Tensor | None:
-            fixed = {"mean": mean, "spread": self.latents(count, spread), "training": training}
-            return self.evaluate(count, noise=noise, **fixed).z
+            return self.evaluate(count, noise=noise, mean=mean, spread=self.latents(count, spread)).z
 
         still = z(BASE_SPREAD, 0.0)
-        found = measured.Sampler()
         if still is None:
-            self.problems.append("z was not reached in evaluation mode")
-            return found
-        draws = self.evaluate(count, mean=mean, spread=self.latents(count, BASE_SPREAD), training=training).draws
-        found.draws = bool(draws) and self.sites.draw is not None
-        found.offset = float((still - mean).abs().max().detach())
+            return measured.Sampler()
+        draws = self.evaluate(count, mean=mean, spread=self.latents(count, BASE_SPREAD)).draws
+        spreads = []
         for spread in SPREADS:
             low, high = z(spread, 0.0), z(spread, 1.0)
-            found.spread.append(NAN if low is None or high is None else float((high - low).detach().view(-1)[0]))
-        found.depends_on_noise = any(abs(value) > 1e-9 for value in found.spread)
-        return found
+            spreads.append(math.nan if low is None or high is None else float((high - low).detach().view(-1)[0]))
+        return measured.Sampler(
+            is_reached=True,
+            draws=bool(draws) and self.sites.draw is not None,
+            offset=float((still - mean).abs().max().detach()),
+            spread=spreads,
+        )
 
     def noise(self) -> measured.Noise:
         """What the noise of z is drawn from."""
@@ -95,40 +113,26 @@ class Examiner:
             return measured.Noise("another library" if moves else "")
         draw, other = natural.draws[self.sites.draw], self.evaluate(count, seed=1, **fixed)
         same = natural.z is not None and other.z is not None and torch.equal(natural.z, other.z)
-        return measured.Noise(draw.name, [*draw.shape], is_uniform(draw), bool(same))
+        return measured.Noise(draw.name, [*draw.shape], draw.name in UNIFORM, bool(same))
 
     # Loss
 
-    def losses(self, training: bool, step: Step | None = None) -> measured.Loss:
+    def losses(self) -> measured.Loss:
         """The loss along mu, the spread and the decoder's output."""
-        fixed: dict[str, Any] = {"training": training} | ({"step": step} if step is not None else {})
-        kept = self.pick
-        if step is not None:
-            first = candidates_of_loss(self.evaluate(noise=1.0, step=step, training=training).raw, BATCHES[0])
-            self.pick = first[0][0] if first else kept
-        try:
-            return self._losses(fixed)
-        finally:
-            self.pick = kept
-
-    def _losses(self, fixed: dict[str, Any]) -> measured.Loss:
-        found = measured.Loss(value=self.loss(**fixed))
+        found = measured.Loss(value=self.loss())
         for count in BATCHES:
-            base = self.loss(count, **fixed)
+            base = self.loss(count)
             means = [self._at("mean", count, 0, value) for value in MEANS]
-            found.means.append([self.loss(count, **fixed, **change) - base for change in means])
-            found.black.append(self._along_output(count, 0, fixed, base))
-            found.white.append(self._along_output(count, 1, fixed, base))
+            found.means.append([self.loss(count, **change) - base for change in means])
+            found.black.append(self._along_output(count, 0, base))
+            found.white.append(self._along_output(count, 1, base))
         first = BATCHES[0]
-        found.last_mean = self.loss(first, **fixed, **self._at("mean", first, -1, MEANS[-1])) - found.value
+        found.last_mean = self.loss(first, **self._at("mean", first, -1, MEANS[-1])) - found.value
         standard = self.latents(first)
         near = self.latents(first)
         near.view(-1)[0] = NEAR_PRIOR
-        base = self.loss(first, **fixed, spread=standard)
-        found.near_prior = self.loss(first, **fixed, spread=standard, mean=near) - base
-        found.spreads = [
-            self.loss(first, **fixed, **self._at("spread", first, 0, value)) - found.value for value in SPREADS
-        ]
+        found.near_prior = self.loss(first, spread=standard, mean=near) - self.loss(first, spread=standard)
+        found.spreads = [self.loss(first, **self._at("spread", first, 0, value)) - found.value for value in SPREADS]
         return found
 
     def _at(self, name: str, count: int, entry: int, value: float) -> dict[str, Tensor]:
@@ -136,12 +140,12 @@ class Examiner:
         tensor.view(-1)[entry] = value
         return {name: tensor}
 
-    def _along_output(self, count: int, entry: int, fixed: dict[str, Any], base: float) -> list[float]:
+    def _along_output(self, count: int, entry: int, base: float) -> list[float]:
         found = []
-        for value in (*PROBABILITIES, *OUTSIDE):
-            output = torch.full((count, *self.sites.output_shape), BASE_OUTPUT)
+        for value in PROBABILITIES:
+            output = self.fixed(count)["output"]
             output.view(-1)[entry] = value
-            found.append(self.loss(count, output=output, **fixed) - base)
+            found.append(self.loss(count, output=output) - base)
         return found
 
     # Ranges
@@ -181,7 +185,7 @@ class Examiner:
             if self.sites.spread is not None and self.sites.draw is not None:
                 found.z_to_spread = _reaches(result.z.sum(), spread)
         output = torch.full((count, *self.sites.output_shape), BASE_OUTPUT).requires_grad_()
-        fixed = self.value(self.evaluate(count, mean=mean, spread=spread, noise=1.0, output=output))
+        fixed = scalar(self.evaluate(count, mean=mean, spread=spread, noise=1.0, output=output).raw, self.paths)
         if fixed is not None:
             found.kl_to_mean, found.kl_to_spread = _reaches(fixed, mean), _reaches(fixed, spread)
             found.reconstruction = _reaches(fixed, output)
@@ -190,7 +194,7 @@ class Examiner:
             part = parts[name]
             setattr(found, f"{name}_head", part is None or bool(part.requires_grad))
         natural = self.evaluate(count)
-        loss = self.value(natural)
+        loss = scalar(natural.raw, self.paths)
         found.decoder = natural.output is None or bool(natural.output.requires_grad)
         if loss is not None and self.rig.subject.model is not None:
             listed = {id(parameter) for parameter in self.rig.subject.model.parameters()}
@@ -275,43 +279,3 @@ def data_range(namespace: dict[str, Any]) -> list[float]:
             if ends:
                 return [min(ends), max(ends)]
     return []
-
-
-def examine(rig: Rig, shape: tuple[int, ...], step: Step, sites: Sites, pick: Any, found: measured.Found) -> Any:
-    """All that is measured of a step; a probe that fails is noted in `problems`."""
-    examiner = Examiner(rig, shape, step, sites, pick)
-    whole = measured.Measured(found)
-
-    def attempt(what: str, probe: Callable[[], Any]) -> Any:
-        try:
-            return probe()
-        except Exception as error:
-            whole.problems.append(f"{what}: {type(error).__name__}: {short(error)}")
-            return None
-
-    whole.noise = attempt("noise", examiner.noise) or whole.noise
-    whole.training = attempt("sampler", lambda: examiner.sampler(True)) or whole.training
-    whole.evaluation = attempt("sampler", lambda: examiner.sampler(False)) or whole.evaluation
-    parts = attempt("encoder", examiner.natural_parts) or {}
-    if parts.get("mean") is not None:
-        whole.mean_range = range_of(parts["mean"])
-    if parts.get("spread") is not None:
-        whole.spread_range = range_of(parts["spread"])
-        whole.same_head = parts["mean"] is not None and bool(torch.equal(parts["mean"], parts["spread"]))
-    whole.output_range = attempt("decoder", examiner.output_range)
-    if found.loss:
-        whole.loss = attempt("loss", lambda: examiner.losses(True))
-        validation = rig.subject.validation()
-        whole.has_validation = validation is not None
-        whole.evaluation_loss = attempt("loss in evaluation mode", lambda: examiner.losses(False, validation))
-        whole.gradients = attempt("gradients", examiner.gradients) or whole.gradients
-        numbers = attempt("weights", examiner.weights)
-        whole.weights, whole.schedules = numbers or ([], [])
-        assumed = rig.subject.assumed
-        whole.assumed = [weight.name for weight in whole.weights if weight.name in assumed]
-        again = examiner.loss()
-        whole.repeatable = whole.loss is not None and abs(again - whole.loss.value) <= 1e-9 * max(1, abs(again))
-    whole.constants = constants_of(rig.subject.loaded.source)
-    whole.data_range = attempt("transform", lambda: data_range(rig.subject.loaded.namespace)) or []
-    whole.problems += examiner.problems
-    return whole

@@ -48,7 +48,7 @@ class Request:
 
     @property
     def text(self) -> str:
-        """As the user named it."""
+        """The file, or the module's name."""
         return str(shown(self.file)) if self.file is not None else self.module
 
 

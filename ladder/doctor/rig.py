@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,11 @@ from torch import Tensor
 from ladder.doctor.loading import short
 from ladder.doctor.sites import Part, Sites, changes, is_image, outputs_after, pairs, places_of_z
 from ladder.doctor.steps import Step, Subject
-from ladder.doctor.trace import Draw, Event, Key, Tracer, pieces
+from ladder.doctor.trace import Draw, Event, Key, Path, Tracer, pieces
 
 SEED = 20
+TOTALS = ("loss", "total", "total_loss")
+"""Names that a sum of terms has in what a step returns"""
 OTHER_OUTPUTS = 0.5
 """The value of a decoder's further outputs, such as a variance of pixels."""
 
@@ -154,12 +156,18 @@ class Rig:
         return best, ""
 
     def _confirmed(self, step: Step, sites: Sites, x: Tensor) -> int:
-        """Points for z = mu without noise, for z that moves with the noise, and for z that moves with the spread."""
+        """Points for z = mu without noise, for z that moves with the noise, and for z that moves with the spread.
+
+        Where z is mu and a constant, which is a fault of the noise, one point fewer.
+        """
         shape = len(x), *sites.latent_shape
         mean = torch.linspace(-1, 1, int(np.prod(shape))).view(shape)
         near, far = torch.full(shape, 0.5), torch.full(shape, 1.5)
         still = self.run(step, x, sites, mean=mean, spread=near, noise=0.0).z
-        if still is None or still.shape != mean.shape or not torch.allclose(still, mean, atol=1e-5):
+        if still is None or still.shape != mean.shape:
+            return 0
+        constant = (still - mean).reshape(-1)[0]
+        if not torch.allclose(still - constant, mean, atol=1e-5):
             return 0
         if sites.draw is None:
             return 1
@@ -169,26 +177,26 @@ class Rig:
         if sites.spread is None:
             return 1
         other = self.run(step, x, sites, mean=mean, spread=far, noise=1.0).z
-        return 3 if other is not None and not torch.allclose(one, other, atol=1e-9) else 2
+        moves = other is not None and not torch.allclose(one, other, atol=1e-9)
+        return 1 + int(moves) + int(abs(float(constant.detach())) < 1e-4)
 
 
-def scalar(raw: Any, pick: Any) -> Tensor | None:
-    """The loss in a result: `pick` is the path of one tensor, or a list of paths whose sum it is. A loss for each image
-    is averaged.
+def scalar(raw: Any, paths: Sequence[Path]) -> Tensor | None:
+    """The loss in a result, the sum of the tensors at some paths; None where one is not there. A loss for each image is
+    averaged.
     """
     found = dict(pieces(raw))
-    paths = pick if isinstance(pick, list) else [pick]
     tensors = [found[path] for path in paths if path in found]
-    if len(tensors) != len(paths):
+    if not tensors or len(tensors) != len(paths):
         return None
     return torch.stack([tensor.mean() if tensor.dim() else tensor for tensor in tensors]).sum()
 
 
-def candidates_of_loss(raw: Any, count: int) -> list[tuple[Any, Tensor]]:
+def candidates_of_loss(raw: Any, count: int) -> list[tuple[Path, Tensor]]:
     """Tensors of a result that may be a loss: one number, or one for each image; those named loss first."""
     found = [
         (path, tensor)
         for path, tensor in pieces(raw)
         if tensor.is_floating_point() and (tensor.numel() == 1 or tensor.shape == (count,))
     ]
-    return sorted(found, key=lambda item: not (item[0] and str(item[0][-1]).lower() in ("loss", "total", "total_loss")))
+    return sorted(found, key=lambda item: not (item[0] and str(item[0][-1]).lower() in TOTALS))

@@ -23,9 +23,12 @@ def show(console: Console, text: str, measured: Measured, findings: Sequence[Fin
     latents = "×".join(map(str, found.latent_shape))
     say(console, f"{text}: {found.model}", style="bold")
     say(console, f"  images of {shape}, {latents} latents out of {found.encoder}, images out of {found.decoder}")
-    say(console, f"  loss computed by {found.loss}" if found.loss else "  no loss was found")
+    if found.terms_apart:
+        say(console, f"  loss: the sum of the two terms that {found.loss} returns")
+    else:
+        say(console, f"  loss computed by {found.loss}" if found.loss else "  no loss was found")
     for line in found.left_out[:5]:
-        say(console, f"  left out, as it did not run: {line}", style="dim")
+        say(console, f"  left out: {line}", style="dim")
     width = max(cell_len(translate(word)) for word in WORDS.values()) + 2
     for finding in findings:
         _print(console, finding, width)

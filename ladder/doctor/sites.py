@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ladder.doctor.trace import EVERY, UNIFORM, Draw, Event, Key, Path, pieces, replaced
+from ladder.doctor.trace import EVERY, Draw, Event, Key, Path, pieces, replaced
 
 MOST_PAIRS = 40
 
@@ -142,8 +142,3 @@ def _changer(wanted: dict[Part, Tensor]) -> Any:
         return replaced(out, tensors)
 
     return change
-
-
-def is_uniform(draw: Draw) -> bool:
-    """Whether noise is drawn from a uniform distribution."""
-    return draw.name in UNIFORM

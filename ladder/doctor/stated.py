@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
+from ladder.doctor.measured import WEIGHTS
 from ladder.doctor.steps import Subject
 
-WEIGHT = re.compile(r"beta|kl|weight|lambda|lambd|coef|gamma|alpha|m_n|reg|capacity|scale", re.IGNORECASE)
+WEIGHT = re.compile("|".join((*WEIGHTS, "capacity", "scale")), re.IGNORECASE)
 COUNTER = re.compile(r"step|iter|epoch|count|batch_idx", re.IGNORECASE)
 KL = re.compile(r"kl|regul|latent_loss", re.IGNORECASE)
 RECORDS = ("hparams", "config", "cfg", "args", "options", "opt", "hp")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ladder.doctor.loading import Loaded
+from ladder.doctor.loading import CLASSES, Loaded
 from ladder.doctor.trace import is_record, pieces
 
 ENCODE = ("encode", "encoder", "recognition", "inference", "recognize", "q")
@@ -37,7 +37,6 @@ WHOLE = re.compile(r"^(outputs?|out|results?|res|preds?|forward_out\w*|ret)$")
 """Arguments that may be all that `forward` returned."""
 LABELS = re.compile(r"^(y|c|labels?|cond\w*|attr\w*|cls|classes)$")
 NOISE = re.compile(r"eps|noise")
-CLASSES = 10
 
 
 class Step(NamedTuple):
@@ -76,7 +75,7 @@ class Subject:
         self.latest_z: Callable[[], Tensor | None] = lambda: None
         self.label_kind = 0
         self.assumed: dict[str, float] = {}
-        """Keyword arguments that a loss asked for, such as M_N"""
+        """Values of the keyword arguments without which a loss raises KeyError, such as M_N"""
         if model is not None and hasattr(type(model), "training_step"):
             for name in ("log", "log_dict"):  # Lightning's own need a trainer
                 object.__setattr__(model, name, lambda *arguments, **named: None)
@@ -147,8 +146,8 @@ class Subject:
             yield self._named_loss(self.names.loss)
             return
         model = self.model
-        if model is not None and callable(getattr(model, "training_step", None)):
-            yield Step("training_step((x, y), 0)", partial(self._fill_step, "training_step"))
+        if model is not None and callable(function := getattr(model, "training_step", None)):
+            yield self._step("training_step", function)
         for name, function in self.losses():
             if len(required(function)) == 1 and len(inspect.signature(function).parameters) < 4:
                 yield Step(f"{name}(x)", function)
@@ -158,18 +157,22 @@ class Subject:
     def validation(self) -> Step | None:
         """The loss of validation, where the file has one of its own."""
         for name in VALIDATION:
-            if callable(getattr(self.model, name, None)):
-                if name.endswith("step"):
-                    return Step(f"{name}((x, y), 0)", partial(self._fill_step, name))
-                function = getattr(self.model, name)
-            elif callable(self.loaded.namespace.get(name)):
-                function = self.loaded.namespace[name]
-            else:
-                continue
-            if len(required(function)) == 1:
-                return Step(f"{name}(x)", function)
-            return Step(f"{name}(...)", partial(self._after_forward, function))
+            if (function := self._callable(name)) is not None:
+                return self._step(name, function)
         return None
+
+    def _callable(self, name: str) -> Callable[..., Any] | None:
+        """A method of the model, or else a function of the file."""
+        owned = getattr(self.model, name, None), self.loaded.namespace.get(name)
+        return next((found for found in owned if callable(found)), None)
+
+    def _step(self, name: str, function: Callable[..., Any]) -> Step:
+        """How a function is called by its name and arguments: with a batch, with images, or after forward."""
+        if name.endswith("_step") and callable(getattr(self.model, name, None)):
+            return Step(f"{name}((x, y), 0)", partial(self._fill_step, function))
+        if len(required(function)) == 1:
+            return Step(f"{name}(x)", function)
+        return Step(f"{name}(...)", partial(self._after_forward, function))
 
     def losses(self) -> list[tuple[str, Callable[..., Any]]]:
         """Methods and functions that are named as losses are, those that may be totals first."""
@@ -192,14 +195,8 @@ class Subject:
 
     def _named_loss(self, text: str) -> Step:
         """A loss by its name, or as an expression in x, recon, mu, logvar, z and model."""
-        owner = getattr(self.model, text, None) if text.isidentifier() else None
-        function = owner if callable(owner) else self.loaded.namespace.get(text)
-        if callable(function):
-            if text.endswith("_step"):
-                return Step(f"{text}((x, y), 0)", partial(self._fill_step, text))
-            if len(required(function)) == 1:
-                return Step(f"{text}(x)", function)
-            return Step(f"{text}(...)", partial(self._after_forward, function))
+        if (function := self._callable(text)) is not None:
+            return self._step(text, function)
         code = compile(text, "--loss", "eval")
         used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
@@ -213,8 +210,7 @@ class Subject:
 
         return Step(text, evaluate)
 
-    def _fill_step(self, name: str, x: Tensor) -> Any:
-        step = getattr(self.model, name)
+    def _fill_step(self, step: Callable[..., Any], x: Tensor) -> Any:
         batch: Any = (x, torch.arange(len(x)) % CLASSES)
         count = len(required(step))
         try:

@@ -48,8 +48,6 @@ class Draw(NamedTuple):
     name: str
     time: int
     shape: tuple[int, ...]
-    scale: float
-    """The standard deviation that was asked for, where it is one number; else 1"""
 
 
 class Tracer(TorchDispatchMode):
@@ -89,8 +87,7 @@ class Tracer(TorchDispatchMode):
         if name in NORMAL | UNIFORM and isinstance(out, Tensor):
             mean, scale = _moments(name, args)
             number = len(self.draws)
-            plain = scale if isinstance(scale, int | float) else 1.0
-            self.draws.append(Draw(name, self.time, tuple(out.shape), float(plain)))
+            self.draws.append(Draw(name, self.time, tuple(out.shape)))
             if self.noise is not None and self.noise[0] == number:
                 value = self.noise[1] if name in UNIFORM else mean + scale * self.noise[1]
                 out.copy_(torch.as_tensor(value, dtype=out.dtype).expand(out.shape))

@@ -3,23 +3,24 @@
 import math
 from typing import Literal, NamedTuple
 
+from exercises.kit.text import number
 from ladder.doctor.fits import (
     GAUSSIAN,
     Likelihood,
     Reading,
+    is_half_of_bernoulli,
     kl_terms,
     quadratic,
     read_kl,
     read_likelihood,
     read_sampler,
 )
-from ladder.doctor.measured import BATCHES, NEAR_PRIOR, Loss, Measured
-from ladder.doctor.numbers import near, number, power_of_size, reduction
+from ladder.doctor.measured import BATCHES, NEAR_PRIOR, WEIGHTS, Loss, Measured
+from ladder.doctor.numbers import near, power_of_size, reduction
 
 Kind = Literal["fault", "remark", "right", "unknown"]
 MODERATE = 8.0
 """A β, or its inverse, up to which a stated weight is taken for what its author wants."""
-UNIT_WEIGHT = ("beta", "kl", "weight", "lambda", "lambd", "coef", "gamma", "alpha", "m_n", "reg")
 
 
 class Finding(NamedTuple):
@@ -57,6 +58,9 @@ def findings(measured: Measured) -> list[Finding]:
     if measured.loss is None:
         found.append(Finding("unknown", "loss", _no_loss(measured)))
     else:
+        if not measured.repeatable:
+            text = "the loss: at the same point it is another number each time, so what is said of it may be chance"
+            found.append(Finding("unknown", "loss", text))
         terms = read_terms(measured.loss)
         found += _reconstruction(measured, terms) + _kl(measured, terms) + _gradients(measured)
         found += _validation(measured, terms)
@@ -90,6 +94,8 @@ def _noise(measured: Measured) -> list[Finding]:
     sampler, noise, found = measured.training, measured.noise, list[Finding]()
     if noise.name == "another library":
         return [Finding("unknown", "noise", "the noise: z changes from call to call, but torch draws none of it")]
+    if not sampler.is_reached:
+        return [Finding("unknown", "noise", "the noise: in training the decoder was not called with z")]
     if not sampler.draws and not _uses_spread(measured):
         text = "the noise: none is drawn, and the loss uses no spread; is this a plain autoencoder?"
         return [Finding("unknown", "noise", text)]
@@ -101,14 +107,17 @@ def _noise(measured: Measured) -> list[Finding]:
     if noise.repeats:
         text = "the noise is the same at every call: a seed is set inside of the model"
         found.append(Finding("fault", "noise-repeats", text))
-    if math.prod(noise.shape) < _wanted_noise(measured):
+    if math.prod(noise.shape) < BATCHES[0] * math.prod(measured.found.latent_shape):
         shape = [BATCHES[0], *measured.found.latent_shape]
         text = f"one draw of shape {noise.shape} is shared by latents of shape {shape}"
         found.append(Finding("fault", "noise-shared", text))
     if sampler.offset > 1e-4:
         found.append(Finding("fault", "offset", f"z at noise 0 is off mu by {number(sampler.offset)}"))
     found += _spread(measured)
-    if not measured.evaluation.draws and not measured.has_validation:
+    if not measured.evaluation.is_reached:
+        where = "validation" if measured.has_validation else "evaluation mode"
+        found.append(Finding("unknown", "noise", f"the noise in {where}: the decoder was not called with z"))
+    elif not measured.evaluation.draws and not measured.has_validation:
         text = "after model.eval() z = mu: a loss measured there is no ELBO, and lower than one of the training kind"
         found.append(Finding("remark", "evaluation-mean", text))
     elif measured.evaluation.draws:
@@ -119,10 +128,6 @@ def _noise(measured: Measured) -> list[Finding]:
 
 def _uses_spread(measured: Measured) -> bool:
     return measured.loss is not None and any(abs(v) > 1e-9 for v in measured.loss.spreads if math.isfinite(v))
-
-
-def _wanted_noise(measured: Measured) -> int:
-    return BATCHES[0] * math.prod(measured.found.latent_shape)
 
 
 def _spread(measured: Measured) -> list[Finding]:
@@ -170,8 +175,15 @@ def _reconstruction(measured: Measured, terms: Terms) -> list[Finding]:
     likelihood, found = terms.likelihood, list[Finding]()
     if likelihood is None:
         text = "the reconstruction term is none of those that are known (Bernoulli, squared or absolute error)"
-        if measured.loss is not None and not any(map(abs, measured.loss.black[0][:5])):
+        assert measured.loss is not None
+        black, white = measured.loss.black[0], measured.loss.white[0]
+        if not any(black) and not any(white):
             return [Finding("fault", "reconstruction-never", "the loss does not depend on the decoder's output")]
+        if is_half_of_bernoulli(black, white):
+            text = "the reconstruction counts black pixels alone: x · ln p is missing"
+            if any(white):
+                text = "the reconstruction counts white pixels alone: (1 − x) · ln(1 − p) is missing"
+            return [Finding("fault", "reconstruction-half", text)]
         return [Finding("unknown", "reconstruction", f"{text}, so β is not known either")]
     pixels = math.prod(measured.found.image_shape)
     found += _outputs(measured, likelihood)
@@ -290,7 +302,7 @@ def _wrong_terms(measured: Measured, terms: Terms) -> list[Finding]:
 
 def stated(measured: Measured) -> tuple[float, str]:
     """The weight of the KL that the file's own numbers state, and their names; 1 where there are none."""
-    names = [w for w in measured.weights if any(word in w.name.lower() for word in UNIT_WEIGHT)]
+    names = [w for w in measured.weights if any(word in w.name.lower() for word in WEIGHTS)]
     value = math.prod(weight.value**weight.power for weight in names)
     return value, ", ".join(f"{weight.name} = {number(weight.value)}" for weight in names)
 
@@ -370,8 +382,6 @@ def _sizes(pixels: int, latents: int) -> list[float]:
 
 def _gradients(measured: Measured) -> list[Finding]:
     gradients, found = measured.gradients, list[Finding]()
-    if not measured.training.draws:
-        gradients.z_to_spread = True
     has_kl = measured.loss is not None and any(abs(value) > 1e-9 for value in measured.loss.means[0])
     has_spread = _uses_spread(measured)
     if not gradients.z_to_mean:
@@ -385,7 +395,8 @@ def _gradients(measured: Measured) -> list[Finding]:
         found.append(Finding("fault", "kl-detached", text))
     elif has_kl and has_spread and not gradients.kl_to_spread:
         found.append(Finding("fault", "kl-detached", "no gradient of the KL reaches the spread"))
-    if not gradients.reconstruction or not gradients.decoder:
+    moves = measured.loss is not None and any((*measured.loss.black[0], *measured.loss.white[0]))
+    if (moves and not gradients.reconstruction) or not gradients.decoder:
         found.append(
             Finding("fault", "reconstruction-detached", "no gradient of the reconstruction reaches the decoder")
         )
@@ -412,7 +423,12 @@ def _validation(measured: Measured, terms: Terms) -> list[Finding]:
     """Training against evaluation mode, or against the loss of validation."""
     where = "validation" if measured.has_validation else "evaluation mode"
     found = []
-    if measured.has_validation and measured.training.draws and not measured.evaluation.draws:
+    if (
+        measured.has_validation
+        and measured.training.draws
+        and measured.evaluation.is_reached
+        and not measured.evaluation.draws
+    ):
         text = "the loss of validation is measured at z = mu, that of training at a drawn z: they cannot be compared"
         found.append(Finding("fault", "validation-mean", text))
     other = measured.evaluation_loss
@@ -421,10 +437,13 @@ def _validation(measured: Measured, terms: Terms) -> list[Finding]:
         return found
     later = read_terms(other)
     here, there = terms.beta, later.beta
-    if math.isfinite(here) and math.isfinite(there) and abs(here) > 1e-12 and not near(here, there):
-        text = f"another KL weight in {where}: β = {number(there)} there, {number(here)} in training"
-        found.append(Finding("fault", "validation-weight", text))
-    elif terms.likelihood and later.likelihood and terms.likelihood.name != later.likelihood.name:
+    if terms.likelihood and later.likelihood and terms.likelihood.name != later.likelihood.name:
         text = f"another likelihood in {where}: {later.likelihood.name} there, {terms.likelihood.name} in training"
         found.append(Finding("fault", "validation-likelihood", text))
+    elif math.isfinite(here) and math.isfinite(there) and abs(here) > 1e-12 and not near(here, there):
+        text = f"another KL weight in {where}: β = {number(there)} there, {number(here)} in training"
+        found.append(Finding("fault", "validation-weight", text))
+    elif terms.likelihood and not later.likelihood:
+        text = f"the loss in {where}: its reconstruction term is none of those that are known"
+        found.append(Finding("unknown", "validation", text))
     return found
