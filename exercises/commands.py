@@ -40,7 +40,7 @@ def start(choices: options.Start) -> int:
     folder = shown(answers.folder)
     if done.copied:
         say(console, f"{_count(done.copied, 'stub')} copied to {folder}")
-    blanks = [entry.number for entry in done.copied if choices.guided and entry.guided_in_language.stem != "stub"]
+    blanks = [entry.number for entry in done.copied if choices.guided and entry.has_blanks]
     if blanks:
         say(console, f"with blanks to fill: {', '.join(blanks)}")
     if done.kept:

@@ -117,7 +117,7 @@ def start(folder: Path, guided: bool = False) -> tuple[Answers, Started]:
     progress, copied, kept = answers.progress(), list[Entry](), list[Entry]()
     with progress.changing():
         for entry in catalogue():
-            if guided and _is_other_stub(answers.path(entry), entry):
+            if guided and entry.has_blanks and _is_other_stub(answers.path(entry), entry):
                 answers.path(entry).unlink()
             (copied if copy_stub(answers, progress, entry, guided) else kept).append(entry)
     changed = [note for entry in kept if (note := change_of(answers, progress, entry))]

@@ -129,10 +129,22 @@ class Verdict:
 
 def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...] | None = None) -> Verdict:
     """Check an answer: with the same numbers in every check, then with fresh ones, against hard-coded answers."""
+    with fresh_numbers(exercise, seeds) as chosen:
+        rounds = (run_probes(exercise, functions, seed) for seed in chosen)  # the second only where the first is right
+        return _verdict(name, exercise, functions, chosen, rounds)
+
+
+@contextlib.contextmanager
+def fresh_numbers(exercise: Exercise, seeds: tuple[int, ...] | None = None) -> Iterator[tuple[int, ...]]:
+    """The seeds of a check's rounds, the first of which is the same in every check; drawn where none are given.
+
+    What was observed with the others is forgotten at the block's end: fresh numbers are used once, and a notebook would
+    keep those of every check.
+    """
     seeds = seeds or (SEED, fresh_seed())
     try:
-        return _diagnose(name, exercise, functions, seeds)
-    finally:  # fresh numbers are used once, and a notebook would keep those of every check
+        yield seeds
+    finally:
         for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
             exercise.observed.pop(key, None)
 
@@ -154,9 +166,9 @@ class Assessment(NamedTuple):
 
 def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
     """`diagnose`, with an outcome for every probe: the worse of the usual numbers and of fresh ones."""
-    seeds = SEED, fresh_seed()
-    rounds = [run_probes(exercise, functions, seed) for seed in seeds]
-    verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
+    with fresh_numbers(exercise) as seeds:
+        rounds = [run_probes(exercise, functions, seed) for seed in seeds]
+        verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
     outcomes = ["NOT MEASURED"] * len(exercise.probes)
     called: list[tuple[str, ...]] = [()] * len(exercise.probes)
     for results in zip(*rounds, strict=True):
@@ -164,8 +176,6 @@ def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
         index = results[0].index
         outcomes[index] = next(state for state in ("WRONG", "NOT WRITTEN YET", "PASS") if state in states)
         called[index] = tuple(name for name in exercise.solution if name in results[0].expected.functions)
-    for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
-        exercise.observed.pop(key, None)
     return Assessment(verdict, tuple(outcomes), tuple(called))
 
 
@@ -173,11 +183,6 @@ def _outcome(result: ProbeResult) -> Outcome:
     if result.not_written():
         return "NOT WRITTEN YET"
     return "WRONG" if result.fails() else "PASS"
-
-
-def _diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...]) -> Verdict:
-    rounds = (run_probes(exercise, functions, seed) for seed in seeds)  # the second only where the first is right
-    return _verdict(name, exercise, functions, seeds, rounds)
 
 
 def _verdict(
