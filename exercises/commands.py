@@ -126,7 +126,7 @@ def _check_all(answers: Answers, limits: Limits) -> int:
         about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")
         heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
         outcomes.append(verdict.outcome)
-    say(console, f"\n{bar(progress, catalogue())}")
+    say(console, f"\n{bar(progress.states(catalogue()).values())}")
     return 0 if all(outcome == "PASS" for outcome in outcomes) else 1
 
 

@@ -328,11 +328,19 @@ class Progress:
             return f"changed since {record.outcome}"
         return record.outcome if entry.hash() == record.exercise else f"exercise changed since {record.outcome}"
 
+    def states(self, entries: list[Entry]) -> dict[Entry, str]:
+        """The state of each of these exercises."""
+        return {entry: self.state(entry) for entry in entries}
+
     def next(self, entries: list[Entry]) -> Entry | None:
         """The first exercise without a pass; those that cannot be measured here come last. None at the course's end."""
-        states = {entry: self.state(entry) for entry in entries}
-        open_ones = [entry for entry, state in states.items() if state != "PASS"]
-        return min(open_ones, key=lambda entry: (states[entry] == "NOT MEASURED", entry.name), default=None)
+        return next_of(self.states(entries))
+
+
+def next_of(states: dict[Entry, str]) -> Entry | None:
+    """`Progress.next` of states that are read already."""
+    open_ones = [entry for entry, state in states.items() if state != "PASS"]
+    return min(open_ones, key=lambda entry: (states[entry] == "NOT MEASURED", entry.name), default=None)
 
 
 def _read_records(path: Path) -> dict[str, Record]:

@@ -56,7 +56,7 @@ KIT_FAILED = 70
 """Exit code of a checking process that failed itself."""
 
 
-class Stopped(Exception):
+class CheckStopped(Exception):
     """The check was stopped before it had a verdict."""
 
 
@@ -69,8 +69,8 @@ def check_answer(
 ) -> Verdict:
     """The verdict on an answer's file, with the answer's output; with `probe` (from 1), on that probe alone.
 
-    For one probe, the output goes straight to standard output instead. Raises Stopped soon after another thread has
-    set `stop`; the answer's process has ended then.
+    For one probe, the output goes straight to standard output instead. Raises CheckStopped soon after another thread
+    has set `stop`; the answer's process has ended then.
     """
     limits = limits or Limits()
     with temporary_folder() as folder, temporary_folder() as empty:
@@ -85,7 +85,7 @@ def check_answer(
         }
         code, prints = _run_process(task, empty, None if probe else subprocess.PIPE, stop)
         if stop is not None and stop.is_set():
-            raise Stopped
+            raise CheckStopped
         if files["verdict"].exists():
             fields = json.loads(files["verdict"].read_text(encoding="utf-8"))
             verdict = Verdict.from_json({key: printable(value) for key, value in fields.items()})

@@ -20,7 +20,7 @@ NEXT = (
 def show_ending(console: Console, progress: Progress, entries: list[Entry]) -> None:
     """Print the course's end, for a folder of answers in which every exercise has passed."""
     records = [progress.record(entry.name) for entry in entries]
-    say(console, f"\n{bar(progress, entries)}")
+    say(console, f"\n{bar(progress.states(entries).values())}")
     say(console, f"The course is complete: {len(entries)} exercises have passed.", style="green")
     say(console, "\nWhat you have written:")
     for entry in entries:
