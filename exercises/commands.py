@@ -11,7 +11,6 @@ from exercises.kit import answers as kit
 from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
 from exercises.kit.check import check_answer
-from exercises.kit.diagnose import Verdict
 from exercises.kit.ending import show_ending
 from exercises.kit.limits import Limits
 from exercises.kit.new_exercise import new_exercise
@@ -25,6 +24,7 @@ from exercises.kit.show import (
     show_verdict,
 )
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from exercises.kit.watch import Watch, open_keys, read_line
 from exercises.quiz.questions import questions
 from exercises.quiz.session import Quiz, score, tried_in

@@ -29,7 +29,7 @@ from types import FrameType, ModuleType
 from typing import IO, Any, NoReturn
 
 from exercises.kit.catalogue import COURSE, Entry
-from exercises.kit.diagnose import SEED, Verdict, diagnose, diagnose_probe, fresh_seed
+from exercises.kit.diagnose import SEED, diagnose, diagnose_probe, fresh_seed
 from exercises.kit.exercise import Exercise, Functions, Probe
 from exercises.kit.limits import (
     LONGEST_LIMIT,
@@ -43,6 +43,7 @@ from exercises.kit.limits import (
 from exercises.kit.observe import Limited, TimeUp, measurable, stored_observation
 from exercises.kit.raised import in_one_line, lines_of, traceback_of
 from exercises.kit.text import place
+from exercises.kit.verdict import Verdict
 from foundation.files import write_json
 
 LAST_RESORT = 0.5

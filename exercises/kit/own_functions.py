@@ -12,12 +12,14 @@ from typing import Any
 from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, content_hash, find
 from exercises.kit.check import check_answer, load_answer
-from exercises.kit.diagnose import NEVER_ENDS, Verdict, fresh_numbers, stuck
+from exercises.kit.diagnose import fresh_numbers, stuck
 from exercises.kit.exercise import Functions
 from exercises.kit.interrupt import Interrupted
 from exercises.kit.limits import Limits
 from exercises.kit.observe import ProbeResult, run_probes, silence
 from exercises.kit.text import place_of
+from exercises.kit.verdict import Verdict
+from exercises.kit.wording import NEVER_ENDS
 from foundation.errors import InputError
 
 PARTS = {
@@ -124,7 +126,7 @@ def _states(
         if name not in found:
             yield name, missing
         elif verdict.outcome == "NOT MEASURED":
-            yield name, f"is not measured: {verdict.note or verdict.problem}"
+            yield name, f"could not be measured; vae-ladder check {entry.number} says why"
         else:
             yield name, _state((result for result in results if name in result.expected.functions), verdict)
 

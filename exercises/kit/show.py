@@ -13,9 +13,9 @@ from rich.text import Text
 
 from exercises.kit.answers import Progress, next_of
 from exercises.kit.catalogue import Entry
-from exercises.kit.diagnose import Verdict
 from exercises.kit.page import Effort, effort_of, minutes_of
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from foundation.console import say
 from foundation.language import pad, translate, wrap_text
 

@@ -21,11 +21,11 @@ from rich.console import Console
 from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, catalogue, content_hash
 from exercises.kit.check import check_answer
-from exercises.kit.diagnose import Verdict
 from exercises.kit.ending import show_ending
 from exercises.kit.question import Read, ask_before, show_answer
 from exercises.kit.show import bar, show_hint, show_progress, show_verdict
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from foundation.console import say
 from foundation.errors import InputError
 

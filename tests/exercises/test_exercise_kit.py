@@ -18,7 +18,7 @@ import exercises
 from exercises.kit import catalogue as catalogue_module
 from exercises.kit import compare, text
 from exercises.kit.catalogue import catalogue, content_hash, find
-from exercises.kit.diagnose import HARD_CODED, UNKNOWN, Verdict, diagnose, diagnose_probe
+from exercises.kit.diagnose import HARD_CODED, UNKNOWN, diagnose, diagnose_probe
 from exercises.kit.exercise import (
     Draws,
     Exercise,
@@ -35,6 +35,7 @@ from exercises.kit.exercise import (
 from exercises.kit.interrupt import Interrupted
 from exercises.kit.observe import TimeUp
 from exercises.kit.show import show_verdict
+from exercises.kit.verdict import Verdict
 from foundation.console import make_console
 from foundation.errors import InputError
 from tools.confusion import confusion, table

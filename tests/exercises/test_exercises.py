@@ -428,5 +428,5 @@ def test_without_torch_nothing_passes_that_needs_it():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_course_knows_at_least_120_mistakes():
+def test_the_course_has_at_least_120_mistakes():
     assert sum(len(entry.load().mistakes) for entry in ENTRIES) >= 120

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from exercises.kit.answers import Answers, start
-from exercises.kit.diagnose import Verdict
 from exercises.kit.limits import Limits
 from exercises.kit.own_functions import NOT_WRITTEN, PARTS, PASSES, TOO_LONG, OwnFunctions, own_functions
 from exercises.kit.own_rung import OwnRung, whose
+from exercises.kit.verdict import Verdict
 from foundation.architecture import Architecture, initial_parameters
 from foundation.errors import InputError
 from foundation.objective import Objective
@@ -158,7 +158,7 @@ def test_what_could_not_be_measured_does_not_pass(tmp_path, monkeypatch):
         own_functions(Answers(folder))
     found = own_functions(Answers(folder), as_written=True)
     assert list(found.functions) == ["adam"]
-    assert found.states["adam"] == "is not measured: 8 of 9 probes pass; the others need torch"
+    assert found.states["adam"] == "could not be measured; vae-ladder check 12 says why"
 
 
 def test_untouched_stubs_are_no_functions(tmp_path):
