@@ -16,8 +16,9 @@ def check(exercise: str, *, time_limit: float = 10.0, **functions: Callable[...,
     """Check functions against an exercise, by its name or number, and print the verdict.
 
     Functions that are left out count as not written yet. A function that does not return within the time limit, in
-    seconds, is wrong, as an endless loop is; only one that waits outside of Python's own code may take longer. There is
-    no process of its own, and nothing is remembered.
+    seconds, is wrong, as an endless loop is. One that waits outside of Python's own code may take longer, and a loop
+    that catches every exception, as a bare `except:` does, is not ended. There is no process of its own, and nothing is
+    remembered.
 
     Raises `foundation.errors.InputError` for an unknown exercise or function.
     """

@@ -11,7 +11,6 @@ from exercises.kit import answers as kit
 from exercises.kit.answers import Answers, open_answers
 from exercises.kit.catalogue import Entry, catalogue, find
 from exercises.kit.check import check_answer
-from exercises.kit.diagnose import Verdict
 from exercises.kit.ending import show_ending
 from exercises.kit.limits import Limits
 from exercises.kit.new_exercise import new_exercise
@@ -25,6 +24,7 @@ from exercises.kit.show import (
     show_verdict,
 )
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from exercises.kit.watch import Watch, open_keys, read_line
 from exercises.quiz.questions import questions
 from exercises.quiz.session import Quiz, score, tried_in
@@ -40,7 +40,7 @@ def start(choices: options.Start) -> int:
     folder = shown(answers.folder)
     if done.copied:
         say(console, f"{_count(done.copied, 'stub')} copied to {folder}")
-    blanks = [entry.number for entry in done.copied if choices.guided and entry.guided_in_language.stem != "stub"]
+    blanks = [entry.number for entry in done.copied if choices.guided and entry.has_blanks]
     if blanks:
         say(console, f"with blanks to fill: {', '.join(blanks)}")
     if done.kept:
@@ -126,7 +126,7 @@ def _check_all(answers: Answers, limits: Limits) -> int:
         about = verdict.mistake or (f"{verdict.got} instead of {verdict.expected}" if verdict.got else "")
         heading(console, f"{verdict.outcome:<15}", f"{entry.name}{f'  {about}' * bool(about)}")
         outcomes.append(verdict.outcome)
-    say(console, f"\n{bar(progress, catalogue())}")
+    say(console, f"\n{bar(progress.states(catalogue()).values())}")
     return 0 if all(outcome == "PASS" for outcome in outcomes) else 1
 
 

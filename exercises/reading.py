@@ -21,7 +21,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from rich.console import Console
 from rich.markdown import Markdown
 
-from exercises.kit.catalogue import COURSE, catalogue, find
+from exercises.kit.catalogue import COURSE, find
 from foundation.errors import InputError
 from foundation.formulas import in_text, mathml
 from foundation.language import language, page_in_language, translate
@@ -69,11 +69,8 @@ def page_to_read(words: Sequence[str]) -> Path:
     if name != "chapter":
         try:
             return find(wanted).page
-        except InputError:
-            names = ", ".join(entry.name for entry in catalogue())
-            raise InputError(
-                f"read: expected an exercise or chapter 1 to 3, got {wanted!r}; there are {names}"
-            ) from None
+        except InputError as error:
+            raise InputError(f"read: expected an exercise or chapter 1 to 3, got {wanted!r}; {error}") from None
     if number.strip() not in ("1", "2", "3"):
         raise InputError(f"read: expected chapter 1, 2 or 3, got {wanted!r}")
     return page_in_language(COURSE.parent / CHAPTERS[int(number) - 1] / "README.md")

@@ -7,7 +7,8 @@ import sys
 from typing import NamedTuple
 
 from exercises.kit.catalogue import Entry, catalogue, find
-from exercises.kit.diagnose import Verdict, diagnose
+from exercises.kit.diagnose import diagnose
+from exercises.kit.verdict import Verdict
 
 
 class Row(NamedTuple):

@@ -39,7 +39,18 @@ SAID = (
     "exercises/quiz/session.py",
     *(
         f"exercises/kit/{name}.py"
-        for name in ("diagnose", "compare", "observe", "check", "answers", "watch", "judge", "ending")
+        for name in (
+            "diagnose",
+            "verdict",
+            "wording",
+            "compare",
+            "observe",
+            "check",
+            "answers",
+            "watch",
+            "judge",
+            "ending",
+        )
     ),
     *("exercises/kit/own_functions.py", "exercises/kit/own_rung.py", "ladder/mine.py"),
     *(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
-from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
+from exercises.kit.remarks import CLIPPED_LOGVAR, clipped, stands_still
 from exercises.model.linear_gaussian import LinearGaussian, exact_noise, log_normal, orthogonal_columns
 from numpy_impl.functional import gaussian_nll_loss, linear
 from numpy_impl.vae_numpy import reparameterize
@@ -169,6 +169,7 @@ exercise = Exercise(
         stands_still(
             CLIPPED_LOGVAR,
             lambda answer, x: answer.log_q(np.zeros((DRAWS, Z)), np.zeros((DRAWS, Z)), np.full((DRAWS, Z), x)),
+            example={"log_q": clipped(log_q, 2)},
         ),
     ),
     alternatives=(

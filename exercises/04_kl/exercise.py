@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, normal
-from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
+from exercises.kit.remarks import CLIPPED_LOGVAR, clipped, stands_still
 from numpy_impl.vae_numpy import kl_divergence
 
 from .mistakes import MISTAKES
@@ -79,6 +79,7 @@ exercise = Exercise(
                 lambda answer, x, name=name: getattr(answer, name)(np.zeros(SHAPE), np.full(SHAPE, x))
                 for name in ("kl", "kl_per_image", "kl_per_latent")
             ),
+            example={"kl": clipped(kl, 1)},
         ),
     ),
     alternatives=(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, full, normal, uniform
-from exercises.kit.remarks import CLIPPED_LOGITS, stands_still
+from exercises.kit.remarks import CLIPPED_LOGITS, clipped, stands_still
 from numpy_impl.functional import (
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_backward,
@@ -99,6 +99,7 @@ exercise = Exercise(
             CLIPPED_LOGITS,
             lambda answer, x: answer.sigmoid(np.full(SHAPE, x)) if x < 0 else 0,
             lambda answer, x: answer.bce_backward(1.0, np.full(SHAPE, x), np.zeros(SHAPE)) if x < 0 else 0,
+            example={"sigmoid": clipped(sigmoid, 0, 30)},
         ),
     ),
     alternatives=(

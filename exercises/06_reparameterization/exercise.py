@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
-from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
+from exercises.kit.remarks import CLIPPED_LOGVAR, clipped, stands_still
 from numpy_impl import vae_numpy
 from numpy_impl.vae_numpy import reconstruct, reparameterize
 
@@ -98,6 +98,7 @@ exercise = Exercise(
             lambda answer, x: answer.reparameterize(np.zeros(SHAPE), np.full(SHAPE, x), np.ones(SHAPE)),
             lambda answer, x: answer.reparameterize_backward(np.ones(SHAPE), np.full(SHAPE, x), np.ones(SHAPE))[1],
             lambda answer, x: answer.latents(np.zeros(SHAPE), np.full(SHAPE, x), np.ones(SHAPE), True),
+            example={"reparameterize": clipped(reparameterize, 1)},
         ),
     ),
     alternatives=(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, axes, call, normal, uniform
-from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
+from exercises.kit.remarks import CLIPPED_LOGVAR, clipped, stands_still
 from foundation.objective import Objective
 from numpy_impl.functional import binary_cross_entropy_with_logits_backward, linear, linear_backward, sigmoid
 from numpy_impl.vae_numpy import kl_divergence_backward, reparameterize, reparameterize_backward
@@ -177,7 +177,11 @@ exercise = Exercise(
         "mu and dz · eps / 2 for logvar, since σ = 1."
     ),
     mistakes=MISTAKES,
-    remarks=(stands_still(CLIPPED_LOGVAR, _dlogvar_of_the_kl, _dlogvar_of_the_elbo),),
+    remarks=(
+        stands_still(
+            CLIPPED_LOGVAR, _dlogvar_of_the_kl, _dlogvar_of_the_elbo, example={"kl_backward": clipped(kl_backward, 1)}
+        ),
+    ),
     alternatives=(
         {
             "reconstruction_backward": lambda logits, x: complex_step(lambda logits: reconstruction(logits, x), logits),

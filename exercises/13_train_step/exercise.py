@@ -338,6 +338,7 @@ exercise = Exercise(
     solution={"forward": forward, "loss": loss, "backward": backward, "train_step": train_step},
     sources=(vae.forward, vae.loss, vae.backward, vae.train_step),
     probes=probes,
+    fixed=lambda path, axis, sizes: sizes == {1} or ("conv" in path[-1] and axis > 1),  # grey images, kernels of 3 × 3
     hints=hints,
     model_answer=(
         "All of the encoder's, and none of the decoder's: the KL is a function of mu and logvar, and of nothing "

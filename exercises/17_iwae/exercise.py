@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, axes, call, normal, sized
-from exercises.kit.remarks import CLIPPED_LOGVAR, stands_still
+from exercises.kit.remarks import CLIPPED_LOGVAR, clipped, stands_still
 from exercises.model.linear_gaussian import LinearGaussian, exact_noise
 from numpy_impl.vae_numpy import kl_divergence, reparameterize
 
@@ -171,7 +171,7 @@ exercise = Exercise(
         "noise but no closer to log p(x)."
     ),
     mistakes=MISTAKES,
-    remarks=(stands_still(CLIPPED_LOGVAR, _log_weights_at),),
+    remarks=(stands_still(CLIPPED_LOGVAR, _log_weights_at, example={"log_weights": clipped(log_weights, 3)}),),
     alternatives=(
         {"log_mean_exp": lambda log_w: np.logaddexp.reduce(log_w, axis=1) - math.log(log_w.shape[1])},
         {

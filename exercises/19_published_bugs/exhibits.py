@@ -1,7 +1,7 @@
 """The ten functions as they are in the stub, each with its bug: written anew, after code that was published.
 
 Where each bug was published stands in the docstring. The words and names are ours; what the code did is what the
-published one did. Bugs like these are everywhere; these could be found and mended as their authors published them.
+published one did. Both the fault and its repair are public.
 """
 
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def encoder_gradients(dz, mu, logvar, eps):
 def measured_loss(decode: Callable, x, mu, logvar, eps, training):
     """z drawn in training, and the mean in its place in validation.
 
-    PyTorch's example did so; D. P. Kingma himself mended it, since what is computed from the mean is no ELBO:
+    PyTorch's example did so; D. P. Kingma corrected it, since what is computed from the mean is no ELBO:
     https://github.com/pytorch/examples/pull/419
     """
     sigma = np.exp(logvar / 2)

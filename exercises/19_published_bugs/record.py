@@ -147,14 +147,13 @@ def train(case: Case, shared: Images, epochs: int = EPOCHS) -> tuple[Record, np.
     optimizer = Adam(parameters, LEARNING_RATE)
     eps = draw_eps(rng, (TEST, ARCHITECTURE.latent_dim), np.float32)
     prior = draw_eps(rng, (SHOWN, ARCHITECTURE.latent_dim), np.float32)
-    curves: dict[str, list[float]] = {"train": [], "test": [], "measured": [], "kl": []}
+    curves: dict[str, list[float]] = {"train": [], "test": [], "measured": []}
 
     def look() -> None:
         seen = measure(case, parameters, test, np.float32(case.test_noise) * eps)
-        honest = measure(Case(), parameters, shared.others if case.trains_on_test else test, eps)
+        right = measure(Case(), parameters, shared.others if case.trains_on_test else test, eps)
         curves["test"].append(case.printed(*seen))
-        curves["measured"].append(sum(honest))
-        curves["kl"].append(honest.kl)
+        curves["measured"].append(sum(right))
 
     look()
     training = shared.with_test if case.trains_on_test else shared.training

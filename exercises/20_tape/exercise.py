@@ -164,6 +164,10 @@ def _whole_vae_backward(answer, rng):
     return gradients
 
 
+def _sum(rng):
+    return recorded({"a": _matrix(rng), "b": _matrix(rng)}, [("y", "add", ("a", "b"))])
+
+
 probes = (
     call("leaf", "the first node of a tape", tape={}, name="x", value=lambda rng: np.asarray(3.0)),
     call("leaf", "one more node", tape=lambda rng: _matrices(rng, "a"), name="b", value=normal(N, Z)),
@@ -177,16 +181,11 @@ probes = (
     _step("y = x·x", lambda rng: recorded({"x": 3.0}, [("y", "multiply", ("x", "x"))]), "y", y=10, x=100),
     _step("a constant times a", _constant_first, "y", y=_matrix, a=_matrix),
     _step("a / b", _quotient, "y", y=_matrix),
-    _step("a + b, where both have a gradient already", lambda rng: _sum(rng), "y", y=_matrix, a=_matrix, b=_matrix),
+    _step("a + b, where both have a gradient already", _sum, "y", y=_matrix, a=_matrix, b=_matrix),
     _step("a leaf", lambda rng: _product(a=3.0, b=4.0), "a", y=10, a=40),
     Probe("the loss of a VAE, recorded line by line", _whole_vae_recorded),
     Probe("the loss of a VAE, from the last node to the first", _whole_vae_backward),
 )
-
-
-def _sum(rng):
-    return recorded({"a": _matrix(rng), "b": _matrix(rng)}, [("y", "add", ("a", "b"))])
-
 
 hints = Hints(
     idea="A node is a note on one call: what was called, with which arrays, and which of them came from the tape. "
@@ -204,6 +203,8 @@ exercise = Exercise(
     solution={"leaf": leaf, "record": record, "pull_back": pull_back},
     sources=(autograd.recorded, autograd.Tensor),
     probes=probes,
+    # Beside the VAE of the rungs, the other nodes of its tape are of one kind with those of a and b.
+    fixed=lambda path, axis, sizes: sizes == {1} or (len(path) > 1 and path[1] not in ("a", "b", "x", "y", "w")),
     hints=hints,
     model_answer=(
         "3 and 3, one for each argument, and dy/dx = 6. Both go to the node x, where they add up; a program that "

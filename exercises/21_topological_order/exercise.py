@@ -19,6 +19,7 @@ from .mistakes import MISTAKES, backward_with, differentiate_with, right_order
 N, Z, C1, C2, HIDDEN, ROWS, COLUMNS = axes(5, 3, 7, 11, 13, 2, 3)
 DEEP = 1500
 """Nodes in a chain: more than Python allows calls inside one another."""
+TOO_DEEP = "stopped by Python's limit of calls inside one another"
 RIGHT = "every node once, after all its users"
 BETA = 3.0
 
@@ -123,7 +124,7 @@ def chain(count):
 
 
 def random_graph(rng):
-    """Eleven nodes after three leaves, each of two earlier ones; the last is one of the middle."""
+    """Eleven nodes after three leaves, each of two earlier ones."""
     names, program = ["p", "q", "r"], []
     for number in range(11):
         operation = ("add", "multiply", "subtract")[int(rng.integers(3))]
@@ -155,15 +156,20 @@ def _order_probe(name, graph, last="y"):
 
     def observe(answer, rng):
         tape = shuffled(recorded(*(graph(rng) if callable(graph) else graph)), rng)
-        try:
-            order = answer.topological_order(tape, last)
-        except Exception as error:
-            if name_of(error) != "RecursionError":
-                raise
-            return "stopped by Python's limit of calls inside one another"
-        return _judged(tape, last, order)
+        order = _called(answer.topological_order, tape, last)
+        return order if order is TOO_DEEP else _judged(tape, last, order)
 
     return Probe(name, observe)
+
+
+def _called(function, *arguments):
+    """The result of a function, or that it has called itself too often."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if name_of(error) != "RecursionError":
+            raise
+        return TOO_DEEP
 
 
 def _judged(tape, last, order):
@@ -198,13 +204,8 @@ def _backward_probe(name, graph, last="y", dy=1.0):
         tape = shuffled(recorded(*(graph(rng) if callable(graph) else graph)), rng)
         adjoints, calls = _counted(ADJOINTS)
         upstream = np.asarray(dy(rng) if callable(dy) else dy)
-        try:
-            gradients = answer.backward(tape, last, upstream, adjoints)
-        except Exception as error:
-            if name_of(error) != "RecursionError":
-                raise
-            return "stopped by Python's limit of calls inside one another"
-        return {"gradients": gradients, "calls of adjoints": calls.total()}
+        gradients = _called(answer.backward, tape, last, upstream, adjoints)
+        return gradients if gradients is TOO_DEEP else {"gradients": gradients, "calls of adjoints": calls.total()}
 
     return Probe(name, observe)
 
@@ -320,6 +321,8 @@ exercise = Exercise(
     solution={"topological_order": topological_order, "backward": backward, "differentiate": differentiate},
     sources=(autograd.topological_order, autograd.Tensor),
     probes=probes,
+    # Beside the VAE of the rungs, the other nodes of its tape are of one kind with those of a and b.
+    fixed=lambda path, axis, sizes: sizes == {1} or (len(path) > 1 and path[1] not in ("a", "b", "x", "y", "w")),
     hints=hints,
     model_answer=(
         "y, exp(a), a, x. Breadth first visits a directly after y, when only 1 of its gradient 1 + exp(a) has come, "

@@ -1,7 +1,7 @@
 """Exercise 21: an autograd of your own. Read exercises/21_topological_order.md, then write the three functions.
 
-A tape is that of exercise 20, a dict of nodes by name, but its order means nothing here: a node may stand before those
-that it was computed from. Each node is a dict:
+A tape is that of exercise 20, a dict of nodes by name, but its order carries no information: a node may stand before
+those that it was computed from. Each node is a dict:
 
     "operation"   a text: what computed the value; empty for a leaf, which was not computed
     "inputs"      a tuple with an entry for each argument: the name of a node, or None for a constant

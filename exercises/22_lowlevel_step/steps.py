@@ -182,28 +182,30 @@ class AdamByHand:
         """The change of each parameter, by name."""
         self.t += 1
         (b1, b2), eps = ADAM
+        changes = {}
         with torch.no_grad():
             for name, g in grad(parts["loss"], parameters).items():
                 self.m[name] = b1 * self.m[name] + (1 - b1) * g
                 self.v[name] = b2 * self.v[name] + (1 - b2) * g * g
                 m, v = self.m[name] / (1 - b1**self.t), self.v[name] / (1 - b2**self.t)
-                yield name, -rate * m / (torch.sqrt(v) + eps)
+                changes[name] = -rate * m / (torch.sqrt(v) + eps)
+        return changes
 
 
 def by_hand(optimizer, parts, parameters, rate):
     """In place, under no_grad."""
-    for name, change in optimizer.move(parts, parameters, rate):
+    for name, change in optimizer.move(parts, parameters, rate).items():
         with torch.no_grad():
             parameters[name] += change
 
 
 def new_leaves(optimizer, parts, parameters, rate):
     """A new leaf for each parameter."""
-    for name, change in optimizer.move(parts, parameters, rate):
+    for name, change in optimizer.move(parts, parameters, rate).items():
         parameters[name] = (parameters[name] + change).detach().requires_grad_()
 
 
 def attached(optimizer, parts, parameters, rate):
     """New parameters that hang on the tape of all steps before."""
-    for name, change in list(optimizer.move(parts, parameters, rate)):
+    for name, change in optimizer.move(parts, parameters, rate).items():
         parameters[name] = parameters[name] + change

@@ -1,6 +1,5 @@
 """Exercise 23: an encoder as nn.Module, its state_dict, and a buffer."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -82,14 +81,10 @@ def _images(rng):
     return rng.random((*sized(rng, N), *_architecture(rng).image_shape))
 
 
-def _needs_torch(*given):
-    return tuple(dataclasses.replace(probe, requires="torch") for probe in given)
-
-
 SMALL = {"latents": 2, "channels": (3, 5), "hidden": 7, "image_shape": (1, 8, 12)}
 PICTURE = IMAGE, *axes(8, 7)
 
-probes = _needs_torch(
+probes = (
     call("names", "2 latents, channels 3 and 5, 7 hidden units, images of 1 × 8 × 12", sizes=SMALL),
     call("names", "random sizes", sizes=_sizes),
     call(
@@ -120,6 +115,8 @@ exercise = Exercise(
     solution={"names": names, "encode": encode, "gradients": gradients, "centre": centre},
     sources=("paper.vae_paper:Encoder", "paper.vae_paper:Decoder", "paper.vae_paper:VAE", "paper.vae_paper:init"),
     probes=probes,
+    fixed=lambda path, axis, sizes: sizes == {1} or ("conv" in path[-1] and axis > 1),  # grey images, kernels of 3 × 3
+    requires="torch",
     hints=hints,
     model_answer=(
         "The 10 of the encoder: weight and bias of conv1, conv2, fc, mu and logvar. The KL does not depend on the "

@@ -355,16 +355,8 @@ class CentreOfParameter(Centre):
         self.mean = nn.Parameter(mean)
 
 
-class CentreOfFrozenParameter(Centre):
-    """A parameter without gradient."""
-
-    def keep(self, mean):
-        """A parameter."""
-        self.mean = nn.Parameter(mean, requires_grad=False)
-
-
 class CentreOfAttribute(Centre):
-    """A tensor that the module does not know."""
+    """A tensor that is not registered."""
 
     def keep(self, mean):
         """An attribute."""

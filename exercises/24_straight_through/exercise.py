@@ -1,7 +1,5 @@
 """Exercise 24: vectors that become entries of a codebook, and the gradient that passes them by."""
 
-import dataclasses
-
 import numpy as np
 
 from exercises.kit.exercise import Exercise, Hints, Probe, Remark, axes, call, full, normal, sized
@@ -69,10 +67,6 @@ def _coded_far_away(answer, rng):
     return answer.nearest(z_e, entries)
 
 
-def _needs_torch(*given):
-    return tuple(dataclasses.replace(probe, requires="torch") for probe in given)
-
-
 def _rounds(answer):
     """Whether z loses digits of z_q where z_e is far larger."""
     z_q = np.full((1, 1, 1, 3), 1 / 3)
@@ -82,7 +76,7 @@ def _rounds(answer):
 CORNERS = [[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [0.0, 9.0, 0.0], [1.0, 1.0, 1.0]]
 """Four entries, the last of which is short and near the origin."""
 
-probes = _needs_torch(
+probes = (
     call(
         "nearest",
         "entries at the corners 0, 4, 9 of three axes and at (1, 1, 1)",
@@ -118,6 +112,7 @@ exercise = Exercise(
         "paper.models.vq_vae:VQVAE.loss",
     ),
     probes=probes,
+    requires="torch",
     hints=hints,
     model_answer=(
         "(1 + β)/β, which is 5 for β = 0.25: the codebook term then moves the vectors as well. That of the entries "
@@ -133,7 +128,6 @@ exercise = Exercise(
         },
         {
             "nearest": lambda *a: q.nearest_by(q.SCORES["root"])(*a),
-            "straight_through": lambda *a: q.straight(lambda z_e, z_q: z_e + (z_q - z_e).detach())(*a),
         },
     ),
     remarks=(
@@ -141,6 +135,7 @@ exercise = Exercise(
             _rounds,
             "z_e + sg[z_q - z_e] is how most code writes it, and right but for rounding: where z_e is far larger than "
             "z_q, the last digits of z_q are lost. sg[z_q] + (z_e - sg[z_e]) keeps them all.",
+            example={"straight_through": lambda *a: q.straight(lambda z_e, z_q: z_e + (z_q - z_e).detach())(*a)},
         ),
     ),
 )

@@ -117,7 +117,7 @@ def start(folder: Path, guided: bool = False) -> tuple[Answers, Started]:
     progress, copied, kept = answers.progress(), list[Entry](), list[Entry]()
     with progress.changing():
         for entry in catalogue():
-            if guided and _is_other_stub(answers.path(entry), entry):
+            if guided and entry.has_blanks and _is_other_stub(answers.path(entry), entry):
                 answers.path(entry).unlink()
             (copied if copy_stub(answers, progress, entry, guided) else kept).append(entry)
     changed = [note for entry in kept if (note := change_of(answers, progress, entry))]
@@ -328,11 +328,19 @@ class Progress:
             return f"changed since {record.outcome}"
         return record.outcome if entry.hash() == record.exercise else f"exercise changed since {record.outcome}"
 
+    def states(self, entries: list[Entry]) -> dict[Entry, str]:
+        """The state of each of these exercises."""
+        return {entry: self.state(entry) for entry in entries}
+
     def next(self, entries: list[Entry]) -> Entry | None:
         """The first exercise without a pass; those that cannot be measured here come last. None at the course's end."""
-        states = {entry: self.state(entry) for entry in entries}
-        open_ones = [entry for entry, state in states.items() if state != "PASS"]
-        return min(open_ones, key=lambda entry: (states[entry] == "NOT MEASURED", entry.name), default=None)
+        return next_of(self.states(entries))
+
+
+def next_of(states: dict[Entry, str]) -> Entry | None:
+    """`Progress.next` of states that are read already."""
+    open_ones = [entry for entry, state in states.items() if state != "PASS"]
+    return min(open_ones, key=lambda entry: (states[entry] == "NOT MEASURED", entry.name), default=None)
 
 
 def _read_records(path: Path) -> dict[str, Record]:

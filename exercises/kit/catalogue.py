@@ -42,6 +42,7 @@ class Entry:
 
     @property
     def english_page(self) -> Path:
+        """The page in English, whose line of effort the program reads."""
         return COURSE / f"{self.name}.md"
 
     @property
@@ -60,6 +61,11 @@ class Entry:
         guided = self.folder / "stub.guided.py"
         return page_in_language(guided) if guided.is_file() else self.stub_in_language
 
+    @property
+    def has_blanks(self) -> bool:
+        """Whether there is a stub with blanks to fill."""
+        return self.guided_in_language != self.stub_in_language
+
     @functools.cached_property
     def title(self) -> str:
         """The heading of the page, without its number."""
@@ -77,9 +83,9 @@ class Entry:
 
     def stub_hashes(self) -> set[str]:
         """The hash of the stub in each language, and with blanks: an answer with one of them is not written yet."""
-        return {content_hash(path) for path in (self.stub, *self.translated_stubs())}
+        return {content_hash(path) for path in (self.stub, *self.other_stubs())}
 
-    def translated_stubs(self) -> list[Path]:
+    def other_stubs(self) -> list[Path]:
         """The stub in other words, such as stub.ko.py, and with blanks to fill: what does not change the check."""
         return sorted(self.folder.glob("stub.*.py"))
 
@@ -88,7 +94,7 @@ class Entry:
 
         The page is outside of its folder and may be reworded, and so may the translated stubs.
         """
-        left_out = set(self.translated_stubs())
+        left_out = set(self.other_stubs())
         files = sorted(path for path in self.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         return content_hash(*(path for path in files if path not in left_out))
 

@@ -29,7 +29,7 @@ from types import FrameType, ModuleType
 from typing import IO, Any, NoReturn
 
 from exercises.kit.catalogue import COURSE, Entry
-from exercises.kit.diagnose import SEED, Verdict, diagnose, diagnose_probe, fresh_seed
+from exercises.kit.diagnose import SEED, diagnose, diagnose_probe, fresh_seed
 from exercises.kit.exercise import Exercise, Functions, Probe
 from exercises.kit.limits import (
     LONGEST_LIMIT,
@@ -43,6 +43,7 @@ from exercises.kit.limits import (
 from exercises.kit.observe import Limited, TimeUp, measurable, stored_observation
 from exercises.kit.raised import in_one_line, lines_of, traceback_of
 from exercises.kit.text import place
+from exercises.kit.verdict import Verdict
 from foundation.files import write_json
 
 LAST_RESORT = 0.5
@@ -56,7 +57,7 @@ KIT_FAILED = 70
 """Exit code of a checking process that failed itself."""
 
 
-class Stopped(Exception):
+class CheckStopped(Exception):
     """The check was stopped before it had a verdict."""
 
 
@@ -69,8 +70,8 @@ def check_answer(
 ) -> Verdict:
     """The verdict on an answer's file, with the answer's output; with `probe` (from 1), on that probe alone.
 
-    For one probe, the output goes straight to standard output instead. Raises Stopped soon after another thread has
-    set `stop`; the answer's process has ended then.
+    For one probe, the output goes straight to standard output instead. Raises CheckStopped soon after another thread
+    has set `stop`; the answer's process has ended then.
     """
     limits = limits or Limits()
     with temporary_folder() as folder, temporary_folder() as empty:
@@ -85,7 +86,7 @@ def check_answer(
         }
         code, prints = _run_process(task, empty, None if probe else subprocess.PIPE, stop)
         if stop is not None and stop.is_set():
-            raise Stopped
+            raise CheckStopped
         if files["verdict"].exists():
             fields = json.loads(files["verdict"].read_text(encoding="utf-8"))
             verdict = Verdict.from_json({key: printable(value) for key, value in fields.items()})

@@ -4,17 +4,15 @@ import contextlib
 import dataclasses
 import secrets
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from exercises.kit.catalogue import Entry
-from exercises.kit.compare import Difference, common_factor, differences, explain, first_difference
+from exercises.kit.compare import common_factor, differences, first_difference
 from exercises.kit.exercise import Exercise, Functions, Mistake
-from exercises.kit.frames import arrays_of
 from exercises.kit.observe import (
     ABSENT,
-    REPLACED,
     Answer,
     Call,
     Observation,
@@ -27,112 +25,49 @@ from exercises.kit.observe import (
     silence,
     stored_observation,
 )
-from exercises.kit.raised import Stopped, in_one_line, lines_of, text_of, traceback_of
+from exercises.kit.raised import Stopped, format_traceback, function_that_raised, place_of_error, text_of
 from exercises.kit.recognise import Recognition, confirmed, recognise
-from exercises.kit.text import (
-    compare_keys,
-    describe,
-    describe_both,
-    kind_of,
-    number,
-    path_text,
-    place,
-    place_of,
-    source_file_of,
+from exercises.kit.text import describe, place_of
+from exercises.kit.verdict import Outcome, Verdict
+from exercises.kit.wording import (
+    CLOSE,
+    NEVER_ENDS,
+    call_in_words,
+    explanation,
+    how_far,
+    make_new,
+    mutation,
+    what_is_wrong,
 )
 
 SEED = 0
 """The seed of the first round, whose numbers the messages show: the same in every check."""
-NEW_ARRAY = "make new ones: no `+=`, no `out=`, no `x[...] =` on an argument"
-NEW_DICT = "`new = old` is a second name for the same dict or list: begin with an empty one, or with a copy"
 HARD_CODED = "right with the numbers and sizes of the first run, wrong with fresh ones: is one written into the code?"
-NEVER_ENDS = "does a loop never end?"
 TOGETHER = "two mistakes whose effects together are exactly this; the numbers below are those of each one alone"
-CLOSE = 1e-3
-"""The largest relative error that is called small."""
 SHOWN_NAMES = 3
 UNNAMED: dict[str, Any] = dict.fromkeys(("mistake", "possible", "explanation", "second", "second_explanation"), "")
 """The fields of a verdict that one probe alone is no evidence for."""
 UNKNOWN = "this mistake is not among those stored for the exercise"
-Outcome = Literal["PASS", "WRONG", "NOT MEASURED", "NOT WRITTEN YET"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """The outcome of one check; the other fields are filled in as far as they apply."""
-
-    exercise: str
-    outcome: Outcome
-    probe: int = 0
-    """Number of the probe that is shown, from 1; 0 where there is none."""
-    probes: int = 0
-    """The number of probes of the exercise."""
-    about: str = ""
-    """The name of that probe."""
-    called: str = ""
-    got: str = ""
-    expected: str = ""
-    problem: str = ""
-    """What is wrong in words: an exception, a shape, the worst entry."""
-    mistake: str = ""
-    """The name of the stored mistake that gives exactly these results."""
-    possible: str = ""
-    """In its place where infinities and NaN are the only evidence, which other mistakes give as well."""
-    explanation: str = ""
-    """Why the numbers show that mistake."""
-    second: str = ""
-    """The name of another stored mistake that the answer contains as well."""
-    second_explanation: str = ""
-    note: str = ""
-    """Further information, with any outcome."""
-    remark: str = ""
-    """With PASS: what else is worth knowing about the answer."""
-    where: str = ""
-    """file:line"""
-    traceback: str = ""
-    prints: str = ""
-    """The output of the answer."""
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    def mistakes(self) -> list[str]:
-        """The names of the stored mistakes that are certain."""
-        return [name for name in (self.mistake, self.second) if name]
-
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> "Verdict":
-        return cls(**fields)
-
-    def lines(self) -> list[tuple[str, str]]:
-        """(label, text), most important first."""
-        labelled = [
-            ("called", self.called),
-            ("got", self.got),
-            ("expected", self.expected),
-            ("problem", self.problem),
-            ("mistake", self.mistake),
-            ("perhaps", self.possible),
-            ("", self.explanation),
-            ("second", self.second),
-            ("", self.second_explanation),
-            ("note", self.note),
-            ("remark", self.remark),
-            ("where", self.where),
-        ]
-        return [(label, text) for label, text in labelled if text]
-
-    def __str__(self) -> str:
-        of = f", probe {self.probe} of {self.probes}: {self.about}" if self.probe else ""
-        return "\n".join([f"{self.outcome}  {self.exercise}{of}", *(f"  {a:<9} {b}" for a, b in self.lines())])
 
 
 def diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...] | None = None) -> Verdict:
     """Check an answer: with the same numbers in every check, then with fresh ones, against hard-coded answers."""
+    with fresh_numbers(exercise, seeds) as chosen:
+        rounds = (run_probes(exercise, functions, seed) for seed in chosen)  # the second only where the first is right
+        return _verdict(name, exercise, functions, chosen, rounds)
+
+
+@contextlib.contextmanager
+def fresh_numbers(exercise: Exercise, seeds: tuple[int, ...] | None = None) -> Iterator[tuple[int, ...]]:
+    """The seeds of a check's rounds, the first of which is the same in every check; drawn where none are given.
+
+    What was observed with the others is forgotten at the block's end: fresh numbers are used once, and a notebook would
+    keep those of every check.
+    """
     seeds = seeds or (SEED, fresh_seed())
     try:
-        return _diagnose(name, exercise, functions, seeds)
-    finally:  # fresh numbers are used once, and a notebook would keep those of every check
+        yield seeds
+    finally:
         for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
             exercise.observed.pop(key, None)
 
@@ -154,9 +89,9 @@ class Assessment(NamedTuple):
 
 def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
     """`diagnose`, with an outcome for every probe: the worse of the usual numbers and of fresh ones."""
-    seeds = SEED, fresh_seed()
-    rounds = [run_probes(exercise, functions, seed) for seed in seeds]
-    verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
+    with fresh_numbers(exercise) as seeds:
+        rounds = [run_probes(exercise, functions, seed) for seed in seeds]
+        verdict = _verdict(name, exercise, functions, seeds, iter(rounds))
     outcomes = ["NOT MEASURED"] * len(exercise.probes)
     called: list[tuple[str, ...]] = [()] * len(exercise.probes)
     for results in zip(*rounds, strict=True):
@@ -164,8 +99,6 @@ def assess(name: str, exercise: Exercise, functions: Functions) -> Assessment:
         index = results[0].index
         outcomes[index] = next(state for state in ("WRONG", "NOT WRITTEN YET", "PASS") if state in states)
         called[index] = tuple(name for name in exercise.solution if name in results[0].expected.functions)
-    for key in [key for key in list(exercise.observed) if key[2] in seeds[1:]]:
-        exercise.observed.pop(key, None)
     return Assessment(verdict, tuple(outcomes), tuple(called))
 
 
@@ -173,11 +106,6 @@ def _outcome(result: ProbeResult) -> Outcome:
     if result.not_written():
         return "NOT WRITTEN YET"
     return "WRONG" if result.fails() else "PASS"
-
-
-def _diagnose(name: str, exercise: Exercise, functions: Functions, seeds: tuple[int, ...]) -> Verdict:
-    rounds = (run_probes(exercise, functions, seed) for seed in seeds)  # the second only where the first is right
-    return _verdict(name, exercise, functions, seeds, rounds)
 
 
 def _verdict(
@@ -223,7 +151,7 @@ def diagnose_probe(name: str, exercise: Exercise, functions: Functions, number: 
     if result.fails():
         return dataclasses.replace(_wrong(name, exercise, functions, [result]), note="", **UNNAMED)
     call = result.observed.calls[-1] if result.observed.calls else None
-    called = _called(call, result.observed.count) if call else ""
+    called = call_in_words(call, result.observed.count) if call else ""
     got, expected = describe(result.observed.value), describe(result.expected.value)
     return dataclasses.replace(unknown, outcome="PASS", called=called, got=got, expected=expected)
 
@@ -266,9 +194,9 @@ def _wrong(
             again = next(rounds, None)
         found = found if again is None else confirmed(exercise, found, again)
     first, mistake = found.first, found.mistake
-    call, got, expected, problem = _what_is_wrong(first)
+    call, got, expected, problem = what_is_wrong(first)
     if mistake is None:
-        problem = _factor(first, results) or problem or _how_far(first)
+        problem = _factor(first, results) or problem or how_far(first)
     elif first.difference is not None and first.difference.kind in ("shape", "value"):
         problem = TOGETHER if found.together else ""  # the mistake's name says more
     names = _names(exercise, found, results)
@@ -278,7 +206,7 @@ def _wrong(
         probe=first.index + 1,
         probes=len(exercise.probes),
         about=first.probe.name,
-        called=_called(call, first.observed.count) if call else first.probe.name,
+        called=call_in_words(call, first.observed.count) if call else first.probe.name,
         got=got,
         expected=expected,
         problem="; ".join(filter(None, [problem, _changed_besides(exercise, first, mistake)])),
@@ -295,12 +223,12 @@ def _names(exercise: Exercise, found: Recognition, results: list[ProbeResult]) -
         return {}
     shown = _alone(exercise, found.mistake, results) if found.together else found.first
     named = {"mistake" if found.is_certain else "possible": found.mistake.name}
-    named["explanation"] = _explanation(found.mistake, shown)
+    named["explanation"] = explanation(found.mistake, shown)
     if found.other is not None:
         failing = (result for result in results if result.wrong())
         at = next(result for result in failing if result.expected.functions & found.other.functions.keys())
         at = _alone(exercise, found.other, results) if found.together else at
-        named |= {"second": found.other.name, "second_explanation": _explanation(found.other, at)}
+        named |= {"second": found.other.name, "second_explanation": explanation(found.other, at)}
     return named
 
 
@@ -308,7 +236,7 @@ def _changed_besides(exercise: Exercise, first: ProbeResult, mistake: Mistake | 
     """Arguments that were changed in place, where the mistake does not explain it."""
     explained = stored_observation(exercise, first.index, first.seed[0], mistake).mutated
     besides = first.observed.mutated - explained
-    return f"besides, {_mutation(besides)}: {_make_new(besides)}" if first.difference is not None and besides else ""
+    return f"besides, {mutation(besides)}: {make_new(besides)}" if first.difference is not None and besides else ""
 
 
 def _unknown(found: Recognition, results: list[ProbeResult]) -> Iterator[str]:
@@ -347,18 +275,6 @@ def _relative(result: ProbeResult) -> float:
     return worst
 
 
-def _how_far(first: ProbeResult) -> str:
-    """By how much a number is off."""
-    found = first.difference
-    if found is None or found.kind != "value" or isinstance(found.expected, str | bool | np.bool_):
-        return ""
-    got, expected = float(np.asarray(found.got).item()), float(np.asarray(found.expected).item())
-    if not np.isfinite(got) or not np.isfinite(expected) or expected == 0:
-        return ""
-    far = f"{number(abs(got - expected))} too {'large' if got > expected else 'small'}"
-    return f"{far}: {number(got / expected)} × the expected one" if abs(got / expected - 1) > CLOSE else far
-
-
 def _stuck(first: ProbeResult, results: list[ProbeResult]) -> str:
     """The functions that did not return in time, and how many probes pass without them."""
     stuck = {result.observed.raised_in: str(result.observed.error) for result in results if result.took_too_long()}
@@ -368,14 +284,6 @@ def _stuck(first: ProbeResult, results: list[ProbeResult]) -> str:
     if first.took_too_long():
         stuck.pop(first.observed.raised_in)
     return "; ".join([right, *(f"{name}: {text}, {NEVER_ENDS}" for name, text in stuck.items())])
-
-
-def _explanation(mistake: Mistake, result: ProbeResult) -> str:
-    """The mistake's explanation with the bare values filled in: "2", not "loss = 2"."""
-    _, got, expected, _ = _what_is_wrong(result)
-    label = path_text(result.difference.path, result.probe.parts) if result.difference else ""
-    got, expected = (text.removeprefix(f"{label} = ") for text in (got, expected))
-    return mistake.explanation.replace("{got}", got).replace("{expected}", expected)
 
 
 def _alone(exercise: Exercise, mistake: Mistake, results: list[ProbeResult]) -> ProbeResult:
@@ -397,98 +305,11 @@ def _by_value(result: ProbeResult) -> bool:
     return found.kind in ("shape", "finite", "value")
 
 
-def _called(call: Call, count: int) -> str:
-    return f"{call} and {count - 1} more" if count > 1 else str(call)
-
-
 def _place(result: ProbeResult, call: Call | None, functions: Functions, given: set[str]) -> str:
     """file:line of the exception in the learner's code, or of the function that was called."""
     error = result.observed.error
     found = place_of_error(error, functions, given) if error else ""
     return found or (place_of(functions[call.function]) if call and call.function in functions else "")
-
-
-def _what_is_wrong(result: ProbeResult) -> tuple[Call | None, str, str, str]:
-    """The call to show, the result, the expected result, and the problem in words."""
-    observed, found = result.observed, result.difference
-    call = observed.calls[-1] if observed.calls else None
-    if isinstance(observed.error, TimeUp):
-        return call, str(observed.error), "a result", NEVER_ENDS
-    if observed.error is not None:
-        # Where the probe itself raised the exception, an unfit result is the cause to show.
-        if not observed.raised_in and (unfit := result.unfit_result()):
-            return unfit[0], *_difference(unfit[1], result)
-        if isinstance(observed.error, Stopped):
-            return call, observed.error.got, "a result", observed.error.problem
-        text = in_one_line(observed.error)
-        if not observed.raised_in:
-            return call, text, "no exception", "the check could not use what the answer returned"
-        awaited = result.expected_of_failed_call()
-        expected = "a result" if awaited is None else kind_of(awaited)
-        return call, text, expected, "the call ended with an exception"
-    if found is None or observed.unstable:
-        return call, *_side_effect(result)
-    return call, *_difference(found, result)
-
-
-def _difference(found: Difference, result: ProbeResult) -> tuple[str, str, str]:
-    """The result, the expected result, and the problem in words, for one place."""
-    got, expected = describe_both(found.got, found.expected)
-    problem = explain(found, result.probe.tolerance)
-    if found.kind in ("type", "shape"):
-        got, expected = kind_of(found.got), kind_of(found.expected)
-        if isinstance(found.got, dict) and isinstance(found.expected, dict):
-            got = compare_keys(found.got, found.expected)
-        problem = problem or _advice(found.got)
-    elif found.kind == "dtype":
-        expected = str(np.asarray(found.expected).dtype)
-        got = f"{kind_of(found.got)}, {np.asarray(found.got).dtype}"
-        entry = {"b": "True or False", "i": "a whole number"}.get(np.asarray(found.expected).dtype.kind)
-        problem = f"every entry should be {entry}" if entry else _which_dtype(expected, result)
-    elif found.kind == "finite":
-        problem = "the result holds NaN or infinity"
-    label = path_text(found.path, result.probe.parts)
-    if label:
-        got, expected = f"{label} = {got}", f"{label} = {expected}"
-    return got, expected, problem
-
-
-def _which_dtype(expected: str, result: ProbeResult) -> str:
-    """What the dtype of the result should be, and that the arguments have it, where all of them do."""
-    arguments = result.observed.calls[-1].arguments if result.observed.calls else {}
-    dtypes = {array.dtype.name for array in arrays_of(list(arguments.values()))}
-    whole = any(isinstance(value, int) and not isinstance(value, bool) for value in arguments.values())
-    if dtypes == {expected} and not whole:
-        return f"the arguments are {expected}, and so should the result be"
-    return f"the result should be {expected}, whatever the arguments are"
-
-
-def _side_effect(result: ProbeResult) -> tuple[str, str, str]:
-    """The values may be right, but the function has an effect that a function should not have."""
-    if result.observed.unstable:
-        problem = "a second call with the same arguments gives another result: draw no random numbers, keep no state"
-        return f"{describe(result.observed.value)}, then something else", describe(result.expected.value), problem
-    if result.observed.mutated:
-        mutated = result.observed.mutated
-        return _mutation(mutated), "arguments as they were", _make_new(mutated)
-    got = f"a result of {result.overwritten} that a later call overwrites"
-    return got, "a new array from each call", "the function returns the same array every time"
-
-
-def _mutation(arguments: set[str]) -> str:
-    names = ", ".join(sorted(arguments))
-    return f"{names} was changed in place" if len(arguments) == 1 else f"{names} were changed in place"
-
-
-def _make_new(arguments: set[str]) -> str:
-    """How to leave the arguments alone."""
-    return NEW_DICT if all(argument.endswith(REPLACED) for argument in arguments) else NEW_ARRAY
-
-
-def _advice(got: Any) -> str:
-    if got is None:
-        return "is the `return` missing?"
-    return "return an array, or a tuple where several results are asked for" if isinstance(got, list) else ""
 
 
 def _factor(first: ProbeResult, results: list[ProbeResult]) -> str:
@@ -503,35 +324,3 @@ def _factor(first: ProbeResult, results: list[ProbeResult]) -> str:
         if result.observed.functions == first.observed.functions and found.path == first.difference.path:
             pairs.append((found.got, found.expected))
     return common_factor(pairs)
-
-
-# Tracebacks without the kit's own lines
-
-
-def format_traceback(error: BaseException, functions: Functions) -> str:
-    """The traceback from the learner's first line on."""
-    return traceback_of(error, _files(functions))
-
-
-def place_of_error(error: BaseException, functions: Functions, given: set[str]) -> str:
-    """file:line of the learner's innermost line, or nothing where the exception came before it.
-
-    For an exception in a helper that the stub provides, the line that called the helper.
-    """
-    files, found = _files(functions), ""
-    for file, line, function in lines_of(error):
-        if file in files:
-            if function in given:
-                break
-            found = place(file, line)
-    return found
-
-
-def function_that_raised(error: BaseException, functions: Functions) -> str:
-    """The innermost of these functions that was running, by name; one may have called another."""
-    names = [line.function for line in lines_of(error)]
-    return next((name for name in reversed(names) if name in functions), "")
-
-
-def _files(functions: Functions) -> set[str]:
-    return {file for function in functions.values() if (file := source_file_of(function))}

@@ -20,7 +20,7 @@ NEXT = (
 def show_ending(console: Console, progress: Progress, entries: list[Entry]) -> None:
     """Print the course's end, for a folder of answers in which every exercise has passed."""
     records = [progress.record(entry.name) for entry in entries]
-    say(console, f"\n{bar(progress, entries)}")
+    say(console, f"\n{bar(progress.states(entries).values())}")
     say(console, f"The course is complete: {len(entries)} exercises have passed.", style="green")
     say(console, "\nWhat you have written:")
     for entry in entries:
@@ -32,7 +32,7 @@ def show_ending(console: Console, progress: Progress, entries: list[Entry]) -> N
         (sum(record.gave_up for record in records), "solutions seen before a pass"),
         (sum(bool(record.guess) for record in records), "questions answered before the code"),
     ):
-        console.print(f"  {count:>4}  {translate(thing)}", markup=False)
+        console.print(f"  {translate(thing)}: {count}", markup=False)
     _show_mistakes(console, progress, entries)
     say(console, "\nWhere to go on:")
     for command, purpose in NEXT:

@@ -3,8 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-import importlib
-import operator
+import pkgutil
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -59,6 +58,8 @@ class Remark:
     shows: Callable[[Any], bool]
     """shows(answer) -> whether the answer does it; an exception counts as no."""
     text: str
+    example: Functions
+    """Right functions that do it; the solution supplies the others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +76,13 @@ class Exercise:
     """Other right answers; the solution supplies functions that are not named."""
     remarks: tuple[Remark, ...] = ()
     """What is said of an answer that passes, as far as it applies."""
+    requires: str = ""
+    """A module that every probe needs which names none itself."""
+    fixed: Callable[[tuple[Any, ...], int, set[int]], bool] = lambda path, axis, sizes: False
+    """fixed(path, axis, sizes) -> whether this axis of an argument has one size by the exercise's own rules.
+
+    `path` leads to the array: the argument's name, and keys inside it. `sizes` are those that the probes give the axis.
+    """
     model_answer: str = ""
     """The answer to the page's question before the code; shown after a pass, beside the learner's own."""
     sources: tuple[Callable[..., Any] | str, ...] = ()
@@ -85,20 +93,17 @@ class Exercise:
     observed: dict[Any, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
     """Cache: what the probes observe of the solution and of the mistakes is the same in every check."""
 
+    def __post_init__(self) -> None:
+        probes = tuple(dataclasses.replace(probe, requires=probe.requires or self.requires) for probe in self.probes)
+        object.__setattr__(self, "probes", probes)
+
     def source_functions(self) -> tuple[Callable[..., Any], ...]:
         """The functions that `sources` names, without those whose module cannot be imported here."""
         found = []
         for source in self.sources:
             with contextlib.suppress(ImportError):
-                found.append(_by_name(source) if isinstance(source, str) else source)
+                found.append(pkgutil.resolve_name(source) if isinstance(source, str) else source)
         return tuple(found)
-
-
-def _by_name(name: str) -> Callable[..., Any]:
-    """The function of "package.module:function" or of "package.module:Class.function"."""
-    module, _, path = name.partition(":")
-    function: Callable[..., Any] = operator.attrgetter(path)(importlib.import_module(module))
-    return function
 
 
 def mistakes_of(function: str, *rows: tuple[str, Callable[..., Any], str]) -> tuple[Mistake, ...]:

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from exercises.kit.alike import fingerprint
 from exercises.kit.catalogue import COURSE, Entry
-from exercises.kit.diagnose import Assessment, Verdict
+from exercises.kit.diagnose import Assessment
 from exercises.kit.handed_in import HandedIn, Learner, Note, as_text
 from exercises.kit.judge import Task
 from exercises.kit.limits import Limits
 from exercises.kit.notebooks import functions_of, is_notebook, place_in_notebook
 from exercises.kit.remote import CALLS, START_SECONDS
 from exercises.kit.sandbox import Sandbox, imported_solution
+from exercises.kit.verdict import Verdict
 from foundation.errors import InputError
 
 START = "import sys; sys.path.insert(0, {root!r}); from exercises.kit.judge import main; main()"

@@ -29,7 +29,7 @@ class Interrupted(Limited):
         begin = time.monotonic()
         raising = _by_alarm if _has_alarm() else _by_thread
         try:
-            with raising(max(self.left, 0.001), TimeUp(f"nothing in {self.seconds:g} s")):
+            with raising(max(self.left, 0.001), _time_up_after(self.seconds)):
                 yield
         except TimeUp:
             self.left = self.seconds  # what never ends is not called again: the other functions have their own time
@@ -37,13 +37,24 @@ class Interrupted(Limited):
         self.left -= time.monotonic() - begin
 
 
+def _time_up_after(seconds: float) -> type[TimeUp]:
+    """A class whose instances say how long it took: a second thread raises a class, wherever the first one is then."""
+
+    class TimeUpAfter(TimeUp):
+        def __init__(self) -> None:
+            super().__init__(f"nothing in {seconds:g} s")
+
+    return TimeUpAfter
+
+
 def _has_alarm() -> bool:
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager
-def _by_alarm(seconds: float, error: TimeUp) -> Iterator[None]:
+def _by_alarm(seconds: float, error: type[TimeUp]) -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, before)  # here as well: what is raised as the block ends passes `finally` over
         raise error
 
     before = signal.signal(signal.SIGALRM, interrupt)
@@ -56,26 +67,22 @@ def _by_alarm(seconds: float, error: TimeUp) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _by_thread(seconds: float, error: TimeUp) -> Iterator[None]:
-    lock, inside, thread = threading.Lock(), True, threading.get_ident()
+def _by_thread(seconds: float, error: type[TimeUp]) -> Iterator[None]:
+    lock, inside, thread = threading.Lock(), True, ctypes.c_ulong(threading.get_ident())
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
     def interrupt() -> None:
         with lock:
             if inside:  # or the exception would meet what runs afterwards
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_Interruption))
+                raise_in(thread, ctypes.py_object(error))
 
     timer = threading.Timer(seconds, interrupt)
     timer.daemon = True
     timer.start()
     try:
         yield
-    except _Interruption:
-        raise error from None
     finally:
         timer.cancel()
         with lock:
             inside = False
-
-
-class _Interruption(TimeUp):
-    """What the second thread raises, without a text: the system takes a class."""
+        raise_in(thread, None)  # one that has not arrived yet

@@ -20,7 +20,7 @@ from typing import Any
 
 from exercises.kit.catalogue import Entry
 from exercises.kit.check import no_function, temporary_folder, unloadable, wrong
-from exercises.kit.diagnose import Assessment, Verdict, assess
+from exercises.kit.diagnose import Assessment, assess
 from exercises.kit.exercise import Exercise
 from exercises.kit.limits import Limits, printable
 from exercises.kit.observe import measurable
@@ -29,6 +29,7 @@ from exercises.kit.raised import Stopped
 from exercises.kit.remote import RemoteAnswer, RemoteFunctions, Unloadable
 from exercises.kit.sandbox import Place, Sandbox, course_for
 from exercises.kit.text import place
+from exercises.kit.verdict import Verdict
 
 LONGEST_CELL = 4000
 """Characters of one text of a verdict; an answer chooses some of them."""

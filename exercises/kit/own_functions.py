@@ -6,16 +6,20 @@ which some functions pass and others do not gives those that do.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, content_hash, find
 from exercises.kit.check import check_answer, load_answer
-from exercises.kit.diagnose import SEED, Verdict
+from exercises.kit.diagnose import fresh_numbers, stuck
 from exercises.kit.exercise import Functions
-from exercises.kit.observe import run_probes, silence
+from exercises.kit.interrupt import Interrupted
+from exercises.kit.limits import Limits
+from exercises.kit.observe import ProbeResult, run_probes, silence
 from exercises.kit.text import place_of
+from exercises.kit.verdict import Verdict
+from exercises.kit.wording import NEVER_ENDS
 from foundation.errors import InputError
 
 PARTS = {
@@ -40,6 +44,7 @@ PARTS = {
 """The functions of the exercises that a training needs, in the order of the course."""
 PASSES = "passes"
 NOT_WRITTEN = "not written yet"
+TOO_LONG = f"does not pass ({NEVER_ENDS})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +64,15 @@ class OwnFunctions:
 
 
 def own_functions(
-    answers: Answers, as_written: bool = False, on_check: Callable[[str], None] = lambda name: None
+    answers: Answers,
+    as_written: bool = False,
+    on_check: Callable[[str], None] = lambda name: None,
+    limits: Limits = Limits(),  # noqa: B008  (frozen)
 ) -> OwnFunctions:
     """The functions that pass; with `as_written` every function that is written, whether it passes or not.
 
-    `on_check` is called with the name of each exercise before its check. Raises `InputError` where there is none.
+    One that does not return in time is left out in either case: a training would never end. `on_check` is called with
+    the name of each exercise before its check. Raises `InputError` where there is none.
     """
     functions, states, modules = dict[str, Callable[..., Any]](), dict[str, str](), dict[str, Any]()
     for exercise in dict.fromkeys(PARTS.values()):
@@ -73,13 +82,13 @@ def own_functions(
             states |= dict.fromkeys(names, NOT_WRITTEN)
             continue
         on_check(exercise)
-        verdict = check_answer(entry, answers.path(entry))
+        verdict = check_answer(entry, answers.path(entry), limits)
         found, module = _loaded(entry, answers, verdict)
         modules[exercise] = module
-        for name in names:
-            states[name] = _state(name, entry, verdict, found)
-            written = name in found and states[name] != NOT_WRITTEN
-            if states[name] == PASSES or (as_written and written):
+        states |= _states(names, entry, verdict, found, limits)
+        for name in filter(found.__contains__, names):
+            usable = as_written and states[name] not in (NOT_WRITTEN, TOO_LONG)
+            if states[name] == PASSES or usable:
                 functions[name] = found[name]
     if not functions:
         raise InputError(
@@ -107,24 +116,45 @@ def _loaded(entry: Entry, answers: Answers, verdict: Verdict) -> tuple[Functions
     return {name: getattr(module, name) for name in names if callable(getattr(module, name, None))}, module
 
 
-def _state(name: str, entry: Entry, verdict: Verdict, found: Functions) -> str:
-    """The state of one function; of an exercise that does not pass, by the probes that call it."""
-    if verdict.outcome in ("PASS", "NOT MEASURED") and name in found:
-        return PASSES
-    if name not in found:
-        return f"does not pass: {verdict.got}" if verdict.got else NOT_WRITTEN
-    results = [result for result in _probed(entry, found) if name in result.expected.functions]
-    if any(result.not_written() for result in results):
+def _states(
+    names: list[str], entry: Entry, verdict: Verdict, found: Functions, limits: Limits
+) -> Iterator[tuple[str, str]]:
+    """Each function with its state; of an exercise that does not pass, by the probes that call it."""
+    missing = f"does not pass: {verdict.got}" if verdict.got else NOT_WRITTEN
+    results = list(_probed(entry, found, limits)) if found and verdict.outcome not in ("PASS", "NOT MEASURED") else []
+    for name in names:
+        if name not in found:
+            yield name, missing
+        elif verdict.outcome == "NOT MEASURED":
+            yield name, f"could not be measured; vae-ladder check {entry.number} says why"
+        else:
+            yield name, _state((result for result in results if name in result.expected.functions), verdict)
+
+
+def _state(results: Iterable[ProbeResult], verdict: Verdict) -> str:
+    """The state of a function by what the probes that call it observe."""
+    failing = [result for result in results if result.fails()]
+    if stuck(failing):
+        return TOO_LONG
+    if any(result.not_written() for result in failing):
         return NOT_WRITTEN
-    if any(result.fails() for result in results):
+    if failing:
         reason = verdict.mistake or verdict.possible
         return f"does not pass ({reason})" if reason else "does not pass"
     return PASSES
 
 
-def _probed(entry: Entry, found: Functions) -> Iterator[Any]:
-    """What the probes observe of the functions, with the numbers of every check; those that need torch are left out."""
+def _probed(entry: Entry, found: Functions, limits: Limits) -> Iterator[ProbeResult]:
+    """What the probes observe of the functions, with the numbers of every check and, as there, with fresh ones.
+
+    Probes that need torch are left out.
+    """
     exercise = entry.load()
-    free = tuple(probe for probe in exercise.probes if not probe.requires)
-    with silence():
-        yield from run_probes(dataclasses.replace(exercise, probes=free), found, SEED)
+    free = dataclasses.replace(exercise, probes=tuple(probe for probe in exercise.probes if not probe.requires))
+    functions = Interrupted(found, limits.seconds)
+    with silence(), fresh_numbers(free) as seeds:
+        for seed in seeds:
+            results = run_probes(free, functions, seed)
+            yield from results
+            if stuck(results):
+                return

@@ -26,7 +26,6 @@ from numpy_impl.vae_numpy import DOWN, UP, Forward
 Function = Callable[..., Any]
 NAME = "mine"
 YOURS = "your own"
-BETAS, EPS = (0.9, 0.999), 1e-8
 
 
 class Pieces:
@@ -79,6 +78,13 @@ class Pieces:
         except (TypeError, ValueError):
             self.refuse(name, "a number", type(result).__name__)
 
+    def count(self, name: str, result: Any) -> int:
+        """A result as a whole number. Raises `InputError` for anything else."""
+        found = self.number(name, result)
+        if not found.is_integer():
+            self.refuse(name, "a whole number for t", str(found))
+        return int(found)
+
     # The operations, with the signatures of `numpy_impl.functional`
 
     def linear_backward(
@@ -99,17 +105,16 @@ class Pieces:
         self, dy: np.ndarray, x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if all(map(self.has, ("conv2d_dx", "conv2d_dweight", "conv2d_dbias"))):
-            dx = None  # rung 1 is not called at all
+            dx, dweight, dbias = x, weight, dy[0, :, 0, 0]  # their shapes alone: rung 1 is not called at all
         else:
             dx, dweight, dbias = F.conv2d_backward(dy, x, weight, stride, padding)
         if self.has("conv2d_dx"):
-            dx = self.array("conv2d_dx", self.call("conv2d_dx", dy, weight, x.shape[2:], stride, padding), x)
+            dx = self.array("conv2d_dx", self.call("conv2d_dx", dy, weight, x.shape[2:], stride, padding), dx)
         if self.has("conv2d_dweight"):
             found = self.call("conv2d_dweight", dy, x, weight.shape[2:], stride, padding)
-            dweight = self.array("conv2d_dweight", found, weight)
+            dweight = self.array("conv2d_dweight", found, dweight)
         if self.has("conv2d_dbias"):
-            dbias = self.array("conv2d_dbias", self.call("conv2d_dbias", dy), dy[0, :, 0, 0])
-        assert dx is not None
+            dbias = self.array("conv2d_dbias", self.call("conv2d_dbias", dy), dbias)
         return dx, dweight, dbias
 
     def conv_transpose2d(
@@ -333,17 +338,19 @@ class OwnRung(NumpyRung):
         if not pieces.has("adam"):
             optimizer.step(gradients)
             return
-        new = {}
+        new, counts = {}, list[int]()
         for name, parameter in self._parameters.items():
             m, v = optimizer.m[name], optimizer.v[name]
-            given = parameter, gradients[name], m, v, optimizer.t, optimizer.learning_rate, *BETAS, EPS
+            rest = optimizer.learning_rate, *optimizer.betas, optimizer.eps
+            given = parameter, gradients[name], m, v, optimizer.t, *rest
             found = pieces.call("adam", *given)
             if not isinstance(found, tuple | list) or len(found) != 4:
                 pieces.refuse("adam", "a tuple of 4", type(found).__name__)
             new[name] = pieces.arrays("adam", tuple(found)[:3], (parameter, m, v))
+            counts.append(pieces.count("adam", found[3]))
         for name, (parameter, m, v) in new.items():
             self._put(name, parameter, m, v)
-        optimizer.t += 1
+        optimizer.t = counts[0]  # each parameter was given the same
 
     def _own_step(self, x: np.ndarray, eps: np.ndarray, objective: Objective) -> Loss:
         """A step of the learner's `train_step`; the parts of the loss come from a forward pass before it."""
@@ -353,14 +360,15 @@ class OwnRung(NumpyRung):
             return parts
         given = p, optimizer.m, optimizer.v, optimizer.t, x, eps, objective.beta, optimizer.learning_rate
         found = pieces.call("train_step", *given)
-        if not isinstance(found, dict) or not {"loss", "parameters", "m", "v"} <= found.keys():
+        if not isinstance(found, dict) or not {"loss", "parameters", "m", "v", "t"} <= found.keys():
             pieces.refuse("train_step", "a dict with loss, parameters, m, v and t", type(found).__name__)
         loss = parts._replace(loss=pieces.number("train_step", found["loss"]))
         if np.isfinite(loss.loss):
             new = [self._like_parameters("train_step", found[group]) for group in ("parameters", "m", "v")]
+            steps = pieces.count("train_step", found["t"])
             for name in p:
                 self._put(name, *(group[name] for group in new))
-            optimizer.t += 1
+            optimizer.t = steps
         return loss
 
     def _put(self, name: str, parameter: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:

@@ -6,6 +6,9 @@ import traceback
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from exercises.kit.exercise import Functions
+from exercises.kit.text import place, source_file_of
+
 
 class Line(NamedTuple):
     """One line that an exception came through."""
@@ -93,3 +96,32 @@ def traceback_of(error: BaseException, files: Collection[str]) -> str:
         return "".join(traceback.format_exception(type(error), error, trace))
     except Exception:  # its text fails
         return in_one_line(error)
+
+
+def format_traceback(error: BaseException, functions: Functions) -> str:
+    """The traceback from the learner's first line on."""
+    return traceback_of(error, _files(functions))
+
+
+def place_of_error(error: BaseException, functions: Functions, given: set[str]) -> str:
+    """file:line of the learner's innermost line, or nothing where the exception came before it.
+
+    For an exception in a helper that the stub provides, the line that called the helper.
+    """
+    files, found = _files(functions), ""
+    for file, line, function in lines_of(error):
+        if file in files:
+            if function in given:
+                break
+            found = place(file, line)
+    return found
+
+
+def function_that_raised(error: BaseException, functions: Functions) -> str:
+    """The innermost of these functions that was running, by name; one may have called another."""
+    names = [line.function for line in lines_of(error)]
+    return next((name for name in reversed(names) if name in functions), "")
+
+
+def _files(functions: Functions) -> set[str]:
+    return {file for function in functions.values() if (file := source_file_of(function))}

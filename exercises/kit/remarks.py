@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from exercises.kit.exercise import Remark
+from exercises.kit.exercise import Functions, Remark
 
 FAR = 40.0, 41.0
 """Two numbers beyond every bound that is commonly written into code."""
@@ -23,7 +23,16 @@ CLIPPED_LOGITS = (
 )
 
 
-def stands_still(text: str, *values: Callable[[Any, float], Any]) -> Remark:
+def clipped(function: Callable[..., Any], place: int, limit: float = 20.0) -> Callable[..., Any]:
+    """The same function with one argument, counted from 0, held between two bounds."""
+
+    def bounded(*arguments: Any) -> Any:
+        return function(*(np.clip(one, -limit, limit) if i == place else one for i, one in enumerate(arguments)))
+
+    return bounded
+
+
+def stands_still(text: str, *values: Callable[[Any, float], Any], example: Functions) -> Remark:
     """A remark on an answer of which one of `values(answer, x)` is the same, finite and not 0, for two numbers far out.
 
     Where the right function moves between them, only a bound explains that.
@@ -32,7 +41,7 @@ def stands_still(text: str, *values: Callable[[Any, float], Any]) -> Remark:
     def shows(answer: Any) -> bool:
         return any(_same(value, answer, sign) for value in values for sign in (1, -1))
 
-    return Remark(shows, text)
+    return Remark(shows, text, example)
 
 
 def _same(value: Callable[[Any, float], Any], answer: Any, sign: int) -> bool:

@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from exercises.kit.answers import Progress
+from exercises.kit.answers import Progress, next_of
 from exercises.kit.catalogue import Entry
-from exercises.kit.diagnose import Verdict
 from exercises.kit.page import Effort, effort_of, minutes_of
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from foundation.console import say
 from foundation.language import pad, translate, wrap_text
 
@@ -66,9 +66,9 @@ def short_place(where: str) -> str:
 
 def show_progress(console: Console, progress: Progress, entries: list[Entry]) -> None:
     """Print the course with the state of every exercise."""
-    following = progress.next(entries)
-    states = [progress.state(entry) for entry in entries]
-    styles, states = [STYLES.get(state, "dim") for state in states], list(map(translate, states))
+    found = progress.states(entries)
+    following = next_of(found)
+    styles, states = [STYLES.get(state, "dim") for state in found.values()], list(map(translate, found.values()))
     names = [entry.name for entry in entries]
     efforts = [effort_in_words(effort_of(entry)) for entry in entries]
     name_width, state_width, effort_width = (max(map(cell_len, texts)) for texts in (names, states, efforts))
@@ -78,9 +78,9 @@ def show_progress(console: Console, progress: Progress, entries: list[Entry]) ->
         console.print(
             Text.assemble(start, *parts, f"  {entry.title}", (_help_taken(progress, entry), "dim")), soft_wrap=True
         )
-    if left := minutes_of(entry for entry in entries if progress.state(entry) != "PASS"):
+    if left := minutes_of(entry for entry, state in found.items() if state != "PASS"):
         say(console, f"\nabout {left / 60:.1f} hours of exercises are left; all times are their authors' estimates")
-    say(console, f"\n{bar(progress, entries)}")
+    say(console, f"\n{bar(found.values())}")
 
 
 def effort_in_words(effort: Effort | None) -> str:
@@ -95,11 +95,11 @@ def _help_taken(progress: Progress, entry: Entry) -> str:
     return f"  ({taken})" if taken else ""
 
 
-def bar(progress: Progress, entries: list[Entry]) -> str:
-    """The share of the course that has passed, as one line."""
-    passed = sum(progress.state(entry) == "PASS" for entry in entries)
-    full = BAR * passed // max(len(entries), 1)
-    return f"[{'#' * full}{'-' * (BAR - full)}] {translate(f'{passed} of {len(entries)} passed')}"
+def bar(states: Iterable[str]) -> str:
+    """The share of the exercises in these states that has passed, as one line."""
+    passed = [state == "PASS" for state in states]
+    full = BAR * sum(passed) // max(len(passed), 1)
+    return f"[{'#' * full}{'-' * (BAR - full)}] {translate(f'{sum(passed)} of {len(passed)} passed')}"
 
 
 def show_hint(console: Console, entry: Entry, number: int, text: str, last: bool) -> None:

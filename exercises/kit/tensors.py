@@ -23,20 +23,7 @@ def tensors(*leaves: str) -> Callable[[Function], Function]:
 
     Tensors in its result become arrays. Raises RuntimeError for one that the tape still holds.
     """
-
-    def decorate(function: Function) -> Function:
-        _check(function, leaves)
-
-        @functools.wraps(function)
-        def called(*arguments: Any, **named: Any) -> Any:
-            bound = _bound(function, leaves, arguments, named)
-            if bound is None:
-                return function(*arguments, **named)
-            return _detached(function(*bound.args, **bound.kwargs))
-
-        return called
-
-    return decorate
+    return _decorator(leaves, lambda result, arguments: _arrays(result, refuse_tape=True))
 
 
 def differentiated(*leaves: str) -> Callable[[Function], Function]:
@@ -47,6 +34,18 @@ def differentiated(*leaves: str) -> Callable[[Function], Function]:
     Where the tape does not lead from it to an argument, that gradient is zero.
     """
 
+    def returned(result: Any, arguments: dict[str, Any]) -> Any:
+        gradients = _gradients(result, arguments)
+        return {"result": _arrays(result), "gradients": gradients}
+
+    return _decorator(leaves, returned)
+
+
+def _decorator(
+    leaves: tuple[str, ...], returned: Callable[[Any, dict[str, Any]], Any]
+) -> Callable[[Function], Function]:
+    """Call a function with tensors; `returned(result, the arguments named)` is what it returns then."""
+
     def decorate(function: Function) -> Function:
         _check(function, leaves)
 
@@ -56,8 +55,7 @@ def differentiated(*leaves: str) -> Callable[[Function], Function]:
             if bound is None:
                 return function(*arguments, **named)
             result = function(*bound.args, **bound.kwargs)
-            gradients = _gradients(result, {name: bound.arguments[name] for name in leaves})
-            return {"result": _plain(result), "gradients": gradients}
+            return returned(result, {name: bound.arguments[name] for name in leaves if name in bound.arguments})
 
         return called
 
@@ -98,29 +96,22 @@ def _tensor(value: Any, is_leaf: bool) -> Any:
     return torch.tensor(np.ascontiguousarray(value), requires_grad=is_leaf)  # a copy, which may be changed in place
 
 
-def _detached(value: Any, path: str = "the result") -> Any:
-    """The result with arrays. Raises RuntimeError for a tensor on the tape: it would keep the tape in memory."""
-    import torch
+def _arrays(value: Any, refuse_tape: bool = False, path: str = "the result") -> Any:
+    """The result with arrays in place of tensors, and numbers in place of those without axes.
 
-    if isinstance(value, torch.Tensor) and value.grad_fn is not None:
-        raise RuntimeError(f"{path} is still on the tape, which it keeps in memory: .detach() or .item() takes it off")
-    if isinstance(value, dict):
-        return {key: _detached(item, str(key)) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return (list if isinstance(value, list) else tuple)(_detached(item, path) for item in value)
-    return _plain(value)
-
-
-def _plain(value: Any) -> Any:
-    """The result with arrays in place of tensors, and numbers in place of those without axes."""
+    With `refuse_tape`, raises RuntimeError for a tensor on the tape: it would keep the tape in memory.
+    """
     import torch
 
     if isinstance(value, torch.Tensor):
+        if refuse_tape and value.grad_fn is not None:
+            text = f"{path} is still on the tape, which it keeps in memory: .detach() or .item() takes it off"
+            raise RuntimeError(text)
         return value.detach().numpy()[()]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _arrays(item, refuse_tape, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return (list if isinstance(value, list) else tuple)(map(_plain, value))
+        return (list if isinstance(value, list) else tuple)(_arrays(item, refuse_tape, path) for item in value)
     return value
 
 

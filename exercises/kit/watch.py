@@ -21,11 +21,11 @@ from rich.console import Console
 from exercises.kit.answers import Answers
 from exercises.kit.catalogue import Entry, catalogue, content_hash
 from exercises.kit.check import check_answer
-from exercises.kit.diagnose import Verdict
 from exercises.kit.ending import show_ending
 from exercises.kit.question import Read, ask_before, show_answer
 from exercises.kit.show import bar, show_hint, show_progress, show_verdict
 from exercises.kit.text import shown
+from exercises.kit.verdict import Verdict
 from foundation.console import say
 from foundation.errors import InputError
 
@@ -36,7 +36,7 @@ MISSING, UNREADABLE = "missing", "unreadable: "
 Poll = Callable[[float], str]
 """poll(seconds) waits at most so long and returns a key, or "" where none was pressed."""
 Check = Callable[[Entry, Path, threading.Event], Verdict]
-"""check(entry, path, stop) -> the verdict. Raises Stopped soon after `stop` is set."""
+"""check(entry, path, stop) -> the verdict. Raises CheckStopped soon after `stop` is set."""
 
 
 def check_until_stopped(entry: Entry, path: Path, stop: threading.Event) -> Verdict:
@@ -169,7 +169,7 @@ class Watch:
         if self.console.is_terminal and not self.answered_key:
             self.console.clear()
         progress = self.answers.progress()
-        say(self.console, f"{bar(progress, catalogue())}   {self.entry.name} · {self.entry.title}\n")
+        say(self.console, f"{bar(progress.states(catalogue()).values())}   {self.entry.name} · {self.entry.title}\n")
 
     def _show(self, verdict: Verdict, content: str) -> None:
         """Write down the verdict, and show it under the progress bar."""

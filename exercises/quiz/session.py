@@ -6,7 +6,6 @@ What was chosen is kept beside the learner's answers to the exercises, where the
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.console import Console
 
@@ -17,7 +16,7 @@ from exercises.quiz.questions import Question
 from foundation.console import say
 from foundation.errors import InputError
 from foundation.files import read_file, write_json
-from foundation.schema import read_object
+from foundation.schema import from_json, read_object
 
 FILE, LOCK_FILE = ".quiz.json", ".quiz.lock"
 MOST_BYTES = 1 << 20
@@ -45,21 +44,16 @@ def tried_in(answers: Answers | None) -> Tried:
     path = answers.folder / FILE if answers is not None else None
     if path is None or not path.exists():
         return Tried({})
-    return Tried(_read(path))
-
-
-def _read(path: Path) -> dict[str, list[int]]:
     try:
-        content = read_object(read_file(path, MOST_BYTES), "quiz")
-        found = {key: [int(place) for place in places] for key, places in content.items()}
-    except (TypeError, ValueError) as error:
+        return from_json(Tried, {"choices": read_object(read_file(path, MOST_BYTES), "quiz")})
+    except ValueError as error:
         raise InputError(
             f"{shown(path)}: expected what vae-ladder quiz wrote; delete the file to begin anew"
         ) from error
-    return found
 
 
 def _remember(answers: Answers | None, question: Question, place: int) -> None:
+    """Add a choice to the record, where there is a folder for it."""
     if answers is None:
         return
     with locked(answers.folder / LOCK_FILE):
@@ -97,6 +91,7 @@ class Quiz:
             say(self.console, "nothing was recorded: vae-ladder start makes the folder for it", style="dim")
 
     def _line(self) -> str:
+        """The next line that is typed. Raises Stop for q and at the input's end."""
         try:
             line = self.read().strip().lower()
         except (EOFError, RuntimeError):  # the second where standard input is closed
@@ -111,6 +106,7 @@ class Quiz:
         return line
 
     def _put(self, question: Question, number: int, count: int) -> None:
+        """Put one question until the right choice is made or it is passed over."""
         console = self.console
         say(console, f"question {number} of {count}", style="bold")
         console.print(question.text, markup=False)
@@ -135,6 +131,7 @@ class Quiz:
         console.print()
 
     def _say_why(self, question: Question, place: int) -> None:
+        """Why the choice at this place is right or wrong."""
         if place == question.right:
             say(self.console, f"{place + 1}: right", style="green")
         else:

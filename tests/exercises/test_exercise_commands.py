@@ -21,8 +21,8 @@ from exercises.kit import catalogue as catalogue_module
 from exercises.kit.answers import PROGRESS_FILE, Answers, Progress, default_folder, reset, start
 from exercises.kit.catalogue import COURSE, catalogue, content_hash, find
 from exercises.kit.check import check_answer, wait_for
-from exercises.kit.diagnose import Verdict
 from exercises.kit.limits import PRINTED_BYTES, TIME_IS_UP, Limits
+from exercises.kit.verdict import Verdict
 from exercises.kit.watch import Watch, check_until_stopped
 from foundation.arguments import read_arguments
 from foundation.console import make_console
@@ -1054,11 +1054,27 @@ def test_the_last_pass_is_the_end_of_the_course(here, capsys):
     for entry in catalogue():
         assert " ".join(entry.title.split()) in out
     assert "kl, kl_per_image, kl_per_latent" in out
-    assert "1 hints taken" in out
-    assert f"{len(catalogue()) + 1} checks of written answers" in out
+    assert "hints taken: 1" in out
+    assert f"checks of written answers: {len(catalogue()) + 1}" in out
     assert "The mistakes that you met, 1 of them" in out
     assert "04 read logvar as log σ" in out
     assert "vae-ladder climb" in out
+
+
+def test_a_list_of_the_course_reads_each_answer_once(here, capsys, monkeypatch):
+    read, state = [], Progress.state
+    monkeypatch.setattr(Progress, "state", lambda self, entry: read.append(entry) or state(self, entry))
+    assert run_command(options.ShowProgress()) == 0
+    assert read == catalogue()
+    assert f"0 of {len(read)} passed" in capsys.readouterr().out
+
+
+def test_a_check_does_not_wait_for_what_sets_pages():
+    code = (
+        "import sys, exercises.commands; print([name for name in ('docutils', 'markdown_it') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 # What a check leaves behind, and its clock

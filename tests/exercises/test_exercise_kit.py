@@ -6,6 +6,7 @@ import json
 import math
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ import exercises
 from exercises.kit import catalogue as catalogue_module
 from exercises.kit import compare, text
 from exercises.kit.catalogue import catalogue, content_hash, find
-from exercises.kit.diagnose import HARD_CODED, UNKNOWN, Verdict, diagnose, diagnose_probe
+from exercises.kit.diagnose import HARD_CODED, UNKNOWN, diagnose, diagnose_probe
 from exercises.kit.exercise import (
     Draws,
     Exercise,
@@ -34,6 +35,7 @@ from exercises.kit.exercise import (
 from exercises.kit.interrupt import Interrupted
 from exercises.kit.observe import TimeUp
 from exercises.kit.show import show_verdict
+from exercises.kit.verdict import Verdict
 from foundation.console import make_console
 from foundation.errors import InputError
 from tools.confusion import confusion, table
@@ -835,6 +837,33 @@ def test_the_limit_of_a_thread_does_not_reach_what_runs_later():
     thread.start()
     thread.join(60)
     assert done == [True]
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_limit_that_is_reached_as_the_block_ends_keeps_its_message(in_thread):
+    said = []
+
+    def many():
+        before = signal.getsignal(signal.SIGALRM)
+        for _ in range(200):
+            begin = time.perf_counter()
+            try:
+                with Interrupted({}, 0.002).limit():
+                    while time.perf_counter() - begin < 0.002:
+                        pass
+            except TimeUp as error:
+                said.append(str(error))
+        said.append(signal.getsignal(signal.SIGALRM) is before)
+
+    if in_thread:
+        thread = threading.Thread(target=many)
+        thread.start()
+        thread.join(60)
+    else:
+        many()
+    *messages, same_handler = said
+    assert set(messages) <= {"nothing in 0.002 s"}
+    assert same_handler
 
 
 def test_a_kernel_goes_on_after_an_endless_loop():

@@ -19,7 +19,7 @@ from exercises.kit.catalogue import catalogue
 from exercises.kit.diagnose import diagnose
 from exercises.kit.exercise import Exercise
 from exercises.kit.observe import measurable, stored_observation
-from exercises.kit.page import DIFFICULTIES, EFFORT, QUESTION, effort_of, question_of
+from exercises.kit.page import EFFORT, QUESTION, effort_of, question_of
 from tools.confusion import confusion, table
 from tools.links import links_of, problem_of
 
@@ -113,20 +113,21 @@ def test_page_has_its_sections_and_its_links_lead_somewhere(entry):
 
 
 KOREAN = {"easy": "쉬움", "medium": "보통", "hard": "어려움"}
+EFFORTS = {"en": EFFORT, "ko": re.compile(r"^난이도: (\S+) · 시간: 약 (\d+)분\(추정\)$", re.MULTILINE)}
 
 
 @every_exercise
 def test_page_says_difficulty_and_time_under_its_title(entry):
     effort, english = effort_of(entry), entry.english_page
     assert effort is not None, f"{english.name}: Difficulty: medium · time: about 30 minutes, an estimate"
-    assert effort.difficulty in DIFFICULTIES
+    assert effort.difficulty in KOREAN
     assert 5 <= effort.minutes <= 180
     assert effort.minutes % 5 == 0, "an estimate is not known to the minute"
     pages = {"en": english, "ko": english.with_suffix(".ko.md")}
     for language, page in pages.items():
         if page.is_file():
             text = page.read_text(encoding="utf-8")
-            found = list(EFFORT[language].finditer(text))
+            found = list(EFFORTS[language].finditer(text))
             assert len(found) == 1, page.name
             before = [line for line in text[: found[0].start()].splitlines() if line]
             assert all(line.startswith(("#", "[")) for line in before), f"{page.name}: not under the title"
@@ -188,19 +189,10 @@ def test_solution_and_alternatives_pass(entry):
             assert verdict.outcome == expected, f"alternative {number}\n{verdict}\n{verdict.traceback}"
 
 
-LONG = (
-    *("03_elbo", "13_train_step", "18_bug_hunt", "20_tape", "21_topological_order"),
-    *("22_lowlevel_step", "23_module", "25_cvae_condition"),
-)
-"""Exercises whose mistakes take long to name."""
-
-
 @pytest.mark.parametrize(
     ("entry", "seeds"),
     [
-        pytest.param(
-            entry, seeds, id=f"{what}-{entry.name}", marks=[pytest.mark.slow] * (what == "fresh" and entry.name in LONG)
-        )
+        pytest.param(entry, seeds, id=f"{what}-{entry.name}", marks=[pytest.mark.slow] * (what == "fresh"))
         for entry in ENTRIES
         for what, seeds in zip(("usual", "fresh"), SEEDS, strict=False)
     ],
@@ -243,15 +235,6 @@ def test_every_function_meets_fresh_numbers_of_sizes_that_differ(entry):
         assert telling or not several_axes, f"{name}: sizes of an array > 2, different, float64"
 
 
-def is_fixed(entry, path, axis, sizes):
-    """Whether an axis has one size by the exercise's own rules."""
-    if entry.number in ("13", "22", "23", "25"):  # grey images and kernels of 3 × 3, as in the rungs
-        return sizes == {1} or ("conv" in path[-1] and axis > 1)
-    if entry.number in ("20", "21"):  # the same VAE, on a tape, whose other nodes are of one kind with those of a and b
-        return (len(path) > 1 and path[1] not in ("a", "b", "x", "y", "w")) or sizes == {1}
-    return entry.number == "07" and axis > 0  # its probes make more calls than an observation keeps
-
-
 def arrays_in(value, path):
     """Every array in an argument that may be a dict or tuple, with the path that leads to it."""
     if isinstance(value, np.ndarray):
@@ -289,9 +272,9 @@ def fits(function, signature, path, axis, size):
 def test_answer_that_fits_one_size_of_an_axis_is_refused(entry):
     exercise, checked = entry.load(), set()
     for (name, path, axis), sizes in sizes_of(exercise, (0, 101, 102)).items():
-        assert len(sizes) > 1 or is_fixed(entry, path, axis, sizes), f"{name}: one size of axis {axis} of {path}"
+        assert len(sizes) > 1 or exercise.fixed(path, axis, sizes), f"{name}: one size of axis {axis} of {path}"
     for (name, path, axis), sizes in sizes_of(exercise, (0,)).items():
-        if is_fixed(entry, path, axis, sizes) or (name, tuple(sizes)) in checked:
+        if exercise.fixed(path, axis, sizes) or (name, tuple(sizes)) in checked:
             continue
         checked.add((name, tuple(sizes)))  # one axis for all with the same sizes: 13 has many parameters
         function = exercise.solution[name]
@@ -445,5 +428,5 @@ def test_without_torch_nothing_passes_that_needs_it():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_course_knows_at_least_120_mistakes():
+def test_the_course_has_at_least_120_mistakes():
     assert sum(len(entry.load().mistakes) for entry in ENTRIES) >= 120

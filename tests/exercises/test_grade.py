@@ -25,7 +25,6 @@ from exercises.kit.alike import fingerprint, groups
 from exercises.kit.catalogue import COURSE, catalogue, find
 from exercises.kit.check import check_answer
 from exercises.kit.credit import Credit, Weights, read_credit, share
-from exercises.kit.diagnose import Verdict
 from exercises.kit.exercise import Exercise
 from exercises.kit.formats import (
     MARK,
@@ -43,6 +42,7 @@ from exercises.kit.judge import Task, judge
 from exercises.kit.limits import Limits
 from exercises.kit.sandbox import Sandbox, choose, course_for, imported_solution
 from exercises.kit.show_grades import show_grades
+from exercises.kit.verdict import Verdict
 from foundation.errors import InputError
 from foundation.language import set_language
 from tests.exercises.attacks import ATTACKS

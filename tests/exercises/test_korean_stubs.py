@@ -268,6 +268,17 @@ def test_guided_stubs_replace_untouched_ones_and_no_answer(tmp_path, capsys, mon
     assert (again.copied, again.notes) == ([], [])
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_guided_start_names_the_exercises_that_have_blanks(tmp_path, capsys, monkeypatch, language):
+    monkeypatch.chdir(tmp_path)
+    set_language(language)
+    assert run_command(options.Start(guided=True)) == 0
+    assert f": {', '.join(entry.number for entry in GUIDED)}\n" in capsys.readouterr().out
+    set_language({"en": "ko", "ko": "en"}[language])
+    _, again = start(tmp_path / "my_answers", guided=True)
+    assert again.copied == GUIDED, "a stub without blanks stays in the language in which it was begun"
+
+
 @pytest.mark.parametrize("languages", [("ko", "en"), ("en", "ko")])
 def test_a_change_of_language_changes_no_answer_and_no_state(tmp_path, monkeypatch, languages):
     monkeypatch.chdir(tmp_path)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from exercises.kit.answers import Answers, start
-from exercises.kit.own_functions import NOT_WRITTEN, PARTS, PASSES, OwnFunctions, own_functions
+from exercises.kit.limits import Limits
+from exercises.kit.own_functions import NOT_WRITTEN, PARTS, PASSES, TOO_LONG, OwnFunctions, own_functions
 from exercises.kit.own_rung import OwnRung, whose
+from exercises.kit.verdict import Verdict
 from foundation.architecture import Architecture, initial_parameters
 from foundation.errors import InputError
 from foundation.objective import Objective
@@ -15,8 +17,14 @@ from foundation.rung import Rung
 from ladder.mine import Mine
 from ladder.parity import compare
 from numpy_impl.rung import NumpyRung
-from tests.support.own_answers import TRAIN_STEP, WRONG_KL, write_answers, write_texts
+from tests.support.own_answers import SOLUTION, TRAIN_STEP, WRONG_KL, write_answers, write_texts
 
+HARD_CODED_KL = """import numpy as np
+
+
+def kl(mu, logvar):
+    return float(np.sum(mu**2 + np.exp(logvar) - 1 - logvar) / 2 / 5)
+"""
 SMALL = Architecture(latent_dim=3, channels=(5, 7), hidden_dim=11, image_shape=(1, 8, 12))
 OF_STEP = [name for name, exercise in PARTS.items() if exercise == "13_train_step"]
 
@@ -123,12 +131,56 @@ def test_of_an_answer_those_functions_count_that_pass(tmp_path):
     assert dict(whose(as_written, ["kl"]))["kl (04)"] == "yours, although it does not pass (forgot the factor ½)"
 
 
+def test_an_endless_loop_is_left_out_even_as_written(tmp_path):
+    endless = SOLUTION.format(name="05_bernoulli") + "\n\ndef bce(logits, x):\n    while True:\n        pass\n"
+    folder = write_texts(tmp_path / "answers", _05_bernoulli=endless)
+    for as_written in (False, True):
+        found = own_functions(Answers(folder), as_written, limits=Limits(0.5))
+        assert list(found.functions) == ["bce_backward"]
+        assert found.states["bce"] == TOO_LONG == "does not pass (does a loop never end?)"
+        assert found.states["bce_backward"] == PASSES
+
+
+def test_a_function_that_fits_the_usual_numbers_alone_does_not_pass(tmp_path):
+    folder = write_texts(tmp_path / "answers", _04_kl=HARD_CODED_KL, _12_adam=SOLUTION.format(name="12_adam"))
+    found = own_functions(Answers(folder))
+    assert list(found.functions) == ["adam"]
+    assert found.states["kl"].startswith("does not pass")
+
+
+def test_what_could_not_be_measured_does_not_pass(tmp_path, monkeypatch):
+    def unmeasured(entry, *others):
+        return Verdict(entry.name, "NOT MEASURED", note="8 of 9 probes pass; the others need torch")
+
+    monkeypatch.setattr("exercises.kit.own_functions.check_answer", unmeasured)
+    folder = write_texts(tmp_path / "answers", _12_adam=SOLUTION.format(name="12_adam"))
+    with pytest.raises(InputError, match="found none"):
+        own_functions(Answers(folder))
+    found = own_functions(Answers(folder), as_written=True)
+    assert list(found.functions) == ["adam"]
+    assert found.states["adam"] == "could not be measured; vae-ladder check 12 says why"
+
+
 def test_untouched_stubs_are_no_functions(tmp_path):
     answers, _ = start(tmp_path / "answers")
     checked = []
     with pytest.raises(InputError, match="expected a function of exercises 04 to 13 that passes, found none"):
         own_functions(answers, on_check=checked.append)
     assert checked == [], "a stub is seen without a check"
+
+
+def test_the_count_of_steps_is_the_learners(own):
+    def still(*given):
+        *found, t = own.functions["adam"](*given)
+        return *found, t - 1
+
+    def step_still(*given):
+        return own.functions["train_step"](*given) | {"t": given[3]}
+
+    for functions in ({"adam": still}, {"train_step": step_still}):
+        mine = Mine(with_functions(**functions))
+        report = compare(SMALL, rungs=("numpy_impl", "mine"), steps=3, make=mine.make)
+        assert any(check.what.startswith("trained parameters") for check in report.checks if not check.ok)
 
 
 def raising(mu, logvar):
@@ -144,6 +196,9 @@ def raising(mu, logvar):
         ({"linear_backward": lambda dy, x, weight: (dy, x, weight)}, "expected an array of shape"),
         ({"relu_backward": lambda dy, x: None}, "expected an array of shape .*, got NoneType"),
         ({"adam": lambda *given: None}, "adam in .*: expected a tuple of 4, got NoneType"),
+        ({"adam": lambda p, g, m, v, *rest: (p, m, v, 0.5)}, "expected a whole number for t, got 0.5"),
+        ({"train_step": lambda p, m, v, *rest: {"loss": 1, "parameters": p, "m": m, "v": v}}, "m, v and t"),
+        ({"train_step": lambda p, m, v, *rest: {"loss": 1, "parameters": p, "m": m, "v": v, "t": np.nan}}, "got nan"),
         ({"forward": lambda parameters, x, eps: {"mu": x}}, "forward in .*: expected a dict with h1, h2"),
         ({"loss": lambda *given: 1.0}, "expected a dict with loss, reconstruction, kl, got float"),
         ({"backward": lambda *given: {}}, "expected a dict with every parameter"),

@@ -19,7 +19,7 @@ EXERCISE = ENTRY.load()
 FUNCTIONS = tuple(EXERCISE.solution)
 TO_REPAIR = "    _to_repair()\n"
 exhibits, record = (importlib.import_module(f"exercises.{ENTRY.name}.{name}") for name in ("exhibits", "record"))
-STUBS = (ENTRY.stub, *ENTRY.translated_stubs())
+STUBS = (ENTRY.stub, *ENTRY.other_stubs())
 BUGS = {name: next(one for one in EXERCISE.mistakes if one.functions.keys() == {name}) for name in FUNCTIONS}
 """The first mistake of each function is the bug that it was found with."""
 PAGES = ENTRY.folder.with_suffix(".md"), ENTRY.folder.with_suffix(".ko.md")

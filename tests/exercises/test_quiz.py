@@ -154,7 +154,10 @@ def test_without_a_folder_of_answers_nothing_is_recorded(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"unit": 3}', '{"unit": ["a"]}'])
+SPOILT = ("[]", "{", '{"unit": 3}', '{"unit": ["a"]}', '{"unit": "12"}', '{"unit": [1.5]}', '{"unit": [true]}')
+
+
+@pytest.mark.parametrize("text", SPOILT)
 def test_a_spoilt_record_is_one_line(answers, text):
     (answers.folder / FILE).write_text(text)
     with pytest.raises(InputError, match="delete the file to begin anew"):

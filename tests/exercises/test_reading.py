@@ -94,6 +94,7 @@ def test_a_page_is_found_by_number_name_and_chapter():
         (("chapter",), "expected chapter 1, 2 or 3, got 'chapter'"),
         (("40",), "expected an exercise or chapter 1 to 3, got '40'"),
         (("04", "kl"), "got '04 kl'"),
+        (("reparametrization",), "got 'reparametrization'; did you mean reparameterization?"),
     ],
 )
 def test_other_pages_are_one_line(words, said):

@@ -9,6 +9,7 @@ from exercises.kit.catalogue import catalogue, find
 from exercises.kit.check import unloadable
 from exercises.kit.diagnose import UNKNOWN, diagnose
 from exercises.kit.exercise import Draws, axes, sized
+from exercises.kit.remarks import clipped
 
 every_exercise = pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 
@@ -329,13 +330,6 @@ def test_an_unknown_mistake_says_where_it_is_right_and_by_how_much_it_is_off():
 # Right answers that deserve a word
 
 
-def clipped(function, place, limit=4.0):
-    def bounded(*arguments):
-        return function(*(np.clip(one, -limit, limit) if i == place else one for i, one in enumerate(arguments)))
-
-    return bounded
-
-
 @pytest.mark.parametrize(
     ("number", "name", "place", "limit"),
     [
@@ -357,15 +351,14 @@ def test_a_bound_far_out_passes_with_a_remark(number, name, place, limit):
     assert "clipped" in verdict.remark
 
 
-NOTED = ("24_straight_through",)
-"""Exercises with an alternative that is right, and of which a remark says something."""
-
-
 @every_exercise
-def test_right_answers_get_no_remark(entry):
+def test_right_answers_get_no_remark_and_its_example_gets_it(entry):
     exercise = entry.load()
-    for alternative in ({}, *(() if entry.name in NOTED else exercise.alternatives)):
+    for alternative in ({}, *exercise.alternatives):
         assert diagnose(entry.name, exercise, exercise.solution | alternative).remark == ""
+    for remark in exercise.remarks:
+        verdict = diagnose(entry.name, exercise, exercise.solution | remark.example)
+        assert (verdict.outcome, verdict.remark) == ("PASS", remark.text)
 
 
 # Sizes

@@ -15,10 +15,10 @@ pytest.importorskip("torch")
 
 from exercises.kit.answers import start
 from exercises.kit.catalogue import catalogue
-from exercises.kit.diagnose import Verdict
 from exercises.kit.grade import Grade
 from exercises.kit.show import show_progress
 from exercises.kit.show_grades import LETTERS, show_grades
+from exercises.kit.verdict import Verdict
 from foundation.architecture import Architecture
 from foundation.console import make_console, print_table
 from foundation.display import result_table
