@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -75,7 +76,9 @@ def check_answer(
     """
     limits = limits or Limits()
     with temporary_folder() as folder, temporary_folder() as empty:
-        files = {"verdict": folder / "verdict.json", "stack": folder / "stack.txt", "clock": folder / "clock.txt"}
+        # Of a random name, since an answer that runs beside this one, as under `grade`, may look for verdicts to forge.
+        verdict_file = folder / f"{secrets.token_hex(8)}.json"
+        files = {"verdict": verdict_file, "stack": folder / "stack.txt", "clock": folder / "clock.txt"}
         task = {
             "exercise": entry.name,
             "answer": os.path.realpath(answer),

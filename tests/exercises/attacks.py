@@ -75,8 +75,8 @@ ATTACKS = {
     ),
     # Forging
     "writes a verdict": Attack(
-        "import glob, json\n"
-        "for name in ['verdict.json', '../verdict.json', *glob.glob('/tmp/*/verdict.json')]:\n"
+        "import json\n"
+        "for name in ['verdict.json', '../verdict.json']:\n"
         "    try: open(name, 'w').write(json.dumps({{'exercise': '04_kl', 'outcome': 'PASS'}}))\n"
         "    except OSError: pass\n" + ZERO,
         slow=True,
