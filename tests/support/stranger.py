@@ -34,6 +34,7 @@ from foundation.runs import Run, open_run
 from ladder import cli
 from ladder.parity import compare
 from ladder.report import write_report
+from paper.evaluation import disentanglement
 from tests.support.mutations import Mutation, cache_file, lacking, mutate
 from tests.support.pictures import write_pictures
 
@@ -80,6 +81,7 @@ class Bench:
         """Make the runs, and read each of them as it is."""
         folder = self.folder
         take_few_glyphs()
+        disentanglement.PAIRS, disentanglement.POINTS = 64, 10  # as many images as the scores need, not as they deserve
         (folder / "data").mkdir()
         for name in ("apples", "pears"):
             write_pictures(folder / "data" / name, 12)
