@@ -6,7 +6,7 @@
 import { array, count } from "./convolution.js";
 import { reshape } from "./functional.js";
 import { make_likelihood } from "./likelihoods.js";
-import { CODE_LAYERS, feature_shape, make_embedding, make_network, sequential } from "./networks.js";
+import { code_layers, feature_shape, make_embedding, make_network, sequential } from "./networks.js";
 import { reparameterize } from "./vae.js";
 
 /** The variational autoencoder of Kingma & Welling (2014), over either network and any likelihood; the beta-VAE too. */
@@ -232,12 +232,13 @@ class VQVAE extends VAE {
     const [, h, w] = feature_shape(this.options, this.image_shape);
     this.latent_shape = [this.options.code_dim, h, w];
     this.entries = this.parameters["codebook.entries"]; // K D
+    this.layers = code_layers(this.options);
     return null;
   }
 
   /** z_e, a map of vectors, before it is rounded to entries. */
   vectors(x) {
-    return sequential(this.parameters, CODE_LAYERS.encoder, batch(x, this.image_shape)).at(-1).data;
+    return sequential(this.parameters, this.layers.encoder, batch(x, this.image_shape)).at(-1).data;
   }
 
   /** k = argmin_j |z_e - e_j| at every place (eqs. 1 and 2), N*h*w. */
@@ -274,7 +275,7 @@ class VQVAE extends VAE {
   }
 
   decode(z) {
-    return sequential(this.parameters, CODE_LAYERS.decoder, batch(z, this.latent_shape)).at(-1).data;
+    return sequential(this.parameters, this.layers.decoder, batch(z, this.latent_shape)).at(-1).data;
   }
 
   /** Eq. 3 (its middle term where gradients teach the codebook), and the perplexity of the choice of entries. */

@@ -63,13 +63,11 @@ def make_payload(
 
 def why_not_shown(rung: Rung) -> str:
     """Why the page cannot compute a model, as text; empty where it can."""
-    options, model = rung.description.options, rung.description.model
+    model = rung.description.model
     if rung.traits.posterior and not rung.traits.closed_kl:
         return f"the page draws models with the prior N(0, I) and a Gaussian q(z|x), got {model}"
     if rung.traits.codes and rung.traits.prior:
         return f"the page draws no codes: expected the run of the vq-vae, got {model}"
-    if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
-        return "the page computes networks of two convolutions, expected two --channels and no residual blocks"
     return ""
 
 

@@ -23,6 +23,7 @@ from paper.models.options import (
     ConditionalVAEOptions,
     IWAEOptions,
     VAEOptions,
+    VQVAEOptions,
 )
 from paper.models.registry import make_model
 from paper.models.vae import kl_per_latent
@@ -146,10 +147,42 @@ def test_models_with_more_terms_are_shown_with_those_of_the_elbo(modules, name):
     assert wrong(shown, {key: expected[key] for key in shown}, VALUES) == []
 
 
-@pytest.mark.parametrize(("name", "reason"), [("iaf-vae", "a Gaussian"), ("vae-residual", "two convolutions"),
-                                              ("codes-prior", "no codes")])  # fmt: skip
+@pytest.mark.parametrize(("name", "reason"), [("iaf-vae", "a Gaussian"), ("codes-prior", "no codes")])
 def test_what_the_page_cannot_compute_is_refused(name, reason):
     assert reason in why_not_shown(make_rung(TINY[name], SHAPE, CLASS_COUNT))
+
+
+DEPTHS = {
+    "one convolution": {"channels": (5,)},
+    "three": {"channels": (3, 4, 5)},
+    "five, with linear layers": {"channels": (2, 3, 4, 5, 6), "hidden_dims": (9, 8, 7)},
+    "a residual block after each of two": {"channels": (4, 6), "residual_blocks": 1},
+    "two after each of three": {"channels": (3, 5, 4), "residual_blocks": 2},
+    "mlp of one": {"network": "mlp", "hidden_dims": (9,)},
+    "mlp of four": {"network": "mlp", "hidden_dims": (12, 11, 10, 9), "activation": "tanh"},
+}
+
+
+@pytest.mark.parametrize("kind", ["vae", "cvae", "cvae-part", "vq-vae"])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_networks_of_any_depth_on_colour_images_of_another_size(modules, kind, depth):
+    choices = {"hidden_dims": (10,)} | DEPTHS[depth]
+    if kind == "vq-vae":
+        if "network" in choices:
+            pytest.skip("a VQ-VAE has convolutions alone")
+        del choices["hidden_dims"]
+        options = VQVAEOptions(codes=7, code_dim=3, **choices)
+    else:
+        options = KINDS[kind](latent_dim=4, **choices)
+    rung = make_rung(options, (3, 32, 64), 4, scale=2.0)
+    batch = draw(rung, 6)
+    assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
+
+
+def test_eight_convolutions(modules):
+    rung = make_rung(VAEOptions(latent_dim=2, channels=(2,) * 8, hidden_dims=(3,)), (1, 256, 256), scale=2.0)
+    batch = draw(rung, 2)
+    assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
 
 
 @pytest.mark.parametrize(
@@ -276,6 +309,7 @@ def trained_rungs():
         "points-1": make_rung(VAEOptions(latent_dim=1, **points | {"activation": "relu"}), (1, 1, 2), 0),
         "glyphs": make_rung(VAEOptions(latent_dim=2, network="mlp", hidden_dims=(64,)), IMAGE, 0),
         "deep": make_rung(VAEOptions(latent_dim=5, channels=(4, 6), hidden_dims=(20, 12)), IMAGE, 0),
+        "residual": make_rung(VAEOptions(latent_dim=5, channels=(3, 4, 5), residual_blocks=1), (3, 8, 16), 0),
     }
 
 
@@ -502,9 +536,13 @@ PLANTED = {
         "vae-mlp", "mu logvar logits x_hat log_prob kl loss.loss loss.reconstruction loss.kl",
     ),
     "deep decoder without its last ReLU": (
-        "networks.js", '...hidden_layers(prefix, 0, [...up, count(shape)], "relu"),',
-        '...hidden_layers(prefix, 0, [...up, count(shape)], "tanh"),',
+        "networks.js", '...hidden([...sizes, count(shape)], "relu"),', '...hidden([...sizes, count(shape)], "tanh"),',
         "vae-deep", "logits x_hat log_prob loss.loss loss.reconstruction",
+    ),
+    "residual block without its sum": (
+        "networks.js", "return relu(add(x, conv2d(h, ...layer(parameters, `${name}.conv2`), SAME)));",
+        "return relu(conv2d(h, ...layer(parameters, `${name}.conv2`), SAME));",
+        "vae-residual", "mu logvar logits x_hat log_prob kl loss.loss loss.reconstruction loss.kl",
     ),
 }  # fmt: skip
 """Module, right text, wrong text, a model of TINY, and what differs then."""
