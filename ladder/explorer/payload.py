@@ -53,22 +53,10 @@ def make_payload(
     shown = []
     for run, data in runs:
         rung = open_rung(run)
-        if reason := why_not_shown(rung):
-            raise InputError(f"{run.path}: {reason}")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
     return {"format": FORMAT, "title": title, "runs": shown, "training": training_images()}
-
-
-def why_not_shown(rung: Rung) -> str:
-    """Why the page cannot compute a model, as text; empty where it can."""
-    model = rung.description.model
-    if rung.traits.posterior and not rung.traits.closed_kl:
-        return f"the page draws models with the prior N(0, I) and a Gaussian q(z|x), got {model}"
-    if rung.traits.codes and rung.traits.prior:
-        return f"the page draws no codes: expected the run of the vq-vae, got {model}"
-    return ""
 
 
 def check_size(run: Run, rung: Rung, half: bool, runs: int, largest: int) -> None:
