@@ -112,7 +112,7 @@ export class LearnedPriorCompletionVAE extends PartPrior {
 
 /** Two layers of latents (Rezende et al. 2014): z1 and z2 in one row, z1 first; x is decoded from z1 alone. */
 export class HierarchicalVAE extends VAE {
-  traits = { ...PLAIN, closed_kl: false, learned_prior: true };
+  traits = { ...PLAIN, closed_kl: false, learned_prior: true, gaussian: false };
 
   make_network() {
     this.below = this.options.latent_dim;
@@ -195,7 +195,7 @@ export class HierarchicalVAE extends VAE {
 
 /** q(z|x) transformed by an inverse autoregressive flow (Kingma et al. 2016). */
 export class IAFVAE extends VAE {
-  traits = { ...PLAIN, closed_kl: false };
+  traits = { ...PLAIN, closed_kl: false, gaussian: false, flow: true };
 
   make_network() {
     const { latent_dim, flow_steps } = this.options;

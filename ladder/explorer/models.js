@@ -12,6 +12,8 @@ import { log_normal_of_noise } from "./normal.js";
 /** The parts of the plain VAE; foundation/rung.py says what each means. */
 export const PLAIN = {
   posterior: true, prior: true, closed_kl: true, learned_prior: false, condition: "none", codes: false,
+  gaussian: true, // q(z|x) is a diagonal Gaussian
+  flow: false, // z is not mu + sigma eps: latents have no mu and sigma of their own
 };
 
 /** The variational autoencoder of Kingma & Welling (2014), over either network and any likelihood; the beta-VAE too. */

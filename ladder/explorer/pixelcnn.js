@@ -20,9 +20,18 @@ export class CodesPrior extends VQVAE {
 
   /** A map of codes for eps from N(0, I), h*w: each by the inverse of its distribution function at Phi(eps). */
   draw_codes(eps) {
-    const codes = new Int32Array(eps.length), walk = this.pixelcnn.walk(codes);
-    for (const { place, logits } of walk) codes[place] = quantile(softmax(logits), ndtr(eps[place]));
+    const codes = new Int32Array(eps.length);
+    Array.from(this.draw_in_place(codes, eps));
     return codes;
+  }
+
+  /** Draws the codes of a map from a place on, and gives each place when it is drawn. */
+  *draw_in_place(codes, eps, first = 0) {
+    for (const { place, logits } of this.pixelcnn.walk(codes)) {
+      if (place < first) continue;
+      codes[place] = quantile(softmax(logits), ndtr(eps[place]));
+      yield place;
+    }
   }
 
   /** The probabilities of the K values at every place, each given the codes before it: h*w*K. */
