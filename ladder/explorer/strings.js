@@ -20,7 +20,7 @@ export const STRINGS = {
       "On the map: arrow keys move the point (with Shift in small steps), 0 returns to the origin, A and B pin it, + and − zoom. " +
       "On the drawing: arrow keys move the pen, the space bar puts it down and lifts it, Delete clears. " +
       "In the test images and in a grid of codes: arrow keys move, Enter chooses.",
-    about: "This page needs no network: weights, images and programs are in this file. Its numbers are tested against rung 1, NumPy by hand.",
+    about: "This page needs no network: weights, images and programs are in this file. Its numbers are tested against those of the rungs.",
     broken: "This page cannot be shown: {reason}",
     broken_canvas: "the browser has no canvas to draw on.",
     broken_payload: "its data are incomplete or damaged. Make the page again with vae-ladder explore.",
@@ -251,7 +251,7 @@ export const STRINGS = {
       "지도: 화살표 키로 점을 옮기고(Shift와 함께 누르면 조금씩), 0으로 원점에 돌아가고, A와 B로 점을 고정하고, +와 −로 확대·축소한다. " +
       "그림판: 화살표 키로 펜을 옮기고, 스페이스 키로 펜을 내리거나 들고, Delete로 지운다. " +
       "테스트 이미지와 코드 격자: 화살표 키로 옮겨 가고 Enter로 고른다.",
-    about: "이 페이지는 네트워크를 쓰지 않는다. 가중치, 이미지, 프로그램이 모두 이 파일 안에 있다. 계산 결과는 1단(손으로 쓴 NumPy)과 대조해 시험했다.",
+    about: "이 페이지는 네트워크를 쓰지 않는다. 가중치, 이미지, 프로그램이 모두 이 파일 안에 있다. 계산 결과는 사다리의 각 단과 대조해 시험했다.",
     broken: "이 페이지를 표시할 수 없다: {reason}",
     broken_canvas: "브라우저가 캔버스를 지원하지 않는다.",
     broken_payload: "데이터가 빠졌거나 손상되었다. vae-ladder explore로 페이지를 다시 만든다.",
