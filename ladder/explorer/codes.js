@@ -289,14 +289,16 @@ export class CodesView {
 
   // How likely each code is at the selected place, given the codes before it.
   _show_probabilities() {
-    const start = this.selected * this.K;
-    this.entries.forEach((entry, code) => (entry.lastChild.style.width = `${100 * this.probabilities[start + code]}%`));
+    const p = this.probabilities.subarray(this.selected * this.K, (this.selected + 1) * this.K), largest = Math.max(...p);
+    this.entries.forEach((entry, code) => (entry.lastChild.style.width = `${(100 * p[code]) / largest}%`));
   }
 
   _show_numbers() {
     const reconstruction = -this.model.log_prob(this.logits, this.x)[0];
     if (this.has_prior) {
-      this.probabilities = this.model.probabilities(this.codes);
+      const judged = this.codes.join();
+      if (judged !== this.judged) this.probabilities = this.model.probabilities(this.codes);
+      this.judged = judged;
       const code_cost = this.codes.reduce((sum, code, place) => sum - Math.log(this.probabilities[place * this.K + code]), 0);
       const total = reconstruction + code_cost;
       this.parts = { reconstruction, code_cost, total, loss: total };

@@ -114,12 +114,12 @@ class GatedPixelCNN {
     const zeros = new Float64Array(this.channels);
     let features = code === null ? zeros : this._embed(code);
     this.layers.forEach(({ across, down_to_across, out }, i) => {
-      const sum = Float64Array.from(across.bias, (value, o) => value + down_to_across.bias[o]);
+      const sum = plus(across.bias, down_to_across.bias);
       across.add(sum, column ? rows[i].across[column - 1] : zeros, 0);
       across.add(sum, features, 1);
       down_to_across.add(sum, rows[i].above[column], 0);
       rows[i].across[column] = features;
-      const added = Float64Array.from(out.bias, (value, o) => value + features[o]);
+      const added = plus(out.bias, features);
       out.add(added, gate(sum), 0);
       features = added;
     });
@@ -132,8 +132,9 @@ class GatedPixelCNN {
   }
 
   _embed(code) {
-    const { taps: [tap], bias, inputs } = this.embedding;
-    return Float64Array.from(bias, (value, o) => value + tap[o * inputs + code]);
+    const { taps: [tap], bias, inputs } = this.embedding, features = new Float64Array(bias.length);
+    for (let o = 0; o < features.length; o++) features[o] = bias[o] + tap[o * inputs + code];
+    return features;
   }
 }
 
@@ -150,6 +151,13 @@ function convolution(parameters, name) {
     }
   };
   return { outputs, inputs, taps, bias: parameters[`${name}.bias`].data, add };
+}
+
+/** a + b, of one length, in double precision. */
+function plus(a, b) {
+  const total = new Float64Array(a.length);
+  for (let i = 0; i < total.length; i++) total[i] = a[i] + b[i];
+  return total;
 }
 
 /** tanh of one half of the channels, times sigmoid of the other (1606.05328, eq. 2). */

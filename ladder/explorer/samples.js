@@ -4,7 +4,7 @@ import { paint_image } from "./canvas.js";
 import { button, element, label } from "./dom.js";
 import { rng } from "./random.js";
 
-const SAMPLES = 18;
+const SAMPLES = 30;
 
 export class SamplesCard {
   // `take(codes)` is called with the map of the sample that is pressed.
