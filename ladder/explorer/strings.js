@@ -193,7 +193,7 @@ export const STRINGS = {
     paper: "rung 3, nn.Module",
 
     // Training
-    train_lede: "A small VAE, learning in this page. Backward by hand, step by step, under the names of rung 1.",
+    train_lede: "A small VAE of its own, an mlp, learning in this page, whatever model the other tab shows. Backward by hand, step by step, under the names of rung 1.",
     train_kind: "Data",
     train_points: "Points",
     train_glyphs: "Digits",
@@ -424,7 +424,7 @@ export const STRINGS = {
     paper: "3단, nn.Module",
 
     // Training
-    train_lede: "작은 VAE가 이 페이지 안에서 학습한다. 역전파는 1단과 같은 이름의 함수로, 손으로 한 스텝씩 계산한다.",
+    train_lede: "탐색 탭의 모델이 무엇이든, 여기서는 따로 마련한 작은 VAE(mlp)가 이 페이지 안에서 학습한다. 역전파는 1단과 같은 이름의 함수로, 손으로 한 스텝씩 계산한다.",
     train_kind: "데이터",
     train_points: "점",
     train_glyphs: "숫자",
