@@ -1,6 +1,6 @@
 // Speed of the explorer, measured in its own page; ladder/bench/browser.py puts the page's modules before this one.
 
-import { open_model } from "./models.js";
+import { open_model } from "./registry.js";
 import { rng } from "./random.js";
 import { open_trainer } from "./trainer.js";
 import { parameters_of } from "./weights.js";

@@ -1,7 +1,7 @@
 // Pictures on canvases: pixels shown as they are, as ink on the page, and drawn by mouse, pen, finger or keys.
 
 export const STROKE = 2.3 / 28; // thickness of a stroke, as a share of the image's height: that of MNIST's digits
-const FINE = 10; // a stroke is drawn on a canvas this many times finer, then averaged
+const FINE = 280; // a stroke is drawn on a canvas of about so many pixels a side, and at least twice as fine, then averaged
 
 // Shows an image (C, H, W) in [0, 1] pixel by pixel; values outside are clipped.
 export function paint_image(canvas, pixels, [channels, height, width]) {
@@ -81,7 +81,8 @@ function blank(width, height) {
 export class DrawingPad {
   constructor(canvas, [channels, height, width], on_change, on_cursor) {
     Object.assign(this, { canvas, channels, height, width, on_change, on_cursor });
-    this.fine = blank(width * FINE, height * FINE);
+    this.scale = Math.max(2, Math.min(10, Math.round(FINE / Math.max(height, width))));
+    this.fine = blank(width * this.scale, height * this.scale);
     this.context = this.fine.getContext("2d", { willReadFrequently: true });
     this.small = blank(width, height);
     this.colour = "#ffffff";
@@ -119,16 +120,16 @@ export class DrawingPad {
 
   _average(canvas) {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    const { channels, height, width } = this;
+    const { channels, height, width, scale } = this;
     const pixels = new Float32Array(channels * height * width);
-    for (let row = 0; row < height * FINE; row++) {
-      for (let column = 0; column < width * FINE; column++) {
-        const from = 4 * (row * width * FINE + column);
-        const to = Math.floor(row / FINE) * width + Math.floor(column / FINE);
+    for (let row = 0; row < height * scale; row++) {
+      for (let column = 0; column < width * scale; column++) {
+        const from = 4 * (row * width * scale + column);
+        const to = Math.floor(row / scale) * width + Math.floor(column / scale);
         for (let k = 0; k < channels; k++) pixels[k * height * width + to] += data[from + k];
       }
     }
-    return pixels.map((sum) => sum / (255 * FINE * FINE));
+    return pixels.map((sum) => sum / (255 * scale * scale));
   }
 
   // The fine canvas, moved so that its centre of mass is the image's centre, as in MNIST.
@@ -146,8 +147,8 @@ export class DrawingPad {
     context.fillRect(0, 0, moved.width, moved.height);
     context.drawImage(
       this.fine,
-      Math.round((this.width / 2 - across / mass) * FINE),
-      Math.round((this.height / 2 - down / mass) * FINE),
+      Math.round((this.width / 2 - across / mass) * this.scale),
+      Math.round((this.height / 2 - down / mass) * this.scale),
     );
     return moved;
   }

@@ -1,16 +1,24 @@
-// A VQ-VAE: the grid of codes that an image becomes, each of which can be changed.
+// A VQ-VAE: the grid of codes that an image becomes, each of which can be changed, or drawn from a prior over codes.
 
 import { paint_image } from "./canvas.js";
 import { button, decimal, element, label, tell } from "./dom.js";
 import { Formula } from "./formula.js";
+import { rng } from "./random.js";
+import { SamplesCard } from "./samples.js";
+
+const ROW = 90; // milliseconds between the rows of a map that is drawn
 
 export class CodesView {
   constructor(run, { announce, on_point = () => {} }) {
     Object.assign(this, { run, announce, on_point, model: run.model });
     [this.D, this.h, this.w] = run.model.latent_shape;
     this.K = run.description.options.codes;
+    this.has_prior = Boolean(run.model.pixelcnn);
+    this.random = rng(1);
+    this.first_pending = Infinity; // the first place that a drawing has not come to
     this.formula = new Formula({
-      name: "vq-vae",
+      name: run.description.model,
+      options: run.description.options,
       traits: run.model.traits,
       likelihood: run.likelihood,
       capacity: null,
@@ -53,7 +61,7 @@ export class CodesView {
     );
     this.root = element(
       "div",
-      { class: "view", data: { model: "vq-vae" } },
+      { class: "view", data: { model: this.run.description.model } },
       element(
         "div",
         { class: "stage" },
@@ -64,9 +72,10 @@ export class CodesView {
             "div",
             { class: "card-head" },
             element("h2", { say: "codes_title" }),
-            button("codes_back", () => this._reset()),
+            element("div", { class: "tools" }, ...this._buttons()),
           ),
           element("p", { class: "hint", say: "codes_hint" }),
+          this.has_prior ? element("p", { class: "hint", say: "codes_hint_prior" }) : null,
           this.grid,
           this.chosen,
         ),
@@ -94,11 +103,12 @@ export class CodesView {
           ),
         ),
       ),
+      this._samples(),
       element(
         "section",
         { class: "card" },
         element("h2", { say: "palette_title" }),
-        element("p", { class: "hint", say: "palette_hint" }),
+        element("p", { class: "hint", say: this.has_prior ? "palette_hint_prior" : "palette_hint" }),
         this.palette,
       ),
     );
@@ -111,6 +121,50 @@ export class CodesView {
     this.root.addEventListener("pointerover", light);
     this.root.addEventListener("focusin", light);
     this._draw_palette();
+  }
+
+  _buttons() {
+    const back = button("codes_back", () => this._reset());
+    if (!this.has_prior) return [back];
+    return [
+      back,
+      button("codes_draw", () => this._draw_from(0)),
+      button("codes_draw_from", () => this._draw_from(this.selected)),
+    ];
+  }
+
+  _samples() {
+    if (!this.has_prior) return null;
+    const take = (codes) => {
+      this._stop();
+      this.codes = Int32Array.from(codes);
+      this.show_now();
+    };
+    return new SamplesCard(this.model, take).root;
+  }
+
+  // Draws the codes from a place on, one after the other; each row is shown as it comes.
+  async _draw_from(first) {
+    this._stop();
+    const { drawing, model, w } = this, codes = Int32Array.from(this.codes), eps = this.random.normals(codes.length);
+    const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.codes = codes;
+    for (const place of model.draw_in_place(codes, eps, first)) {
+      if (!moves || (place + 1) % w) continue;
+      this.first_pending = place + 1;
+      this.show_now();
+      await new Promise((resolve) => setTimeout(resolve, ROW));
+      if (drawing !== this.drawing) return;
+    }
+    this.first_pending = Infinity;
+    this.show_now();
+    this.announce("code_drawn", { loss: decimal(this.parts.loss, 1) });
+  }
+
+  // Ends a drawing that still goes on.
+  _stop() {
+    this.drawing = (this.drawing ?? 0) + 1;
+    this.first_pending = Infinity;
   }
 
   // What every code draws: an image made of it alone, its middle.
@@ -142,6 +196,7 @@ export class CodesView {
         },
         canvas,
         element("span", { text: String(code) }),
+        this.has_prior ? element("span", { class: "bar" }) : null,
       );
       label(entry, "code", { code });
       return entry;
@@ -181,12 +236,14 @@ export class CodesView {
   }
 
   _change(code) {
+    this._stop();
     this.codes[this.selected] = code;
     this.show_now();
     this.announce("code_changed", { code, loss: decimal(this.parts.loss, 1) });
   }
 
   _reset() {
+    this._stop();
     this.codes = Int32Array.from(this.own);
     this.show_now();
   }
@@ -208,6 +265,7 @@ export class CodesView {
       cell.lastChild.textContent = String(code);
       paint_image(cell.firstChild, this.swatches[code], this.swatch_shape);
       cell.classList.toggle("own", code === own[place]);
+      cell.classList.toggle("pending", place >= this.first_pending);
       cell.setAttribute("aria-pressed", String(place === this.selected));
       cell.tabIndex = place === this.selected ? 0 : -1;
       label(cell, code === own[place] ? "cell" : "cell_changed", {
@@ -225,11 +283,29 @@ export class CodesView {
       code: codes[this.selected],
     });
     this._show_numbers();
+    if (this.has_prior) this._show_probabilities();
     this.on_point(this);
+  }
+
+  // How likely each code is at the selected place, given the codes before it.
+  _show_probabilities() {
+    const p = this.probabilities.subarray(this.selected * this.K, (this.selected + 1) * this.K), largest = Math.max(...p);
+    this.entries.forEach((entry, code) => (entry.lastChild.style.width = `${(100 * p[code]) / largest}%`));
   }
 
   _show_numbers() {
     const reconstruction = -this.model.log_prob(this.logits, this.x)[0];
+    if (this.has_prior) {
+      const judged = this.codes.join();
+      if (judged !== this.judged) this.probabilities = this.model.probabilities(this.codes);
+      this.judged = judged;
+      const code_cost = this.codes.reduce((sum, code, place) => sum - Math.log(this.probabilities[place * this.K + code]), 0);
+      const total = reconstruction + code_cost;
+      this.parts = { reconstruction, code_cost, total, loss: total };
+      this.formula.update(this.parts);
+      this.root.dataset.loss = total;
+      return;
+    }
     const { commitment } = this.model.loss(this.x, null, 1, null);
     const beta = this.run.description.options.commitment;
     this.parts = { reconstruction, commitment, beta, loss: reconstruction + beta * commitment };

@@ -1,7 +1,7 @@
 // What only some models have: a class to choose, a part to complete, a bound of several draws.
 
 import { paint_image } from "./canvas.js";
-import { button, decimal, dial, element } from "./dom.js";
+import { button, decimal, dial, element, label, tell } from "./dom.js";
 import { notation } from "./formula.js";
 import { rng } from "./random.js";
 
@@ -58,6 +58,42 @@ export class ClassPanel {
   }
 }
 
+const MOST_COMPONENTS = 60; // tiles
+
+// The components of a learned prior: the mean of each, decoded.
+export class ComponentsPanel {
+  is_first = true; // of the cards below the map
+
+  constructor(view) {
+    this.view = view;
+    const { model } = view, [Z] = model.latent_shape, { mu } = model.components;
+    this.count = mu.length / Z;
+    const shown = Math.min(MOST_COMPONENTS, this.count);
+    const x_hat = model.mean(model.decode(mu.subarray(0, shown * Z)));
+    const size = x_hat.length / shown;
+    const tiles = Array.from({ length: shown }, (_, k) => {
+      const canvas = element("canvas", { class: "pixels", "aria-hidden": "true" });
+      paint_image(canvas, x_hat.subarray(k * size, (k + 1) * size), model.image_shape);
+      const go = () => view.set_free(mu.subarray(k * Z, (k + 1) * Z));
+      const tile = element("button", { type: "button", on: { click: go } }, canvas);
+      label(tile, "component", { number: k + 1 });
+      return tile;
+    });
+    const hint = element("p", { class: "hint" });
+    const learned = model.pseudo_inputs ? "components_hint_inputs" : "components_hint_mixture";
+    tell(hint, learned, { shown, count: this.count });
+    this.root = element(
+      "section",
+      { class: "card" },
+      element("h2", { say: "components_title" }),
+      hint,
+      element("div", { class: "components", role: "group", label: "components_title" }, ...tiles),
+    );
+  }
+
+  update() {}
+}
+
 // Several guesses at the part of the image that the model is not given, each from its own z.
 export class CompletionPanel {
   is_first = true; // of the cards below the map
@@ -88,8 +124,8 @@ export class CompletionPanel {
 
   _draw(anew) {
     const { model, Z, c } = this.view;
-    if (anew || !this.z) this.z = this.random.normals(this.tiles.length * Z);
-    const x_hat = model.mean(model.decode(this.z, c), c);
+    if (anew || !this.eps) this.eps = this.random.normals(this.tiles.length * Z);
+    const x_hat = model.mean(model.decode(model.prior(this.eps, c), c), c);
     const size = x_hat.length / this.tiles.length;
     this.tiles.forEach((canvas, k) => paint_image(canvas, x_hat.subarray(k * size, (k + 1) * size), model.image_shape));
   }

@@ -20,6 +20,7 @@ export function notation(text, linked = false) {
 
 // The terms of the loss for a model, in groups that a line's end does not part: [sign before, notation, term].
 function terms_of({ traits, name, capacity }) {
+  if (name === "codes-prior") return codes_prior_terms();
   const given = traits.condition === "none" ? "" : ", *c*";
   const z = traits.codes ? "*z*_{q}" : "*z*";
   const reconstruction = ["=", `−log *p*(*x*|${z}${given})`, "reconstruction"];
@@ -38,8 +39,32 @@ function terms_of({ traits, name, capacity }) {
         ["·", "|KL − *C*|", "excess"],
       ],
     ];
-  return [loss, weighed([`KL(*q*(*z*|*x*${given}) ‖ *p*(*z*))`, "kl"])];
+  if (!traits.closed_kl) return [loss, weighed(["[log *q*(*z*|*x*) − log *p*(*z*)]", "kl"])];
+  const prior = traits.learned_prior ? "*p*(*z*|*c*)" : "*p*(*z*)";
+  return [loss, weighed([`KL(*q*(*z*|*x*${given}) ‖ ${prior})`, "kl"])];
 }
+
+// An image as its codes and, given these, its pixels: together a bound on −log p(x).
+function codes_prior_terms() {
+  return [
+    [["", "−log *p*(*x*, *k*)", "total"], ["=", "−log *p*(*x*|*k*)", "reconstruction"]],
+    [["+", "[−log *p*(*k*)]", "code_cost"]],
+  ];
+}
+
+// How a learned prior is made, and of two layers q(z|x).
+function prior_lines({ name, options }) {
+  if (name === "vampprior" && options.components_are === "mixture")
+    return [["kl", "*p*(*z*) = 1/*K* Σ_{*k*} *N*(*z*; *m*_{*k*}, *s*_{*k*}^{2})"]];
+  if (name === "vampprior") return [["kl", "*p*(*z*) = 1/*K* Σ_{*k*} *q*(*z*|*u*_{*k*})"]];
+  if (name === "hierarchical")
+    return [["kl", "*p*(*z*) = *p*(*z*1|*z*2) *N*(*z*2; 0, *I*),  *q*(*z*|*x*) = *q*(*z*1|*x*) *q*(*z*2|*z*1)"]];
+  return [];
+}
+
+const KL = "KL = ½ Σ_{*j*} (*μ*_{*j*}^{2} + *σ*_{*j*}^{2} − 1 − log *σ*_{*j*}^{2})";
+const KL_LEARNED =
+  "KL = ½ Σ_{*j*} [((*μ*_{*j*} − *m*_{*j*})^{2} + *σ*_{*j*}^{2}) / *s*_{*j*}^{2} − 1 − log(*σ*_{*j*}^{2} / *s*_{*j*}^{2})],  *p*(*z*|*c*) = *N*(*m*, *s*^{2})";
 
 const LIKELIHOODS = {
   bernoulli: "−log *p*(*x*|*z*) = −Σ_{*i*} [*x*_{*i*} log *x̂*_{*i*} + (1 − *x*_{*i*}) log(1 − *x̂*_{*i*})]",
@@ -52,7 +77,7 @@ LIKELIHOODS["discretised-logistic"] =
 LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
 
 // What a term is, as [term, notation, key of a remark].
-function lines_of({ traits, likelihood, capacity }) {
+function lines_of({ traits, likelihood, capacity, name, options }) {
   const given = traits.condition !== "none";
   const part = traits.condition === "part";
   const lines = [
@@ -66,18 +91,25 @@ function lines_of({ traits, likelihood, capacity }) {
     lines.push(["x_hat", "*x̂*_{*i*} = E[*x*_{*i*}] = *λ*_{*i*} / (2*λ*_{*i*} − 1) + 1 / (2 artanh(1 − 2*λ*_{*i*}))"]);
   if (likelihood === "discretised-logistic")
     lines.push(["x_hat", "*x̂*_{*i*} = *s* log [(1 + exp(*μ*_{*i*} / *s*)) / (1 + exp((*μ*_{*i*} − 1) / *s*))],  *h* = 1 / 510"]);
-  if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
+  if (name === "codes-prior") {
+    lines[0][1] = lines[0][1].replaceAll("*z*", "*k*");
+    lines.push(["code_cost", "*p*(*k*) = Π_{*i*} *p*(*k*_{*i*} | *k*_{1} … *k*_{*i*−1})"]);
+  } else if (traits.codes) lines.push(["commitment", "*z*_{q} = *e*_{k},  *k* = argmin_{*j*} ‖*z*_{e} − *e*_{*j*}‖"]);
   if (!traits.posterior) return lines;
   if (capacity !== null) lines.push(["excess", `*C* = ${capacity},  KL = KL(*q*(*z*|*x*) ‖ *p*(*z*))`]);
-  lines.push(["kl", "KL = ½ Σ_{*j*} (*μ*_{*j*}^{2} + *σ*_{*j*}^{2} − 1 − log *σ*_{*j*}^{2})"]);
-  lines.push(["z", "*z*_{*j*} = *μ*_{*j*} + *σ*_{*j*} *ε*_{*j*},  *ε* ~ *N*(0, *I*)"]);
+  if (!traits.closed_kl) lines.push(["kl", "KL ≈ log *q*(*z*|*x*) − log *p*(*z*)", "drawn_kl"], ...prior_lines({ name, options }));
+  else lines.push(["kl", traits.learned_prior ? KL_LEARNED : KL]);
+  const noise = ",  *ε* ~ *N*(0, *I*)";
+  if (traits.flow) lines.push(["z", `*z* = *f*_{*T*}(… *f*_{1}(*m* + *s* *ε*) …),  *T* = ${options.flow_steps}${noise}`]);
+  else lines.push(["z", `*z*_{*j*} = *μ*_{*j*} + *σ*_{*j*} *ε*_{*j*}${noise}`]);
   return lines;
 }
 
 export class Formula {
-  // `model` is {name, traits, likelihood, capacity}; the elements are `terms`, `definitions` and `explanation`.
+  // `model` is {name, options, traits, likelihood, capacity}; the elements are `terms`, `definitions` and `explanation`.
   constructor(model) {
     this.values = {};
+    this.is_drawn = model.traits.posterior && !model.traits.closed_kl;
     const terms = terms_of(model).map((group) =>
       element("span", { class: "group" }, ...group.flatMap((term) => this._term(...term))),
     );
@@ -89,12 +121,13 @@ export class Formula {
 
   // A definition, and below it a place for its numbers.
   _line(term, text, words) {
+    const is_first = this.examples[term] === undefined;
     this.examples[term] ??= element("small", { class: "example" });
     return element(
       "li",
       { data: { term } },
       notation(text, true),
-      this.examples[term],
+      is_first ? this.examples[term] : null,
       words ? element("small", { say: words }) : null,
     );
   }
@@ -126,6 +159,7 @@ export class Formula {
   }
 
   explain(term) {
-    tell(this.explanation, term ? `explain_${term}` : "explain_start");
+    const key = term === "kl" && this.is_drawn ? "kl_drawn" : term;
+    tell(this.explanation, key ? `explain_${key}` : "explain_start");
   }
 }

@@ -1,15 +1,16 @@
 // The table of latents: for each its q(z|x), the noise, and z as a slider; sorted by KL, those not in use apart.
 
-import { decimal, element, hint, label, subscript } from "./dom.js";
+import { decimal, element, hint, label } from "./dom.js";
 
 export class LatentTable {
-  // `order` are the latents' places by KL; `active` says which are in use; `ranges` are the sliders' ends.
-  constructor({ order, active, ranges, posterior, kl }, { on_z, on_eps }) {
-    Object.assign(this, { posterior, ranges, on_z, on_eps });
+  // `order` are the latents' places by KL; `active` says which are in use; `ranges` are the sliders' ends. With
+  // `posterior` each latent has its q(z|x) and noise, with `parted` a KL of its own as well.
+  constructor({ order, active, ranges, posterior, parted, kl, name_of }, { on_z, on_eps }) {
+    Object.assign(this, { posterior, parted, ranges, on_z, on_eps, name_of });
     this.rows = new Map();
     const used = order.filter((j) => active[j]);
     const unused = order.filter((j) => !active[j]);
-    this.root = element("div", { class: posterior ? "latents" : "latents plain" });
+    this.root = element("div", { class: posterior ? (parted ? "latents" : "latents drawn") : "latents plain" });
     this.root.append(this._head(), ...used.map((j) => this._row(j, true, kl?.[j])));
     if (unused.length) {
       const rows = unused.map((j) => this._row(j, false, kl?.[j]));
@@ -19,7 +20,7 @@ export class LatentTable {
           "details",
           { open: used.length === 0 },
           note,
-          element("p", { class: "hint", say: "unused_hint" }),
+          element("p", { class: "hint", say: parted || !posterior ? "unused_hint" : "unused_hint_drawn" }),
           ...rows,
         ),
       );
@@ -27,7 +28,7 @@ export class LatentTable {
   }
 
   _head() {
-    const names = this.posterior ? ["z", "mu", "sigma", "eps", "kl"] : ["z"];
+    const names = this.posterior ? ["z", "mu", "sigma", "eps", ...(this.parted ? ["kl"] : [])] : ["z"];
     const symbol = { z: "z", mu: "μ", sigma: "σ", eps: "ε", kl: "KL" };
     const cells = names.map((name) => {
       const cell = element("span", { class: `at-${name}`, data: { term: name } });
@@ -39,7 +40,7 @@ export class LatentTable {
 
   _row(j, used, kl) {
     const [low, high] = this.ranges[j];
-    const name = `z${subscript(j + 1)}`;
+    const name = this.name_of(j);
     const row = {
       slider: element("input", { type: "range", min: low, max: high, step: (high - low) / 800 }),
       interval: element("span", { class: "interval" }),
@@ -59,19 +60,17 @@ export class LatentTable {
       row.mu = element("span", { class: "at-mu", data: { term: "mu" } });
       row.sigma = element("span", { class: "at-sigma", data: { term: "sigma" } });
       row.eps = element("input", { type: "number", step: "0.1", class: "at-eps", data: { term: "eps" } });
-      label(row.eps, "eps_label", { name: `ε${subscript(j + 1)}` });
+      label(row.eps, "eps_label", { name: name.replace("z", "ε") });
       row.eps.addEventListener("input", () => {
         const value = Number(row.eps.value);
         if (row.eps.value !== "" && Number.isFinite(value)) this.on_eps(j, value);
       });
+      cells.push(row.mu, row.sigma, row.eps);
+    }
+    if (this.posterior && this.parted) {
       row.kl = element("span");
       row.bar = element("span", { class: "bar" });
-      cells.push(
-        row.mu,
-        row.sigma,
-        row.eps,
-        element("span", { class: "at-kl", data: { term: "kl" } }, row.bar, row.kl),
-      );
+      cells.push(element("span", { class: "at-kl", data: { term: "kl" } }, row.bar, row.kl));
     }
     this.rows.set(j, row);
     const made = element(
@@ -106,6 +105,7 @@ export class LatentTable {
       write(row.mu, decimal(mu[j]));
       write(row.sigma, decimal(sigma[j]));
       if (document.activeElement !== row.eps) row.eps.value = String(Number(eps[j].toFixed(2)));
+      if (!this.parted) continue;
       write(row.kl, decimal(kl[j]));
       row.bar.style.width = `${(100 * kl[j]) / largest}%`;
     }

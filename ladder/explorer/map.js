@@ -74,6 +74,8 @@ export class LatentMap {
     this.manifold = null; // {tiles: canvas, box: [left, right, bottom, top]}
     this.point = [0, 0];
     this.posterior = null; // {centre, across, along, angle}
+    this.cloud = []; // draws from a q(z|x) that has no ellipse
+    this.prior = []; // draws from a learned prior
     this.path = []; // points of the way between the pins
     this.pins = {}; // {a: [u, v], b: [u, v]}
     this.names = ["z₁", "z₂"];
@@ -90,7 +92,7 @@ export class LatentMap {
 
   // Looks at the part of the plane where nearly all codes are, and where the prior is.
   fit({ prior }) {
-    const { u, v } = this.codes;
+    const [u, v] = [this.codes.u, this.codes.v].map((values, k) => [...values, ...this.prior.map((place) => place[k])]);
     const range = (values) => {
       const sorted = Float32Array.from(values).sort();
       const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
@@ -166,6 +168,7 @@ export class LatentMap {
       context.globalAlpha = 1;
     }
     this._draw_axes(context);
+    this._draw_dots(context, this.prior, { size: 1.4, alpha: 0.5, colour: "muted" });
     if (this.show_codes) this._draw_codes(context);
     if (this.circles) this._draw_circles(context);
   }
@@ -263,7 +266,19 @@ export class LatentMap {
     }
   }
 
+  // Small dots of one of the page's colours.
+  _draw_dots(context, places, { size, alpha, colour }) {
+    [context.fillStyle] = page_colours(colour);
+    context.globalAlpha = alpha;
+    for (const place of places) {
+      const [x, y] = this._pixel(place);
+      mark(context, x, y, size, 0);
+    }
+    context.globalAlpha = 1;
+  }
+
   _draw_posterior(context) {
+    this._draw_dots(context, this.cloud, { size: 1.8, alpha: 0.55, colour: "ink" });
     if (!this.posterior) return;
     const [ink, card] = page_colours("ink", "card");
     const { centre, across, along, angle } = this.posterior;

@@ -1,17 +1,24 @@
-// Every model of the papers, opened from a description and its parameters; paper/models in JavaScript, without training.
+// The models of the papers whose prior is N(0, I) or none; paper/models in JavaScript, without training.
 //
-// A model takes and gives plain typed arrays: images (N, C, H, W) in [0, 1], latents (N, Z) or maps (N, D, h, w), whose
+// registry.js opens them from a description and parameters. A model takes and gives plain typed arrays: images (N, C, H, W) in [0, 1], latents (N, Z) or maps (N, D, h, w), whose
 // N follows from their length. A condition c has a row for each of them, or one for all. Losses are in nats per image.
 
 import { array, count } from "./convolution.js";
 import { reshape } from "./functional.js";
 import { make_likelihood } from "./likelihoods.js";
-import { CODE_LAYERS, feature_shape, make_embedding, make_network, sequential } from "./networks.js";
-import { reparameterize } from "./vae.js";
+import { code_layers, feature_shape, make_embedding, make_network, sequential } from "./networks.js";
+import { log_normal_of_noise } from "./normal.js";
+
+/** The parts of the plain VAE; foundation/rung.py says what each means. */
+export const PLAIN = {
+  posterior: true, prior: true, closed_kl: true, learned_prior: false, condition: "none", codes: false,
+  gaussian: true, // q(z|x) is a diagonal Gaussian
+  flow: false, // z is not mu + sigma eps: latents have no mu and sigma of their own
+};
 
 /** The variational autoencoder of Kingma & Welling (2014), over either network and any likelihood; the beta-VAE too. */
-class VAE {
-  traits = { posterior: true, prior: true, condition: "none", codes: false };
+export class VAE {
+  traits = PLAIN;
   mask = null; // 1 where a pixel is given, H*W
 
   constructor({ options, image_shape, class_count }, parameters) {
@@ -49,6 +56,33 @@ class VAE {
     return { mu: mu.data, logvar: logvar.data };
   }
 
+  /** The z that stands for an image in pictures: mu, unless a flow transforms it. */
+  code(mu, logvar) {
+    return mu;
+  }
+
+  /** z from q(z|x) for eps from N(0, I), N*Z; of each z log p(z) and log q(z|x), in nats. */
+  draw_z(mu, logvar, eps, c = null) {
+    const z = mu.map((m, i) => m + Math.exp(logvar[i] / 2) * eps[i]), [Z] = this.latent_shape;
+    const log_p = sums(z, Z, (value) => log_normal_of_noise(value, 0));
+    return { z, log_p, log_q: sums(eps, Z, (value, i) => log_normal_of_noise(value, logvar[i])) };
+  }
+
+  /** The eps of which `draw_z` makes z. */
+  noise_of(z, mu, logvar) {
+    return z.map((value, i) => (value - mu[i]) * Math.exp(-logvar[i] / 2));
+  }
+
+  /** mu and logvar of each latent of z, given those before it. */
+  moments_at(z, mu, logvar) {
+    return { mu, logvar };
+  }
+
+  /** z from the prior for eps from N(0, I), N*Z. */
+  prior(eps, c = null) {
+    return eps;
+  }
+
   /** The outputs of p(x|z), N*C*H*W: logits for a Bernoulli. */
   decode(z, c = null) {
     const [logits] = this.network.decode(this.parameters, this.decoder_input(z, c), this.image_shape.slice(1));
@@ -76,16 +110,15 @@ class VAE {
   }
 
   /** KL(q(z_j|x) || p(z_j)) of each image and latent, N*Z, in nats (appendix B). */
-  kl(mu, logvar) {
+  kl(mu, logvar, c = null) {
     return mu.map((m, i) => -(1 + logvar[i] - m ** 2 - Math.exp(logvar[i])) / 2);
   }
 
   /** The negative ELBO (eq. 7 with one draw of z) and its parts; eps N*Z. */
   loss(x, eps, beta = 1, c = null) {
-    const { mu, logvar } = this.encode(x, c);
-    const z = reparameterize(...[mu, logvar, eps].map((values) => batch(values, this.latent_shape)));
-    const reconstruction = -mean(this.log_prob(this.decode(z.data, c), x));
-    const kl = sum(this.kl(mu, logvar)) / (x.length / this.pixels);
+    const { mu, logvar } = this.encode(x, c), drawn = this.draw_z(mu, logvar, eps, c);
+    const reconstruction = -mean(this.log_prob(this.decode(drawn.z, c), x));
+    const kl = this.traits.closed_kl ? sum(this.kl(mu, logvar, c)) / (x.length / this.pixels) : mean(drawn.log_q) - mean(drawn.log_p);
     return { loss: reconstruction + kl_term(this.options, beta, kl), reconstruction, kl };
   }
 
@@ -98,19 +131,17 @@ class VAE {
   importance(x, eps, K, c = null) {
     const [Z] = this.latent_shape, { mu, logvar } = this.encode(x, c), N = mu.length / Z;
     const [mus, logvars, copies] = [[mu, Z], [logvar, Z], [x, this.pixels]].map(([rows, size]) => repeat_each(rows, size, K));
-    const z = mus.map((m, i) => m + Math.exp(logvars[i] / 2) * eps[i]);
     const given = c === null || c.length === this.condition_size ? c : repeat_each(c, this.condition_size, K);
+    const { z, log_p, log_q } = this.draw_z(mus, logvars, eps, given);
     const log_likelihoods = this.log_prob(this.decode(z, given), copies);
-    const log_weights = Float64Array.from(log_likelihoods);
-    // log p(z_k) - log q(z_k|x): (z - mu) / sigma is eps, and the factors 1 / sqrt(2 pi) cancel.
-    for (let i = 0; i < z.length; i++) log_weights[Math.floor(i / Z)] += (eps[i] ** 2 + logvars[i] - z[i] ** 2) / 2;
+    const log_weights = log_likelihoods.map((value, i) => value + log_p[i] - log_q[i]);
     const bounds = Float64Array.from({ length: N }, (_, n) => log_mean_exp(log_weights.subarray(n * K, (n + 1) * K)));
     return { bounds, mu, logvar, log_likelihoods };
   }
 }
 
 /** The importance-weighted autoencoder of Burda, Grosse & Salakhutdinov (2016): the VAE, trained on K draws at once. */
-class IWAE extends VAE {
+export class IWAE extends VAE {
   /** -L_K, and beside it the reconstruction as a mean over draws and the KL in closed form; eps N*K*Z. */
   loss(x, eps) {
     const N = x.length / this.pixels, K = eps.length / (N * this.latent_shape[0]);
@@ -120,8 +151,8 @@ class IWAE extends VAE {
 }
 
 /** The autoencoder: z = mu, and no KL term; the encoder's head for the log-variance is not used. */
-class Autoencoder extends VAE {
-  traits = { posterior: false, prior: false, condition: "none", codes: false };
+export class Autoencoder extends VAE {
+  traits = { ...PLAIN, posterior: false, prior: false };
 
   /** z; there is no variance. */
   encode(x) {
@@ -136,8 +167,8 @@ class Autoencoder extends VAE {
 }
 
 /** The conditional VAE (Sohn, Lee & Yan 2015) given the class: c is one-hot, N*K. */
-class ConditionalVAE extends VAE {
-  traits = { posterior: true, prior: true, condition: "label", codes: false };
+export class ConditionalVAE extends VAE {
+  traits = { ...PLAIN, condition: "label" };
 
   make_network() {
     const [C, H, W] = this.image_shape, K = this.classes;
@@ -171,8 +202,8 @@ class ConditionalVAE extends VAE {
 }
 
 /** The conditional VAE given a part of the image: c is the image with all else black, and the mask, N*(C+1)*H*W. */
-class CompletionVAE extends VAE {
-  traits = { posterior: true, prior: true, condition: "part", codes: false };
+export class CompletionVAE extends VAE {
+  traits = { ...PLAIN, condition: "part" };
 
   make_network() {
     const [C, H, W] = this.image_shape;
@@ -225,19 +256,20 @@ class CompletionVAE extends VAE {
 }
 
 /** The VQ-VAE of van den Oord, Vinyals & Kavukcuoglu (2017): latents are numbers of entries of a codebook. */
-class VQVAE extends VAE {
-  traits = { posterior: false, prior: false, condition: "none", codes: true };
+export class VQVAE extends VAE {
+  traits = { ...PLAIN, posterior: false, prior: false, codes: true };
 
   make_network() {
     const [, h, w] = feature_shape(this.options, this.image_shape);
     this.latent_shape = [this.options.code_dim, h, w];
     this.entries = this.parameters["codebook.entries"]; // K D
+    this.layers = code_layers(this.options);
     return null;
   }
 
   /** z_e, a map of vectors, before it is rounded to entries. */
   vectors(x) {
-    return sequential(this.parameters, CODE_LAYERS.encoder, batch(x, this.image_shape)).at(-1).data;
+    return sequential(this.parameters, this.layers.encoder, batch(x, this.image_shape)).at(-1).data;
   }
 
   /** k = argmin_j |z_e - e_j| at every place (eqs. 1 and 2), N*h*w. */
@@ -274,7 +306,7 @@ class VQVAE extends VAE {
   }
 
   decode(z) {
-    return sequential(this.parameters, CODE_LAYERS.decoder, batch(z, this.latent_shape)).at(-1).data;
+    return sequential(this.parameters, this.layers.decoder, batch(z, this.latent_shape)).at(-1).data;
   }
 
   /** Eq. 3 (its middle term where gradients teach the codebook), and the perplexity of the choice of entries. */
@@ -287,25 +319,6 @@ class VQVAE extends VAE {
     const parts = { reconstruction, commitment, perplexity: perplexity(codes, this.options.codes) };
     return { loss: reconstruction + weight * commitment, ...parts };
   }
-}
-
-const CLASSES = {
-  vae: VAE,
-  "beta-vae": VAE,
-  "beta-tcvae": VAE,
-  "factor-vae": VAE,
-  iwae: IWAE,
-  autoencoder: Autoencoder,
-  cvae: ConditionalVAE,
-  "vq-vae": VQVAE,
-};
-
-/** The model of a description { model, options, image_shape, class_count } with its parameters, arrays by name. */
-export function open_model(description, parameters) {
-  const { model, options } = description;
-  if (!Object.hasOwn(CLASSES, model)) throw new RangeError(`model: expected one of ${Object.keys(CLASSES)}, got ${model}`);
-  const kind = model === "cvae" && options.condition !== "label" ? CompletionVAE : CLASSES[model];
-  return new kind(description, parameters);
 }
 
 /** 1 in the part of an image, such as "upper-left" or "bottom", else 0. */
@@ -333,13 +346,13 @@ function perplexity(codes, K) {
 }
 
 /** log 1/K sum_k w_k, without leaving the logarithm: a single w would underflow. */
-function log_mean_exp(log_weights) {
+export function log_mean_exp(log_weights) {
   const largest = Math.max(...log_weights);
   return largest + Math.log(mean(log_weights.map((value) => Math.exp(value - largest))));
 }
 
 /** Numbers as an array of rows of a shape. */
-function batch(values, shape) {
+export function batch(values, shape) {
   if (values.length % count(shape)) throw new RangeError(`expected rows of ${shape.join("×")} numbers, got ${values.length}`);
   return reshape(array([values.length], values), ...shape);
 }
@@ -355,6 +368,13 @@ function beside(a, size_a, b, size_b, shape) {
   return batch(rows, shape);
 }
 
+/** The sums of f over rows of `size` numbers, in double precision. */
+export function sums(values, size, f) {
+  const totals = new Float64Array(values.length / size);
+  for (let i = 0; i < values.length; i++) totals[Math.floor(i / size)] += f(values[i], i);
+  return totals;
+}
+
 /** Each row of a given size K times. */
 function repeat_each(rows, size, K) {
   const copies = new Float32Array(rows.length * K);
@@ -362,7 +382,7 @@ function repeat_each(rows, size, K) {
   return copies;
 }
 
-function need(c) {
+export function need(c) {
   if (c === null) throw new RangeError("c: expected the condition that the model is given, got none");
   return c;
 }
@@ -371,6 +391,6 @@ function sum(values) {
   return values.reduce((total, value) => total + value, 0);
 }
 
-function mean(values) {
+export function mean(values) {
   return sum(values) / values.length;
 }

@@ -21,42 +21,47 @@ import {
 } from "./functional.js";
 import { CONVOLUTIONS, DOWN, UP, layer } from "./vae.js";
 
+const SAME = { stride: 1, padding: 1 };
 const OPERATIONS = {
-  linear: [(x, weight, bias) => linear(flat(x, weight), weight, bias), (dy, x, weight) => linear_backward(dy, flat(x, weight), weight)],
-  conv2d: [conv2d, conv2d_backward],
-  conv_transpose2d: [conv_transpose2d, conv_transpose2d_backward],
+  linear: one_weight((x, weight, bias) => linear(flat(x, weight), weight, bias), (dy, x, weight) => linear_backward(dy, flat(x, weight), weight)),
+  conv2d: one_weight(conv2d, conv2d_backward),
+  conv_transpose2d: one_weight(conv_transpose2d, conv_transpose2d_backward),
+  residual: [residual, residual_backward],
 };
 const ACTIVATIONS = { relu: [relu, relu_backward], tanh: [tanh, tanh_backward] };
-const SAME = { stride: 1, padding: 1 };
+/** A module of nn.Sequential that has a number, but no parameters: the flattening, or its reverse. */
+const RESHAPING = null;
 
 /** The network of a model's options; `condition_dim` numbers stand behind z, and behind x where the network is an mlp. */
 export function make_network(options, image_shape, input_shape = image_shape, condition_dim = 0) {
-  const up = [options.latent_dim + condition_dim, ...[...options.hidden_dims].reverse()];
-  if (options.network === "mlp") return layered(...mlp_layers(options, count(input_shape), up, count(image_shape)), image_shape);
-  if (options.hidden_dims.length === 1) return CONVOLUTIONS;
-  const features = feature_shape(options, image_shape);
-  return layered(conv_layers("encoder.hidden.", options), conv_transpose_layers("decoder.", up, features), image_shape);
+  const sizes = [options.latent_dim + condition_dim, ...[...options.hidden_dims].reverse()];
+  if (options.network === "mlp") return layered(...mlp_layers(options, count(input_shape), sizes, count(image_shape)), image_shape);
+  if (is_of_the_ladder(options)) return CONVOLUTIONS;
+  const decoder = conv_transpose_layers("decoder.", options, sizes, feature_shape(options, image_shape));
+  return layered(conv_layers("encoder.hidden.", options), decoder, image_shape);
+}
+
+/** An encoder of its own, whose parameters' names begin with `prefix`: an image -> [mu, logvar]. */
+export function make_encoder(options, input_shape, parameters, prefix) {
+  const { encode } = make_network(options, [1, ...input_shape.slice(1)], input_shape);
+  const own = Object.entries(parameters).filter(([name]) => name.startsWith(prefix));
+  const renamed = Object.fromEntries(own.map(([name, value]) => [name.replace(prefix, "encoder."), value]));
+  return (x) => encode(renamed, x).slice(0, 2);
 }
 
 /** The layers that turn a condition that is an image into a vector of length hidden_dims.at(-1). */
 export function make_embedding(options, input_shape) {
   if (options.network === "conv") return conv_layers("embedding.", options);
-  return hidden_layers("embedding.", 1, [count(input_shape), ...options.hidden_dims], options.activation);
+  return numbered("embedding.", [RESHAPING, ...hidden([count(input_shape), ...options.hidden_dims], options.activation)]);
 }
 
 /** The layers of the VQ-VAE: down to a map of vectors, and up again. */
-export const CODE_LAYERS = {
-  encoder: [
-    make_layer("encoder.0", "conv2d", "relu", { options: DOWN }),
-    make_layer("encoder.2", "conv2d", "relu", { options: DOWN }),
-    make_layer("encoder.4", "conv2d"),
-  ],
-  decoder: [
-    make_layer("decoder.0", "conv2d", "relu", { options: SAME }),
-    make_layer("decoder.2", "conv_transpose2d", "relu", { options: UP }),
-    make_layer("decoder.4", "conv_transpose2d", null, { options: UP }),
-  ],
-};
+export function code_layers(options) {
+  return {
+    encoder: numbered("encoder.", [...down(options), make_layer("conv2d")]),
+    decoder: numbered("decoder.", [make_layer("conv2d", "relu", { options: SAME }), ...up(options)]),
+  };
+}
 
 /** The shapes of an mlp's parameters, in the order of rung 3's `state_dict()`. */
 export function mlp_shapes(options, image_shape) {
@@ -67,9 +72,14 @@ export function mlp_shapes(options, image_shape) {
   return Object.assign({}, ...layers.map(({ name, sizes: [I, O] }) => named(name, [[O, I], [O]])));
 }
 
-/** The shape [C, H, W] between the convolutions and the linear layers. */
+/** The shape [C, H, W] after a convolution of stride 2 for each of the channels. */
 export function feature_shape({ channels }, [, H, W]) {
-  return [channels[1], H / 4, W / 4];
+  return [channels.at(-1), H / 2 ** channels.length, W / 2 ** channels.length];
+}
+
+/** Whether the network is the one that all rungs build, whose layers have names of their own. */
+function is_of_the_ladder({ channels, hidden_dims, residual_blocks = 0 }) {
+  return channels.length === 2 && hidden_dims.length === 1 && residual_blocks === 0;
 }
 
 /** A network of lists of layers; the encoder's layers end in h, from which mu and logvar are linear. */
@@ -103,64 +113,109 @@ function layered(encoder_layers, decoder_layers, image_shape) {
 
 /** The input, and what each layer makes of the one before it. */
 export function sequential(parameters, layers, x) {
-  const hidden = [x];
+  const made = [x];
   for (const { name, operation, options, activation, shape } of layers) {
     const [f] = OPERATIONS[operation];
-    const y = f(shaped(hidden.at(-1), shape), ...layer(parameters, name), options);
-    hidden.push(activation === null ? y : ACTIVATIONS[activation][0](y));
+    const y = f(shaped(made.at(-1), shape), parameters, name, options);
+    made.push(activation === null ? y : ACTIVATIONS[activation][0](y));
   }
-  return hidden;
+  return made;
 }
 
 /** `sequential` from its last layer to its first: dx, and the gradients of the layers' parameters. */
-function sequential_backward(dy, parameters, layers, hidden) {
+function sequential_backward(dy, parameters, layers, made) {
   let gradients = {};
   for (let i = layers.length - 1; i >= 0; i--) {
     const { name, operation, options, activation, shape } = layers[i];
-    const [, f_backward] = OPERATIONS[operation], y = hidden[i + 1];
+    const [, f_backward] = OPERATIONS[operation], y = made[i + 1];
     let d = array(y.shape, dy.data);
     if (activation !== null) d = ACTIVATIONS[activation][1](d, y);
-    const [dx, ...own] = f_backward(d, shaped(hidden[i], shape), parameters[`${name}.weight`], options);
-    gradients = { ...named(name, own), ...gradients };
+    const [dx, own] = f_backward(d, shaped(made[i], shape), parameters, name, options);
+    gradients = { ...own, ...gradients };
     dy = dx;
   }
   return [dy, gradients];
 }
 
-/** A layer: its name, its operation and that one's options, the activation after it, and the shape that its input is given. */
-function make_layer(name, operation, activation = null, { options = {}, shape = null, sizes = null } = {}) {
-  return { name, operation, activation, options, shape, sizes };
+/** An operation of one weight and one bias: forward, and backward to dx and the gradients by name. */
+function one_weight(f, f_backward) {
+  const forward = (x, parameters, name, options) => f(x, ...layer(parameters, name), options);
+  const backward = (dy, x, parameters, name, options) => {
+    const [dx, ...own] = f_backward(dy, x, parameters[`${name}.weight`], options);
+    return [dx, named(name, own)];
+  };
+  return [forward, backward];
 }
 
-/** Linear layers from the first size to the last, numbered from `first`; the activation after each has its own number. */
-function hidden_layers(prefix, first, sizes, activation) {
-  return sizes.slice(1).map((size, i) => make_layer(`${prefix}${first + 2 * i}`, "linear", activation, { sizes: [sizes[i], size] }));
+/** x plus two convolutions of it, and ReLU (He et al. 2016). */
+function residual(x, parameters, name) {
+  const h = relu(conv2d(x, ...layer(parameters, `${name}.conv1`), SAME));
+  return relu(add(x, conv2d(h, ...layer(parameters, `${name}.conv2`), SAME)));
+}
+
+/** dx by both ways, and the gradients; what is inside of the block is computed again. */
+function residual_backward(dy, x, parameters, name) {
+  const h = relu(conv2d(x, ...layer(parameters, `${name}.conv1`), SAME));
+  const dsum = relu_backward(dy, add(x, conv2d(h, ...layer(parameters, `${name}.conv2`), SAME)));
+  const [dh, ...conv2] = conv2d_backward(dsum, h, parameters[`${name}.conv2.weight`], SAME);
+  const [dx, ...conv1] = conv2d_backward(relu_backward(dh, h), x, parameters[`${name}.conv1.weight`], SAME);
+  return [add(dsum, dx), { ...named(`${name}.conv1`, conv1), ...named(`${name}.conv2`, conv2) }];
+}
+
+/** A layer: its operation and that one's options, the activation after it, and the shape that its input is given. */
+function make_layer(operation, activation = null, { options = {}, shape = null, sizes = null } = {}) {
+  return { operation, activation, options, shape, sizes };
+}
+
+/** Layers under the numbers that nn.Sequential gives them; an activation has a number of its own. */
+function numbered(prefix, layers) {
+  let number = 0;
+  return layers.flatMap((one) => {
+    const name = `${prefix}${number}`;
+    number += one !== RESHAPING && one.activation !== null ? 2 : 1;
+    return one === RESHAPING ? [] : [{ ...one, name }];
+  });
+}
+
+/** Linear layers from the first size to the last. */
+function hidden(sizes, activation) {
+  return sizes.slice(1).map((size, i) => make_layer("linear", activation, { sizes: [sizes[i], size] }));
 }
 
 /** Layers of an mlp's encoder, from `inputs` numbers, and of its decoder, to `outputs` (Kingma & Welling 2014, appendix C). */
-function mlp_layers({ hidden_dims, activation }, inputs, up, outputs) {
-  const last = make_layer("decoder.outputs", "linear", null, { sizes: [up.at(-1), outputs] });
-  const down = [inputs, ...hidden_dims];
-  return [hidden_layers("encoder.hidden.", 0, down, activation), [...hidden_layers("decoder.hidden.", 0, up, activation), last]];
+function mlp_layers({ hidden_dims, activation }, inputs, up_sizes, outputs) {
+  const last = { ...make_layer("linear", null, { sizes: [up_sizes.at(-1), outputs] }), name: "decoder.outputs" };
+  const encoder = numbered("encoder.hidden.", hidden([inputs, ...hidden_dims], activation));
+  return [encoder, [...numbered("decoder.hidden.", hidden(up_sizes, activation)), last]];
 }
 
-/** The ladder's convolutions, then any number of hidden linear layers. The fourth number is that of the flattening. */
-function conv_layers(prefix, { hidden_dims }) {
-  return [
-    make_layer(`${prefix}0`, "conv2d", "relu", { options: DOWN }),
-    make_layer(`${prefix}2`, "conv2d", "relu", { options: DOWN }),
-    ...hidden_dims.map((_, i) => make_layer(`${prefix}${5 + 2 * i}`, "linear", "relu")),
-  ];
+/** A convolution of stride 2 for each of the channels, and residual blocks after each. */
+function down({ channels, residual_blocks = 0 }) {
+  return channels.flatMap(() => [make_layer("conv2d", "relu", { options: DOWN }), ...blocks(residual_blocks)]);
+}
+
+/** The same in reverse, transposed; no ReLU at the end. */
+function up({ channels, residual_blocks = 0 }) {
+  const activation = (i) => (i < channels.length - 1 ? "relu" : null);
+  return channels.flatMap((_, i) => [
+    ...blocks(residual_blocks),
+    make_layer("conv_transpose2d", activation(i), { options: UP }),
+  ]);
+}
+
+function blocks(number) {
+  return Array.from({ length: number }, () => make_layer("residual"));
+}
+
+/** The convolutions, then any number of hidden linear layers. */
+function conv_layers(prefix, options) {
+  return numbered(prefix, [...down(options), RESHAPING, ...options.hidden_dims.map(() => make_layer("linear", "relu"))]);
 }
 
 /** The same in reverse, from sizes of linear layers up to the features of `shape`, and to one output a pixel. */
-function conv_transpose_layers(prefix, up, shape) {
-  const after = 2 * up.length + 1;
-  return [
-    ...hidden_layers(prefix, 0, [...up, count(shape)], "relu"),
-    make_layer(`${prefix}${after}`, "conv_transpose2d", "relu", { options: UP, shape }),
-    make_layer(`${prefix}${after + 2}`, "conv_transpose2d", null, { options: UP }),
-  ];
+function conv_transpose_layers(prefix, options, sizes, shape) {
+  const [first, ...others] = up(options);
+  return numbered(prefix, [...hidden([...sizes, count(shape)], "relu"), RESHAPING, { ...first, shape }, ...others]);
 }
 
 function shaped(x, shape) {

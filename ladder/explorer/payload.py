@@ -32,8 +32,8 @@ LARGEST = 48_000_000
 """Bytes that a page may have: browsers open it, but no mail takes it."""
 POINTS, NUMBERS = 2000, 200_000
 """Test images on the map, and how many numbers their codes may have."""
-IMAGES = 60
-"""Test images to choose from."""
+IMAGES, PIXELS = 60, 1_000_000
+"""Test images to choose from, and how many numbers they may have."""
 GLYPHS = 200
 """Images for the training in the page."""
 WITHOUT_MARKUP = bytes.maketrans(b"<>&", b",.:")
@@ -53,24 +53,10 @@ def make_payload(
     shown = []
     for run, data in runs:
         rung = open_rung(run)
-        if reason := why_not_shown(rung):
-            raise InputError(f"{run.path}: {reason}")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))
     return {"format": FORMAT, "title": title, "runs": shown, "training": training_images()}
-
-
-def why_not_shown(rung: Rung) -> str:
-    """Why the page cannot compute a model, as text; empty where it can."""
-    options, model = rung.description.options, rung.description.model
-    if rung.traits.posterior and not rung.traits.closed_kl:
-        return f"the page draws models with the prior N(0, I) and a Gaussian q(z|x), got {model}"
-    if rung.traits.codes and rung.traits.prior:
-        return f"the page draws no codes: expected the run of the vq-vae, got {model}"
-    if len(options.get("channels", (1, 1))) != 2 or options.get("residual_blocks"):
-        return "the page computes networks of two convolutions, expected two --channels and no residual blocks"
-    return ""
 
 
 def check_size(run: Run, rung: Rung, half: bool, runs: int, largest: int) -> None:
@@ -90,7 +76,8 @@ def describe_run(run: Run, rung: Rung, data: Data[np.ndarray], half: bool) -> di
     """One run: the model, its weights, the codes of test images, and images to choose from."""
     options, test = read_options(run), data.test
     parameters = embedded_parameters(rung)
-    chosen = test.subset(one_of_each(test.labels, IMAGES))
+    count = max(1, min(IMAGES, PIXELS // math.prod(data.image_shape)))
+    chosen = test.subset(one_of_each(test.labels, count))
     return {
         "name": run.path.name,
         "caption": caption(options, data.name),
@@ -167,15 +154,19 @@ def half_error(run: Run, rung: Rung, chosen: Dataset[np.ndarray]) -> float:
 def code_facts(run: Run, rung: Rung, test: Dataset[np.ndarray]) -> dict[str, Any]:
     """The codes of test images, and what each latent is worth; None for latents that are entries of a codebook.
 
+    Where the KL has no closed form, latents have no share of it.
+
     Raises `InputError` where one is NaN or infinite, as weights that are too large make it.
     """
     if rung.traits.codes:
         return {"codes": None, "kl_per_latent": None, "active": None, "components": None}
-    latent_dim = int(rung.description.options["latent_dim"])
+    options = rung.description.options
+    latent_dim = int(options["latent_dim"]) + int(options.get("top_dim", 0))
     part = test.subset(slice(0, min(POINTS, max(1, NUMBERS // latent_dim))))
     with np.errstate(over="ignore", invalid="ignore"):
         mu, logvar = encode_all(rung, part.images, part.labels)
-        kl = None if logvar is None else checked(run, kl_by_latent(mu, logvar))
+        has_parts = logvar is not None and rung.traits.closed_kl
+        kl = checked(run, kl_by_latent(mu, logvar)) if has_parts else None
     return {
         "codes": {
             "count": len(mu),

@@ -1,6 +1,6 @@
 // A run of the payload, opened: its model, its test codes and its test images as typed arrays.
 
-import { open_model } from "./models.js";
+import { open_model } from "./registry.js";
 import { numbers_of, parameters_of } from "./weights.js";
 
 // The images (N, C, H, W) as a list, one array each, in [0, 1]. Bytes are multiples of 1/255.

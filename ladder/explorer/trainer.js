@@ -2,7 +2,7 @@
 
 import { array, count } from "./convolution.js";
 import { initial_parameters } from "./architecture.js";
-import { open_model } from "./models.js";
+import { open_model } from "./registry.js";
 import { make_network, mlp_shapes } from "./networks.js";
 import { Adam } from "./optim.js";
 import { rng } from "./random.js";

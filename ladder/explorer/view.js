@@ -1,7 +1,7 @@
 // One run: its map, its latents, x_hat and the numbers. Two runs are two of these beside each other.
 
 import { paint_image } from "./canvas.js";
-import { BoundPanel, ClassPanel, CompletionPanel } from "./extras.js";
+import { BoundPanel, ClassPanel, CompletionPanel, ComponentsPanel } from "./extras.js";
 import { button, choice, decimal, dial, element, power, subscript, tell, tick } from "./dom.js";
 import { Formula } from "./formula.js";
 import { LatentTable } from "./latents.js";
@@ -9,7 +9,10 @@ import { CLASS_COLOURS, LatentMap, Manifold, Plane } from "./map.js";
 import { rng } from "./random.js";
 import { Way } from "./way.js";
 
-const GRID = 19; // tiles of the manifold in each direction
+const GRID = 19; // tiles of the manifold in each direction, and fewer where images are large
+const LARGE = 32 * 32; // pixels
+const DRAWS = 1500; // of a learned prior, on the map
+const CLOUD = 200; // draws from a q(z|x) that is no Gaussian
 
 export class View {
   // `announce` says a sentence to screen readers; `on_point` tells of every new z, for the comparison of rungs.
@@ -29,13 +32,24 @@ export class View {
     if (run.kl_per_latent) this.order.sort((a, b) => run.kl_per_latent[b] - run.kl_per_latent[a]);
     else this.order.sort((a, b) => this._spread(b) - this._spread(a));
     this.capacity = run.objective.capacity ?? null;
+    this.prior_noise = rng(5).normals(this.traits.learned_prior ? DRAWS * this.Z : 0);
+    this.cloud_noise = rng(6).normals(this.traits.posterior && !this.traits.gaussian ? CLOUD * this.Z : 0);
+    this.prior_draws = this.traits.condition === "none" ? model.prior(this.prior_noise) : this.prior_noise;
     this.formula = new Formula({
       name: run.description.model,
+      options: run.description.options,
       traits: this.traits,
       likelihood: run.likelihood,
       capacity: this.capacity,
     });
     this._build();
+  }
+
+  // z_3, or of two layers z1_3 and z2_3.
+  _name(j) {
+    const { below } = this.model;
+    if (below === undefined) return `z${subscript(j + 1)}`;
+    return j < below ? `z1${subscript(j + 1)}` : `z2${subscript(j - below + 1)}`;
   }
 
   _spread(j) {
@@ -60,12 +74,19 @@ export class View {
     this.root.append(this.stage, ...placed(true), pair, ...placed(false));
     this._light_up();
     this._set_plane(this.plane_choice());
-    this.map.circles = traits.prior;
-    this.map.fit({ prior: traits.prior });
+    this.map.circles = this.is_standard;
+    this._show_prior();
+    this.map.fit({ prior: this.is_standard });
+  }
+
+  // Whether the prior is N(0, I).
+  get is_standard() {
+    return this.traits.prior && !this.traits.learned_prior;
   }
 
   _panels() {
     const panels = [];
+    if (this.model.components) panels.push(new ComponentsPanel(this));
     if (this.traits.condition === "label") panels.push(new ClassPanel(this));
     if (this.traits.condition === "part") panels.push(new CompletionPanel(this));
     if (this.traits.posterior && this.traits.prior) panels.push(new BoundPanel(this));
@@ -99,7 +120,7 @@ export class View {
       this.map.show_codes = on;
       this.map.redraw();
     });
-    this.read_out = element("p", { class: "caption", say: this.traits.prior ? "map_hint" : "map_hint_ae" });
+    this.read_out = element("p", { class: "caption", say: this._map_hint() });
     const zoom = element(
       "span",
       { class: "zoom" },
@@ -117,10 +138,17 @@ export class View {
     );
   }
 
+  _map_hint() {
+    const { prior, learned_prior, gaussian, flow } = this.traits;
+    if (!prior) return "map_hint_ae";
+    if (flow) return "map_hint_flow";
+    return learned_prior ? (gaussian ? "map_hint_learned" : "map_hint_levels") : "map_hint";
+  }
+
   _plane_choice() {
     const { run, Z } = this;
     if (Z <= 2) return ((this.plane_choice = () => ["latents", 0, Z === 2 ? 1 : null]), null);
-    const options = () => this.order.map((j) => element("option", { value: j, text: `z${subscript(j + 1)}` }));
+    const options = () => this.order.map((j) => element("option", { value: j, text: this._name(j) }));
     const across = element("select", { label: "axis_across" }, ...options());
     const up = element("select", { label: "axis_up" }, ...options());
     [across.value, up.value] = [this.order[0], this.order[1]];
@@ -130,7 +158,8 @@ export class View {
     const change = () => {
       axes.hidden = kind !== "latents";
       this._set_plane(this.plane_choice());
-      this.map.fit({ prior: this.traits.prior });
+      this._show_prior();
+      this.map.fit({ prior: this.is_standard });
       this._renew_manifold();
     };
     across.addEventListener("change", change);
@@ -154,7 +183,7 @@ export class View {
 
   _set_plane([kind, i, j]) {
     const { codes, components } = this.run;
-    const name = (k) => `z${subscript(k + 1)}`;
+    const name = (k) => this._name(k);
     if (kind === "components") this.plane = new Plane(components.directions);
     else this.plane = Plane.of_latents(this.Z, i, i === j ? null : j);
     this.map.is_line = this.plane.is_line;
@@ -167,6 +196,22 @@ export class View {
     }
     this.map.set_codes(u, v, codes.labels);
     this._show_point();
+  }
+
+  // Draws from a learned prior, under the present condition where it depends on one.
+  _show_prior() {
+    const { traits, model, Z } = this;
+    if (!traits.learned_prior) return;
+    if (this.c) this.prior_draws = model.prior(this.prior_noise, this.c);
+    if (traits.condition !== "none" && !this.c) return;
+    this.map.prior = this._projected(this.prior_draws);
+    if (this.plane.is_line) this.map.prior.forEach((place, n) => (place[1] = -1.6 + ((n % 29) - 14) / 60));
+    this.map.redraw();
+  }
+
+  // The places of rows of z in the plane.
+  _projected(rows) {
+    return Array.from({ length: rows.length / this.Z }, (_, n) => this.plane.project(rows, n * this.Z));
   }
 
   _legend() {
@@ -192,14 +237,15 @@ export class View {
 
   _hover(i) {
     const { codes, classes } = this.run;
-    if (i === null) tell(this.read_out, this.traits.prior ? "map_hint" : "map_hint_ae");
+    if (i === null) tell(this.read_out, this._map_hint());
     else tell(this.read_out, "hover", { number: i + 1, name: classes[codes.labels[i]] ?? "–" });
   }
 
   _renew_manifold() {
     if (!this.with_manifold) return this.manifold.stop();
     const box = this.map.box();
-    this.manifold.start(this.plane, this.z, box, GRID);
+    const [, height, width] = this.model.image_shape;
+    this.manifold.start(this.plane, this.z, box, height * width > LARGE ? 11 : GRID);
   }
 
   _moved(place, is_done) {
@@ -207,7 +253,7 @@ export class View {
       this.announce(this.summary());
       return;
     }
-    this._set_free(this.plane.move(this.z, place));
+    this.set_free(this.plane.move(this.z, place));
   }
 
   _pin(name) {
@@ -255,11 +301,13 @@ export class View {
         order: this.order,
         active: run.active ?? new Array(Z).fill(true),
         ranges,
-        posterior: traits.posterior,
+        posterior: traits.posterior && !traits.flow,
+        parted: traits.closed_kl,
         kl: run.kl_per_latent,
+        name_of: (j) => this._name(j),
       },
       {
-        on_z: (j, value) => this._set_free(this.z.map((old, k) => (k === j ? value : old))),
+        on_z: (j, value) => this.set_free(this.z.map((old, k) => (k === j ? value : old))),
         on_eps: (j, value) => this._set_eps(this.eps.map((old, k) => (k === j ? value : old))),
       },
     );
@@ -272,12 +320,14 @@ export class View {
     } else {
       tools.append(button("back_to_x", () => this._set_eps(this.eps)));
     }
-    if (traits.prior) tools.append(button("draw_prior", () => this._set_free(this.random.normals(Z))));
+    if (traits.prior)
+      tools.append(button("draw_prior", () => this.set_free(this.model.prior(this.random.normals(Z), this.c))));
+    const hint = traits.closed_kl ? "latents_hint" : traits.flow ? "latents_hint_flow" : "latents_hint_drawn";
     return element(
       "section",
       { class: "card" },
       element("div", { class: "card-head" }, element("h2", { say: "latents_title" }), tools),
-      element("p", { class: "hint", say: traits.posterior ? "latents_hint" : "latents_hint_ae" }),
+      element("p", { class: "hint", say: traits.posterior ? hint : "latents_hint_ae" }),
       this.table.root,
     );
   }
@@ -287,7 +337,9 @@ export class View {
     let [low, high] = [Infinity, -Infinity];
     for (let i = 0; i < count; i++)
       [low, high] = [Math.min(low, mu[i * this.Z + j]), Math.max(high, mu[i * this.Z + j])];
-    if (this.traits.prior) {
+    for (let n = j; n < this.prior_draws.length; n += this.Z)
+      [low, high] = [Math.min(low, this.prior_draws[n]), Math.max(high, this.prior_draws[n])];
+    if (this.is_standard) {
       const end = Math.max(4, Math.ceil(Math.max(-low, high)));
       return [-end, end];
     }
@@ -353,10 +405,10 @@ export class View {
   _way_card() {
     this.way = new Way(this.model.image_shape, {
       decode: (points) => this._decode_points(points),
-      on_point: (z) => this._set_free(z),
+      on_point: (z) => this.set_free(z),
       on_change: () => this._show_way(),
       pin: (name) => this._pin(name),
-      prior: this.traits.prior,
+      prior: this.is_standard,
     });
     return element("section", { class: "card" }, this.way.root);
   }
@@ -375,6 +427,7 @@ export class View {
     if (number !== null) this.number = number;
     if (this.is_free) this.eps = new Float32Array(this.Z);
     this._encode();
+    if (this.c) this._show_prior();
     this._set_eps(this.eps);
     for (const panel of this.panels) panel.on_input?.();
     if (this.c) this._renew_decoded();
@@ -384,7 +437,8 @@ export class View {
   set_class(number) {
     this.number = number;
     this._encode();
-    this._set_free(this.z);
+    this._show_prior();
+    this.set_free(this.z);
     this._renew_decoded();
   }
 
@@ -397,24 +451,40 @@ export class View {
   _encode() {
     this.c = this.model.condition(this.x, this.traits.condition === "label" ? [this.number ?? 0] : null);
     const { mu, logvar } = this.model.encode(this.x, this.c);
-    this.mu = mu;
-    this.logvar = logvar;
-    this.sigma = logvar && logvar.map((l) => Math.exp(l / 2));
-    this.kl = logvar && this.model.kl(mu, logvar);
+    this.encoded = { mu, logvar };
+    this.kl = this.traits.posterior && this.traits.closed_kl ? this.model.kl(mu, logvar, this.c) : null;
+    const copies = (row) => Float32Array.from(this.cloud_noise, (_, i) => row[i % this.Z]);
+    this.cloud = this.cloud_noise.length ? this._draw(copies(mu), copies(logvar), this.cloud_noise).z : [];
+  }
+
+  _draw(mu, logvar, eps) {
+    return this.model.draw_z(mu, logvar, eps, this.c);
   }
 
   _set_eps(eps) {
+    const { mu, logvar } = this.encoded;
     this.eps = Float32Array.from(eps);
     this.is_free = false;
-    this.z = this.sigma ? this.mu.map((m, j) => m + this.sigma[j] * this.eps[j]) : Float32Array.from(this.mu);
+    this.z = logvar ? this._draw(mu, logvar, this.eps).z : Float32Array.from(mu);
+    this._moments();
     this.show();
   }
 
-  _set_free(z) {
+  set_free(z) {
+    const { mu, logvar } = this.encoded;
     this.z = Float32Array.from(z);
     this.is_free = true;
-    if (this.sigma) this.eps = this.z.map((value, j) => (value - this.mu[j]) / this.sigma[j]);
+    if (logvar) this.eps = this.model.noise_of(this.z, mu, logvar);
+    this._moments();
     this.show();
+  }
+
+  // mu and sigma of each latent of z, given those before it.
+  _moments() {
+    const { mu, logvar } = this.encoded;
+    if (!logvar) [this.mu, this.logvar, this.sigma] = [mu, null, null];
+    else Object.assign(this, this.model.moments_at(this.z, mu, logvar));
+    if (logvar) this.sigma = this.logvar.map((l) => Math.exp(l / 2));
   }
 
   // x_hat for every point of a list, under the present condition.
@@ -472,7 +542,9 @@ export class View {
     if (!this.mu || !this.plane) return;
     const { map, plane } = this;
     map.point = plane.project(this.z);
-    map.posterior = this.sigma ? { centre: plane.project(this.mu), ...plane.ellipse(this.sigma) } : null;
+    const is_ellipse = this.sigma && this.traits.gaussian;
+    map.posterior = is_ellipse ? { centre: plane.project(this.mu), ...plane.ellipse(this.sigma) } : null;
+    map.cloud = this._projected(this.cloud);
     this._show_way();
     this.where.textContent = `z = (${this._coordinates()})`;
   }
@@ -480,8 +552,10 @@ export class View {
   _show_numbers() {
     const reconstruction = -this.model.log_prob(this.logits, this.x)[0];
     this.parts = { reconstruction, loss: reconstruction };
-    if (this.kl) {
-      const kl = this.kl.reduce((a, b) => a + b, 0);
+    if (this.traits.posterior) {
+      const { log_p, log_q } = this._draw(this.encoded.mu, this.encoded.logvar, this.eps);
+      const kl = this.kl ? this.kl.reduce((a, b) => a + b, 0) : log_q[0] - log_p[0];
+      [this.log_p, this.log_q] = [log_p[0], log_q[0]];
       const { gamma } = this.run.objective;
       const excess = Math.abs(kl - this.capacity);
       const weighed = this.capacity === null ? this.beta * kl : gamma * excess;
@@ -497,14 +571,14 @@ export class View {
     const { order, kl, mu, sigma, eps, z } = this;
     const noise = this.model.likelihood.sigma;
     const texts = noise ? { reconstruction: `σₓ = ${decimal(noise, 3)}` } : {};
-    if (!kl) return texts;
+    if (!this.traits.posterior) return texts;
     const signed = (value) => (value < 0 ? `(${decimal(value)})` : decimal(value));
     const [j] = order;
-    texts.kl = `${order
-      .slice(0, 5)
-      .map((k) => decimal(kl[k]))
-      .join(" + ")}${order.length > 5 ? " + …" : ""} = ${decimal(this.parts.kl)}`;
-    texts.z = `z${subscript(j + 1)}:  ${decimal(mu[j])} + ${decimal(sigma[j])} · ${signed(eps[j])} = ${decimal(z[j])}`;
+    if (kl) {
+      const shown = order.slice(0, 5).map((k) => decimal(kl[k]));
+      texts.kl = `${shown.join(" + ")}${order.length > 5 ? " + …" : ""} = ${decimal(this.parts.kl)}`;
+    } else texts.kl = `${decimal(this.log_q)} − ${signed(this.log_p)} = ${decimal(this.parts.kl)}`;
+    if (!this.traits.flow) texts.z = `${this._name(j)}:  ${decimal(mu[j])} + ${decimal(sigma[j])} · ${signed(eps[j])} = ${decimal(z[j])}`;
     return texts;
   }
 
@@ -513,7 +587,7 @@ export class View {
     if (this.Z <= 4) return Array.from(this.z, (value) => decimal(value)).join(", ");
     return `${this.order
       .slice(0, 3)
-      .map((j) => `z${subscript(j + 1)} = ${decimal(this.z[j])}`)
+      .map((j) => `${this._name(j)} = ${decimal(this.z[j])}`)
       .join(", ")}, …`;
   }
 

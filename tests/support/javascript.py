@@ -10,15 +10,19 @@ from ladder.explorer.page import bundle, read_file
 
 ENTRY = """
 import { array } from "./convolution.js";
-import { mask_of, open_model } from "./models.js";
+import { mask_of } from "./models.js";
 import { make_network } from "./networks.js";
+import { ndtr, ndtri } from "./normal.js";
 import { Adam } from "./optim.js";
+import { quantile } from "./pixelcnn.js";
 import { rng } from "./random.js";
+import { open_model } from "./registry.js";
 import { open_trainer, trainer_of } from "./trainer.js";
 import { backward, forward, init, reconstruct, train_step } from "./vae.js";
 import { numbers_of, parameters_of } from "./weights.js";
 Object.assign(globalThis, { array, mask_of, open_model, make_network, Adam, rng, open_trainer, trainer_of });
 Object.assign(globalThis, { backward, forward, init, reconstruct, train_step, numbers_of, parameters_of });
+Object.assign(globalThis, { ndtr, ndtri, quantile });
 """
 
 

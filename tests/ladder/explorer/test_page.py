@@ -23,9 +23,13 @@ from ladder.explorer.payload import make_payload
 from paper.models.options import (
     AutoencoderOptions,
     BetaVAEOptions,
+    CodesPriorOptions,
     ConditionalVAEOptions,
+    HierarchicalOptions,
+    IAFOptions,
     IWAEOptions,
     VAEOptions,
+    VampPriorOptions,
     VQVAEOptions,
 )
 from paper.models.registry import make_model
@@ -33,7 +37,7 @@ from paper.rung import ModelRung
 from tools.site.glossary import problems_of_terms
 
 CONV = {"channels": (4, 6), "hidden_dims": (24,)}
-GREY, COLOUR = (1, 28, 28), (3, 16, 16)
+GREY, COLOUR, LARGE = (1, 28, 28), (3, 16, 16), (3, 64, 64)
 MODELS = {
     "vae": VAEOptions(latent_dim=2, **CONV),
     "line": VAEOptions(latent_dim=1, **CONV),
@@ -47,7 +51,16 @@ MODELS = {
     "gaussian": VAEOptions(latent_dim=2, likelihood="gaussian-learned", **CONV),
     "continuous": VAEOptions(latent_dim=2, likelihood="continuous-bernoulli", network="mlp", hidden_dims=(30, 20)),
     "colour": VAEOptions(latent_dim=2, network="mlp", hidden_dims=(30,), activation="tanh"),
+    "large": VAEOptions(latent_dim=4, channels=(4, 5, 6), hidden_dims=(16,), residual_blocks=1),
+    "vampprior": VampPriorOptions(latent_dim=2, components=70, **CONV),
+    "mixture": VampPriorOptions(latent_dim=3, components=5, components_are="mixture", **CONV),
+    "hierarchical": HierarchicalOptions(latent_dim=3, top_dim=2, top_hidden_dim=8, **CONV),
+    "iaf-vae": IAFOptions(latent_dim=3, flow_steps=3, flow_hidden_dim=12, **CONV),
+    "cvae-learned": ConditionalVAEOptions(latent_dim=2, prior="learned", **CONV),
+    "completion-learned": ConditionalVAEOptions(latent_dim=2, condition="top", prior="learned", **CONV),
+    "codes-prior": CodesPriorOptions(codes=9, code_dim=4, channels=(4, 6), prior_channels=8, prior_layers=2),
 }
+SHAPES = {"colour": COLOUR, "large": LARGE}
 CLASSES = tuple("0123456789")
 HOSTILE = '<img src=x onerror="window.caught=1">\'&</script><b>'
 WIDTHS = {"phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}, "wide": {}}
@@ -76,7 +89,7 @@ def data_of(shape, classes=CLASSES):
 
 def make_rung(name, seed=0):
     """A model with weights so large that its images differ from one another."""
-    shape = COLOUR if name == "colour" else GREY
+    shape = SHAPES.get(name, GREY)
     rung = ModelRung(make_model(MODELS[name], shape, len(CLASSES), seed))
     rung.model.eval()
     rng = np.random.default_rng(seed)
@@ -205,10 +218,10 @@ def test_the_page_of_every_model_draws_x_hat_as_the_rung_computes_it(browser, ma
         expected = rung.reconstruct(x, condition(page, rung, x))
         assert np.abs(pixels(page, "[data-part=x_hat]") - levels(expected[0])).max() <= CLOSE
         assert problems_of_layout(page) == []
-        if name != "vq-vae":
+        if not rung.traits.codes:
             page.locator(".map").press("ArrowRight")
             page.locator(".map").press("Shift+ArrowUp")
-            moved = floats(page, "page.views[0].z") - rung.encode(x, condition(page, rung, x))[0][0]
+            moved = floats(page, "page.views[0].z") - rung.code(*rung.encode(x, condition(page, rung, x)))[0]
             assert np.abs(moved).max() > 0.005
             assert_shows_x_hat(page, rung)
 
@@ -217,7 +230,7 @@ def test_the_page_of_every_model_draws_x_hat_as_the_rung_computes_it(browser, ma
 def test_the_page_of_every_model_fits_a_phone(browser, made, name):
     with opened(browser, made.page(name), **WIDTHS["phone"]) as page:
         assert problems_of_layout(page) == []
-        if name == "vq-vae":
+        if made.rungs[name].traits.codes:
             page.locator(".codes button").nth(3).tap()
             assert page.locator(".codes button").nth(3).get_attribute("aria-pressed") == "true"
         else:
@@ -249,7 +262,9 @@ def test_a_finger_drags_the_point_and_not_the_page(browser, made):
         assert_shows_x_hat(page, made.rungs["vae"])
 
 
-@pytest.mark.parametrize("name", ["vae", "beta-vae", "capacity", "gaussian", "continuous", "autoencoder", "vq-vae"])
+@pytest.mark.parametrize(
+    "name", ["vae", "beta-vae", "capacity", "gaussian", "continuous", "autoencoder", "vq-vae", "large"]
+)
 def test_the_numbers_are_the_models_loss(browser, made, name):
     rung = make_rung(name)
     with opened(browser, made.page(name)) as page:
@@ -521,6 +536,119 @@ def test_codes_can_be_changed_one_by_one(browser, made):
         assert_shows_x_hat(page, rung)
         page.get_by_role("button", name="Codes of x").click()
         assert floats(page, "page.views[0].codes") == pytest.approx(own)
+
+
+@pytest.mark.parametrize("name", ["vampprior", "mixture", "hierarchical", "cvae-learned"])
+def test_a_learned_prior_is_drawn_on_the_map_and_drawn_from(browser, made, name):
+    with opened(browser, made.page(name)) as page:
+        rung = made.rungs[name]
+        assert page.evaluate("page.views[0].map.circles") is False
+        noise = floats(page, "page.views[0].prior_noise").reshape(1500, -1)
+        c = condition(page, rung, shown_x(page, rung))
+        z = rung.prior(noise, None if c is None else np.repeat(c, len(noise), 0))
+        axes = [0, 1] if z.shape[1] == 2 else page.evaluate("page.views[0].order")[:2]
+        assert np.array(page.evaluate("page.views[0].map.prior")) == pytest.approx(z[:, axes], abs=1e-4)
+        page.get_by_role("button", name="z from the prior").click()
+        settle(page)
+        assert_shows_x_hat(page, rung)
+        assert page.get_by_text("draws from the learned prior").is_visible()
+        assert not page.get_by_role("button", name="Spherical").is_visible()
+
+
+def test_components_of_the_prior_can_be_visited(browser, made):
+    with opened(browser, made.page("vampprior")) as page:
+        rung = made.rungs["vampprior"]
+        mu = floats(page, "page.views[0].model.components.mu").reshape(70, 2)
+        tiles = page.locator(".components button")
+        assert tiles.count() == 60
+        assert page.get_by_text("over 70 learned images").is_visible()
+        assert (
+            np.abs(pixels(page, ".components button:nth-child(3) canvas") - levels(rung.sample(mu[2:3])[0])).max()
+            <= CLOSE
+        )
+        tiles.nth(2).click()
+        settle(page)
+        assert floats(page, "page.views[0].z") == pytest.approx(mu[2], abs=1e-6)
+        assert_shows_x_hat(page, rung)
+
+
+@pytest.mark.parametrize("name", ["vampprior", "hierarchical", "iaf-vae"])
+def test_a_kl_without_a_closed_form_is_that_of_the_draw(browser, made, name):
+    import torch
+
+    with opened(browser, made.page(name)) as page:
+        rung = made.rungs[name]
+        page.get_by_role("button", name="Draw ε").click()
+        settle(page)
+        eps = floats(page, "page.views[0].eps")[None]
+        x = shown_x(page, rung)
+        with torch.no_grad():
+            z, log_ratio = rung.model.draw_z(*map(torch.from_numpy, rung.encode(x)), torch.from_numpy(eps))
+        assert floats(page, "page.views[0].z") == pytest.approx(z[0].numpy(), abs=1e-4)
+        assert value(page, "kl") == pytest.approx(-log_ratio.item(), abs=0.06)
+        page.locator(".map").press("Shift+ArrowRight")  # z moves by hand: the noise follows
+        settle(page)
+        with torch.no_grad():
+            moments = [torch.from_numpy(value) for value in rung.encode(x)]
+            again, log_ratio = rung.model.draw_z(*moments, torch.from_numpy(floats(page, "page.views[0].eps")[None]))
+        assert floats(page, "page.views[0].z") == pytest.approx(again[0].numpy(), abs=1e-3)
+        assert value(page, "kl") == pytest.approx(-log_ratio.item(), abs=0.06)
+        assert page.locator(".terms [data-term=kl]").inner_text().startswith("[log q(z|x) − log p(z)]")
+        assert page.locator(".at-kl").count() == 0
+
+
+def test_codes_are_drawn_from_their_prior(browser, made):
+    import torch
+
+    with opened(browser, made.page("codes-prior")) as page:
+        rung = made.rungs["codes-prior"]
+        network = rung.model.network
+        page.locator(".codes button").nth(10).click()
+        before = floats(page, "page.views[0].codes").astype(int)
+        page.evaluate(
+            "page.views[0].random = { normals: (n) => Float32Array.from({ length: n }, (_, i) => (i % 13) / 4 - 1.5) }"
+        )
+        page.get_by_role("button", name="Draw from here on").click()
+        wait(page, "page.views[0].first_pending === Infinity")
+        codes = floats(page, "page.views[0].codes").astype(int)
+        assert (codes[:10] == before[:10]).all()
+        assert (codes[10:] != before[10:]).any()
+        assert_shows_x_hat(page, rung)
+        given = torch.from_numpy(codes).view(1, 7, 7)
+        with torch.no_grad():
+            p = network(given).softmax(1)[0].flatten(1).T.double().numpy()
+            cost = -network.log_prob(given).item()
+        for place in range(10, 49):  # each by the inverse of its distribution function at Phi(eps)
+            u = torch.special.ndtr(torch.tensor((place % 13) / 4 - 1.5)).item()
+            assert p[place, : codes[place]].sum() <= u + 1e-6
+            assert u <= p[place, : codes[place] + 1].sum() + 1e-6
+        assert value(page, "code_cost") == pytest.approx(cost, abs=0.06)
+        assert value(page, "total") == pytest.approx(cost + value(page, "reconstruction"), abs=0.11)
+        widths = page.evaluate("[...document.querySelectorAll('.palette .bar')].map((e) => parseFloat(e.style.width))")
+        assert widths == pytest.approx(100 * p[10] / p[10].max(), abs=0.02)
+        wait(page, "document.querySelector('.samples').dataset.ready === 'true'")
+        page.locator(".samples .components button").nth(4).click()
+        settle(page)
+        tile = pixels(page, ".samples .components button:nth-child(5) canvas")
+        assert np.abs(tile - pixels(page, "[data-part=x_hat]")).max() == 0
+        page.get_by_role("button", name="Draw codes").click()
+        page.locator(".gallery button").nth(2).click()  # another image ends the drawing
+        page.wait_for_timeout(200)
+        assert floats(page, "page.views[0].codes") == pytest.approx(rung.codes(shown_x(page, rung)).ravel())
+
+
+def test_large_images_come_in_a_number_that_keeps_the_page_small(browser, made):
+    payload = made.payload("large")
+    assert payload["runs"][0]["images"]["shape"] == [40, 3, 64, 64]
+    assert len(render(payload)) < 2_000_000
+    with opened(browser, made.page("large")) as page:
+        page.get_by_text("Decoded manifold").click()
+        wait(page, "page.views[0].map.manifold?.done === 1")
+        assert page.evaluate("page.views[0].map.manifold.tiles.width") == 11 * 64
+        page.get_by_role("button", name="Clear").click()
+        box = page.locator(".pad").bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert shown_x(page, made.rungs["large"])[0, :, 31:33, 31:33].min() > 0.9
 
 
 def test_the_rungs_of_a_climb_stand_side_by_side(browser, made):
