@@ -297,6 +297,7 @@ const CLASSES = {
   iwae: IWAE,
   autoencoder: Autoencoder,
   cvae: ConditionalVAE,
+  m2: ConditionalVAE, // under a given class; q(y|x) is left out
   "vq-vae": VQVAE,
 };
 

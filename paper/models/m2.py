@@ -12,10 +12,10 @@ r"""The semi-supervised model M2 of Kingma, Mohamed, Rezende & Welling (2014), a
 Against `paper/models/cvae.py` the class is one more latent where no label is given: q(y|x) infers it, and the sum over
 all classes is exact. Without the last term of eq. 9 q(y|x) would learn nothing from the labelled images.
 
-The loss is J^alpha / N, so that `alpha` here is the paper's alpha / N: 0.1. A batch of few labels in many images holds
-mostly none. So the last term takes labelled images of its own, one for each image of the batch, drawn at random: its
-expectation is that of eq. 9. All classes of an image share one draw of eps, where the paper has one for each; the
-expectation is the same.
+The loss is J^alpha / N, so that `alpha` here is the paper's alpha / N, which is 0.1 there. A batch of few labels in
+many images holds mostly none. So the last term takes labelled images of its own, one for each image of the batch, drawn
+at random: its expectation is that of eq. 9. All classes of an image share one draw of eps, where the paper has one for
+each; the expectation is the same.
 """
 
 import math
@@ -41,6 +41,8 @@ from paper.models.vae import free_bits, kl_per_latent
 from paper.vae_paper import reparameterize
 
 PerClass = Float[Tensor, "N K"]
+Every = Float[Tensor, "M Z"]
+"""Of every class of every image, M = N K"""
 UNKNOWN = -1
 """The label of an image whose class is not known"""
 
@@ -106,12 +108,8 @@ class M2(ConditionalVAE):
         self.register_buffer("labels", None, persistent=False)
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
-        """Noise of z, and a number that chooses a labelled image: (N, Z + 1)."""
-        return count, self.options.latent_dim + 1
-
-    def prior_shape(self, count: int) -> tuple[int, ...]:
-        """Noise of z alone."""
-        return count, self.options.latent_dim
+        """Noise of z, and numbers of which the first chooses a labelled image: (N, 2, Z)."""
+        return count, 2, self.options.latent_dim
 
     def before_training(self, data: Data[np.ndarray], options: TrainOptions) -> Data[np.ndarray]:
         """Keep the labelled images at hand, and hide the other labels: of the validation images all.
@@ -145,17 +143,33 @@ class M2(ConditionalVAE):
         return F.log_softmax(self.classifier(x), dim=1)
 
     def forward(  # type: ignore[override]  # for every class
-        self, x: Images, eps: Float[Tensor, "N Z1"], c: OneHot | None = None
+        self, x: Images, eps: Float[Tensor, "N 2 Z"], c: OneHot | None = None
     ) -> Forward:
         """x -> q(y|x); x and every y -> q(z|x, y) -> z -> p(x|y, z), all classes in one batch of N K."""
         N, K = len(x), self.class_count
         every = torch.eye(K, dtype=x.dtype, device=x.device).repeat(N, 1)
-        mu, logvar = self.encode(x.repeat_interleave(K, dim=0), every)
-        z = reparameterize(mu, logvar, eps[:, :-1].repeat_interleave(K, dim=0))
+        mu, logvar = self.encode_every(x, every)
+        z = reparameterize(mu, logvar, eps[:, 0].repeat_interleave(K, dim=0))
         per_class = [value.unflatten(0, (N, K)) for value in (mu, logvar, z, self.decode(z, every))]
         log_q = self.log_q(x)
         c = torch.zeros_like(log_q) if c is None else c
-        return Forward(*per_class, log_q, c, self.surprise(log_q, c, eps[:, -1]))
+        return Forward(*per_class, log_q, c, self.surprise(log_q, c, eps[:, 1, 0]))
+
+    def encode_every(self, x: Images, every: Float[Tensor, "M K"]) -> tuple[Every, Every]:
+        """mu and logvar of q(z|x, y) for every class of every image.
+
+        The first layer of an mlp is W x + V y + b: the product with x, the largest of the encoder, is that of all
+        classes.
+        """
+        if self.options.network == "conv":
+            return self.encode(x.repeat_interleave(self.class_count, dim=0), every)
+        first, *others = self.encoder.hidden
+        of_x, of_y = first.weight.split([first.in_features - self.class_count, self.class_count], dim=1)
+        h = F.linear(x.flatten(1), of_x, first.bias)[:, None] + of_y.T
+        for layer in others:
+            h = layer(h)
+        h = h.flatten(0, 1)
+        return self.encoder.mu(h), self.encoder.logvar(h)
 
     def surprise(self, log_q: PerClass, c: OneHot, chance: Values) -> Values:
         """-log q(y|x) of a labelled image for each number from N(0, 1), or of those in the batch outside of training.

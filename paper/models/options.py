@@ -185,7 +185,7 @@ class M2Options(ConditionalVAEOptions):
 
     Examples:
       vae-ladder train m2 --labelled 100 --network mlp --data mnist
-      vae-ladder train m2 --labelled 1000 --alpha 0.5
+      vae-ladder train m2 --labelled 1000 --alpha 0.1 --epochs 3000
     """
 
     model: ClassVar[str] = "m2"
@@ -195,8 +195,9 @@ class M2Options(ConditionalVAEOptions):
     prior: Hidden[Literal["standard", "learned"]] = "standard"
     labelled: int = 100
     """Training images that keep their label, chosen by the seed, equally many of each class; 0: all."""
-    alpha: float = 0.1
-    """Weight of the classification loss, a share of the number of training images (eq. 9; the paper has 0.1 N)."""
+    alpha: float = 10.0
+    """Weight of the classification loss, over the number of training images (eq. 9). The paper has 0.1, in thousands of
+    epochs; in a few, q(y|x) then follows the bound alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

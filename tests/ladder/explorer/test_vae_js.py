@@ -4,6 +4,7 @@ import base64
 import contextlib
 import functools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tests.support.javascript import Modules, errors, wrong
 
 pytest.importorskip("torch")
 
-from ladder.explorer.payload import why_not_shown
+from ladder.explorer.payload import embedded_parameters, why_not_shown
 from paper.models.options import (
     AutoencoderOptions,
     BetaVAEOptions,
@@ -126,7 +127,7 @@ MORE_TERMS = ("beta-tcvae", "factor-vae")
 """Models whose loss has terms beside the two that the page shows."""
 
 
-@pytest.mark.parametrize("name", [name for name in TINY if name not in MORE_TERMS])
+@pytest.mark.parametrize("name", [name for name in TINY if name not in MORE_TERMS and name[:2] != "m2"])
 def test_every_network_and_likelihood_on_colour_images(modules, name):
     rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
     if why_not_shown(rung):
@@ -144,6 +145,18 @@ def test_models_with_more_terms_are_shown_with_those_of_the_elbo(modules, name):
     shown = {key: value for key, value in found.items() if key in expected and key != "loss.loss"}
     assert {"mu", "logvar", "logits", "x_hat", "loss.reconstruction", "loss.kl"} <= shown.keys()
     assert wrong(shown, {key: expected[key] for key in shown}, VALUES) == []
+
+
+@pytest.mark.parametrize("name", ["m2", "m2-mlp"])
+def test_a_semi_supervised_model_is_shown_under_the_label_that_it_is_given(modules, name):
+    rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
+    assert not why_not_shown(rung)
+    assert not any(key.startswith("classifier") for key in embedded_parameters(rung))
+    x, eps, labels = draw(rung, COUNT)
+    found, expected = of_modules(modules, rung, x, eps[:, 0].copy(), labels), of_rung(rung, x, eps, labels)
+    assert wrong(found, {key: expected[key] for key in found if not key.startswith("loss.")}, VALUES) == []
+    assert found["loss.reconstruction"] == pytest.approx(expected["loss.reconstruction"], rel=1e-6)
+    assert found["loss.kl"] + math.log(CLASS_COUNT) == pytest.approx(expected["loss.kl"], rel=1e-6)
 
 
 @pytest.mark.parametrize(("name", "reason"), [("iaf-vae", "a Gaussian"), ("vae-residual", "two convolutions"),
