@@ -1,7 +1,9 @@
 """M2 of Kingma et al. (2014): its bounds against loops and known answers, which labels it sees, and that it learns."""
 
 import dataclasses
+import json
 import math
+import shlex
 
 import numpy as np
 import pytest
@@ -13,12 +15,16 @@ from foundation.data.splits import Data  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
 from foundation.objective import Objective  # noqa: E402
 from foundation.options import DataOptions, OptimizerOptions, TrainOptions  # noqa: E402
+from foundation.runs import open_run  # noqa: E402
 from foundation.training import begin  # noqa: E402
-from paper import M2, fit, log_prob, make  # noqa: E402
+from ladder import cli  # noqa: E402
+from paper import M2, fit, load, log_prob, make, save_hub  # noqa: E402
 from paper.models.m2 import choose  # noqa: E402
 from paper.models.options import ConditionalVAEOptions, M2Options  # noqa: E402
 from paper.models.registry import make_model  # noqa: E402
 from paper.rung import ModelRung, make_rung  # noqa: E402
+from paper.runs import read_data  # noqa: E402
+from tests.support.pictures import write_pictures  # noqa: E402
 from tests.support.small_models import CLASS_COUNT, MLP, SHAPE, N  # noqa: E402
 
 D = torch.distributions
@@ -326,6 +332,54 @@ def test_one_label_of_each_class_names_the_classes():
     with torch.no_grad():
         found = model.log_q(torch.from_numpy(test)).argmax(1).numpy()
     assert (found == classes).mean() > 0.9
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of the command line with few labels, its figures drawn."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("a", "b"):
+        write_pictures(folder / name)
+    out = tmp_path_factory.mktemp("runs")
+    command = f"train m2 --labelled 6 --network mlp --hidden-dims 8 --latent-dim 2 --data {folder} --out {out}"
+    assert cli.main([*shlex.split(command), *["--epochs", "2", "--batch-size", "7", "--device", "cpu"]]) == 0
+    (path,) = out.iterdir()
+    return path
+
+
+def test_a_run_is_drawn_class_by_class(run):
+    drawn = {path.stem for path in (run / "figures").iterdir()}
+    assert {"classes_and_styles", "style_transfer", "reconstructions", "kl_per_latent", "latent_space"} <= drawn
+
+
+def test_evaluation_shows_the_classifier_beside_the_bound(run, capsys):
+    assert cli.main(["evaluate", str(run), "--draws", "2", "--device", "cpu"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Trained with the labels of 6 training images." in printed
+    model, found = load(run), json.loads((run / "evaluation.json").read_text())
+    test = read_data(open_run(run)).test
+    x, labels = torch.from_numpy(test.images), torch.from_numpy(test.labels)
+    with torch.no_grad():
+        log_q = model.log_q(x)
+    grey, drawn = found["classes"]
+    assert set(test.labels) == {0, 1}
+    assert (grey["pixels"], drawn["pixels"]) == ("grey", "black or white, drawn")
+    assert grey["accuracy"] == pytest.approx(float((log_q.argmax(1) == labels).double().mean()))
+    assert grey["surprise"] == pytest.approx(float(torch.nn.functional.nll_loss(log_q, labels)), rel=1e-5)
+    for row in found["classes"]:
+        assert row["negative_bound"] == pytest.approx(row["reconstruction"] + row["kl_of_y"] + row["kl_of_z"])
+    assert grey["kl_of_y"] == pytest.approx(
+        math.log(model.class_count) + float((log_q.exp() * log_q).sum(1).mean()), rel=1e-4
+    )
+    assert f"{100 * grey['accuracy']:.2f}" in printed
+    assert f"{drawn['negative_bound']:.2f}" in printed
+
+
+def test_a_run_is_explored_and_exported_to_the_hub_s_layout(run, tmp_path):
+    assert cli.main(["explore", str(run), "--out", str(tmp_path / "page.html")]) == 0
+    again, model = load(save_hub(load(run), tmp_path / "hub")), load(run)
+    x = torch.rand(3, *model.image_shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(again.log_q(x), model.log_q(x))
 
 
 def test_the_whole_family_makes_it():
