@@ -2,15 +2,13 @@
 
 Varied: the number of labelled images, and what is learned from beside them. Held fixed: the classifier's network.
   labels alone   nothing
-  CVAE           images drawn by a CVAE that was trained on the same labelled images only
   moved          the labelled images, moved by up to 2 pixels; needs no model
   M2             all other training images, without their labels, by M2 of Kingma et al. (2014), whose q(y|x) is the
-                 classifier: the only one of the four with more images than the labelled ones
+                 classifier: the only one of the three with more images than the labelled ones
 Measured: the share of the test images that are classified correctly, over several choices of the labelled images.
 """
 
 import dataclasses
-import math
 
 import torch
 from torch import Tensor
@@ -20,35 +18,43 @@ from figures.model import class_figure
 from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
 from foundation.options import DataOptions
-from paper.experiments.augment import Augment, Augmentation, choose, classify, draw_from, move
+from paper.experiments.augment import choose, classify, move, need_labels
 from paper.experiments.baseline import accuracy
-from paper.experiments.experiment import Experiment, part_of
+from paper.experiments.experiment import Experiment, Settings, part_of
 from paper.experiments.tables import Column, over_seeds
+from paper.models.base import Model
 from paper.models.m2 import M2, UNKNOWN
-from paper.models.options import ConditionalVAEOptions, M2Options
+from paper.models.options import M2Options
 from paper.rung import ModelRung
 from paper.training.fit import to_arrays
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FewLabels(Augment):
-    """The numbers of labels, the networks, and the lengths of training; `epochs` are those of M2 on all images."""
+class FewLabels(Settings):
+    """The numbers of labels, the network, and the lengths of training; `epochs` are those of M2 on all images."""
 
+    labels: tuple[int, ...] = (10, 100)
+    """Labelled images of each class."""
+    steps: int = 500
+    """Steps of the classifiers of the labelled images."""
+    latent_dim: int = 20
+    hidden_dim: int = 256
     alpha: float = M2Options.alpha
     """Weight of M2's classification loss."""
 
     def rests_on(self) -> str:
         """The labelled images vary."""
-        return (
-            f"The labelled images were chosen {self.seeds} times, and M2, a CVAE and the classifiers trained on each "
-            "choice."
-        )
+        return f"The labelled images were chosen {self.seeds} times, and M2 and the classifiers trained on each choice."
+
+    def check(self, data: Data) -> None:
+        """Every class needs enough labelled images."""
+        need_labels(data, max(self.labels))
 
 
 DATA = DataOptions()
-FULL = FewLabels(labels=(10, 100), train_images=10_000, epochs=5, seeds=3)
-QUICK = FewLabels(labels=(10,), steps=300, cvae_steps=300, train_images=3000, epochs=8, seeds=2, hidden_dim=128)
-METHODS = {"alone": "labels alone", "cvae": "CVAE", "moved": "moved", "m2": "M2"}
+FULL = FewLabels(train_images=10_000, epochs=3, seeds=3)
+QUICK = FewLabels(labels=(10,), steps=300, train_images=3000, epochs=8, seeds=2, hidden_dim=128)
+METHODS = {"alone": "labels alone", "moved": "moved", "m2": "M2"}
 TABLES = {
     "Test images classified correctly, %": (
         Column("labels_per_class", "labels of each class", 0),
@@ -60,21 +66,21 @@ TABLES = {
 
 def run(experiment: Experiment, settings: FewLabels) -> None:
     """Trains for every number of labels, every choice of the labelled images, and every method."""
-    network = {"network": "mlp", "hidden_dims": (settings.hidden_dim,)}
-    cvae_options = ConditionalVAEOptions(**network, latent_dim=settings.cvae_latent_dim)
-    m2_options = M2Options(**network, latent_dim=settings.latent_dim, labelled=0, alpha=settings.alpha)
+    m2_options = M2Options(
+        network="mlp",
+        hidden_dims=(settings.hidden_dim,),
+        latent_dim=settings.latent_dim,
+        labelled=0,
+        alpha=settings.alpha,
+    )
     whole, test = experiment.data, experiment.data.test
     for count in settings.labels:
         numbers = []
         for seed in range(settings.seeds):
             chosen = choose(whole.train.labels, count, experiment.generator(100 + seed))
             few, title = part_of(whole.train, chosen), f"{count} labels of a class, {seed + 1} of {settings.seeds}"
-            epochs = max(1, settings.cvae_steps // math.ceil(len(few) / 128))
-            few_data = dataclasses.replace(whole, train=few)
-            cvae = experiment.fit(f"CVAE, {title}", cvae_options, epochs=epochs, seed=seed, data=few_data)
-            augmentations: dict[str, Augmentation | None] = {"alone": None, "cvae": draw_from(cvae), "moved": move}
             found = {}
-            for key, augment in augmentations.items():
+            for key, augment in {"alone": None, "moved": move}.items():
                 name = f"{METHODS[key]}, {title}"
                 found[key] = 100 * classify(experiment, name, few, settings, seed, augment, torch.nn.Identity())
             m2 = experiment.fit(
@@ -107,7 +113,7 @@ def report(experiment: Experiment) -> None:
     experiment.answer(f"Images without labels change the accuracy by (percentage points): {', '.join(gains)}.")
 
 
-def draw(experiment: Experiment, m2: M2) -> None:
+def draw(experiment: Experiment, m2: Model) -> None:
     """Draws accuracy over the number of labels, and what the last M2 draws under each class."""
     at = [row["labels_per_class"] for row in experiment.rows]
     lines = {}

@@ -150,10 +150,10 @@ class M2(ConditionalVAE):
         every = torch.eye(K, dtype=x.dtype, device=x.device).repeat(N, 1)
         mu, logvar = self.encode_every(x, every)
         z = reparameterize(mu, logvar, eps[:, 0].repeat_interleave(K, dim=0))
-        per_class = [value.unflatten(0, (N, K)) for value in (mu, logvar, z, self.decode(z, every))]
+        mu, logvar, z, logits = (value.unflatten(0, (N, K)) for value in (mu, logvar, z, self.decode(z, every)))
         log_q = self.log_q(x)
         c = torch.zeros_like(log_q) if c is None else c
-        return Forward(*per_class, log_q, c, self.surprise(log_q, c, eps[:, 1, 0]))
+        return Forward(mu, logvar, z, logits, log_q, c, self.surprise(log_q, c, eps[:, 1, 0]))
 
     def encode_every(self, x: Images, every: Float[Tensor, "M K"]) -> tuple[Every, Every]:
         """mu and logvar of q(z|x, y) for every class of every image.
@@ -163,13 +163,14 @@ class M2(ConditionalVAE):
         """
         if self.options.network == "conv":
             return self.encode(x.repeat_interleave(self.class_count, dim=0), every)
-        first, *others = self.encoder.hidden
+        encoder: Any = self.encoder
+        first, *others = encoder.hidden
         of_x, of_y = first.weight.split([first.in_features - self.class_count, self.class_count], dim=1)
         h = F.linear(x.flatten(1), of_x, first.bias)[:, None] + of_y.T
         for layer in others:
             h = layer(h)
         h = h.flatten(0, 1)
-        return self.encoder.mu(h), self.encoder.logvar(h)
+        return encoder.mu(h), encoder.logvar(h)
 
     def surprise(self, log_q: PerClass, c: OneHot, chance: Values) -> Values:
         """-log q(y|x) of a labelled image for each number from N(0, 1), or of those in the batch outside of training.
