@@ -185,9 +185,10 @@ def classes(evaluation: Evaluation) -> Results:
         each = torch.cat(found, dim=1).cpu().double().numpy()
         total = each[2:].sum(axis=0)
         check_finite(total)
-        right, *means = each.mean(axis=1).tolist()
-        row = ClassRow(kind, right, standard_error(each[0]), *means, float(total.mean()), standard_error(total))
-        rows.append(row)
+        right, surprise, loss, kl_of_y, kl_of_z = each.mean(axis=1).tolist()
+        errors = standard_error(each[0]), standard_error(total)
+        whole = float(total.mean())
+        rows.append(ClassRow(kind, right, errors[0], surprise, loss, kl_of_y, kl_of_z, whole, errors[1]))
     heading = f"q(y|x) and the bound without labels: {len(labels):,} test images, nats per image"
     evaluation.show(heading, class_table(rows), *about_classes(model))
     return {"classes": rows}
