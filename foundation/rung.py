@@ -33,6 +33,8 @@ class Traits:
     """The prior is not N(0, I); `prior` makes draws from it of draws from N(0, I)"""
     condition: Literal["none", "label", "part"] = "none"
     """What encoder and decoder are given beside their input: nothing, the label, or a part of the image"""
+    classifier: bool = False
+    """Of a model that is given the label: it has q(y|x), and takes -1 for a label that is not known"""
     codes: bool = False
     """The latents are entries of a codebook, chosen by `codes`"""
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -58,12 +58,25 @@ class Training:
         return self.options.epochs * self.steps_per_epoch
 
 
+@runtime_checkable
+class SeesData(Protocol):
+    """A rung whose model may see the data once before it is trained, such as one that is given few of the labels."""
+
+    def before_training(self, data: Data[np.ndarray], options: TrainOptions) -> Data[np.ndarray]:
+        """What is trained on, and measured after every epoch: mostly the data as they are.
+
+        It depends on data and options alone, so that a training that is continued sees the same.
+        """
+
+
 def begin(rung: Rung, data: Data[np.ndarray], options: TrainOptions, rng: np.random.Generator) -> Training:
     """The training before its first step; `rng` has drawn the initial values and now draws the held-out noise.
 
     Raises `InputError` where the images cannot be used.
     """
     check(rung, data, options)
+    if isinstance(rung, SeesData):
+        data = rung.before_training(data, options)
     eps = draw_eps(rng, rung.noise_shape(len(data.held_out)), rung.dtype)
     return Training(rung, data, options, rng, eps)
 

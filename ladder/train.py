@@ -201,6 +201,9 @@ def conditions(training: Training) -> Iterator[str]:
     if options.data.binarise != "none":
         when = "anew for every batch" if options.data.binarise == "dynamic" else "once"
         yield f"Pixels: each drawn as black or white, {when}; for validation and test once"
+    labels = training.data.train.labels
+    if (known := int((labels >= 0).sum())) < len(labels):
+        yield f"Labels: those of {known:,} of {len(labels):,} training images, and of no validation image"
     how = HOW_Z[options.z] if rung.traits.posterior else "z as the encoder gives it"
     split = training.data.held_out.split.capitalize()
     yield f"{split} loss after every epoch: the objective that training ends with, {how}"

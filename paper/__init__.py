@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paper.models.hierarchical import HierarchicalVAE
     from paper.models.iaf_vae import IAFVAE
     from paper.models.iwae import IWAE
+    from paper.models.m2 import M2
     from paper.models.pixelcnn import CodesPrior, prior_over
     from paper.models.vae import VAE
     from paper.models.vampprior import VampPriorVAE
@@ -35,6 +36,7 @@ __all__ = [
     "CVAE",
     "IAFVAE",
     "IWAE",
+    "M2",
     "VAE",
     "VQVAE",
     "Autoencoder",
@@ -65,6 +67,7 @@ PLACES = {
     "HierarchicalVAE": "paper.models.hierarchical:HierarchicalVAE",
     "IAFVAE": "paper.models.iaf_vae:IAFVAE",
     "IWAE": "paper.models.iwae:IWAE",
+    "M2": "paper.models.m2:M2",
     "Model": "paper.models.base:Model",
     "VAE": "paper.models.vae:VAE",
     "VQVAE": "paper.models.vq_vae:VQVAE",

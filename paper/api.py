@@ -249,6 +249,8 @@ def log_prob(
     check_torch_seed(seed)
     part = part_of(model, "x", as_array(x), None if labels is None else as_array(labels))
     mould = next(model.parameters())
+    if (part.labels < 0).any():
+        raise InputError(f"labels: expected the class of every image, got {part.labels.min()}")
     images, classes = (torch.from_numpy(value).to(mould.device) for value in (part.images, part.labels))
     images = images_for_likelihood(model, images, "none")
     generator = torch.Generator(mould.device).manual_seed(seed)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from foundation.architecture import Architecture, Parameters, check_parameters
+from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.objective import Objective
 from foundation.options import OptimizerOptions, TrainOptions
@@ -71,6 +72,10 @@ class ModelRung:
 
     def noise_shape(self, count: int) -> tuple[int, ...]:
         return self.model.noise_shape(count)
+
+    def before_training(self, data: Data[np.ndarray], options: TrainOptions) -> Data[np.ndarray]:
+        """What the model makes of the data before the first step; see `foundation.training.SeesData`."""
+        return self.model.before_training(data, options)
 
     @functools.cached_property
     def _network(self) -> Any:

@@ -14,7 +14,7 @@ from foundation.errors import InputError
 VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*(?: ± \d+(?:[.,]\d+)*)?")
 """Parts of a piece that are not translated: code, names of data sets, numbers with their ±. In WORDS each is {}."""
 
-KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh")
+KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh", "M{}")
 """Pieces that are the same in Korean."""
 
 WORDS = {
@@ -139,6 +139,8 @@ WORDS = {
     "moved": "옮긴 이미지",
     "VAE's μ": "VAE의 μ",
     "CVAE − alone": "CVAE − 레이블만",
+    # few-labels
+    "M{} − alone": "M{} − 레이블만",
     # conditional
     "−ELBO with the label, nats": "레이블을 더한 −ELBO, 내트",
     "linear probe, %": "선형 프로브, %",
@@ -185,6 +187,13 @@ WORDS = {
     "labels of each class, −{} with {} labels of each class, −{} with {} labels of each class.": (
         "CVAE의 이미지로 바뀌는 정확도(퍼센트포인트): 클래스당 레이블이 {1}개일 때 −{0}, {3}개일 때 −{2}, {5}개일 "
         "때 −{4}, {7}개일 때 −{6}."
+    ),
+    "Images without labels change the accuracy by (percentage points): +{} with {} labels of each class, −{} with {} "
+    "labels of each class.": (
+        "레이블이 없는 이미지로 바뀌는 정확도(퍼센트포인트): 클래스당 레이블이 {1}개일 때 +{0}, {3}개일 때 −{2}."
+    ),
+    "The labelled images were chosen {} times, and M{} and the classifiers trained on each choice.": (
+        "레이블이 있는 이미지를 {}번 골랐고, 그때마다 M{}와 분류기들을 훈련했다."
     ),
     "With Z = {} a linear probe predicts the class of {} % of the test images from the VAE's μ, and of {} % from the "
     "CVAE's; chance is {} %. The CVAE's KL is {} nats smaller.": (

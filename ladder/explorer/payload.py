@@ -38,8 +38,8 @@ GLYPHS = 200
 """Images for the training in the page."""
 WITHOUT_MARKUP = bytes.maketrans(b"<>&", b",.:")
 """From RFC 1924's letters to those of `weights.js`, which need no escape in HTML and JSON."""
-UNUSED = ("codebook.counts", "codebook.sums", "discriminator.")
-"""Beginnings of the names of tensors that only training reads."""
+UNUSED = ("codebook.counts", "codebook.sums", "discriminator.", "classifier.")
+"""Beginnings of the names of tensors that neither encoding nor decoding reads."""
 
 
 def make_payload(

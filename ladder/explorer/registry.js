@@ -18,6 +18,7 @@ const CLASSES = {
   iwae: IWAE,
   autoencoder: Autoencoder,
   cvae: ConditionalVAE,
+  m2: ConditionalVAE, // under a given class; q(y|x) is left out
   vampprior: VampPriorVAE,
   "iaf-vae": IAFVAE,
   hierarchical: HierarchicalVAE,

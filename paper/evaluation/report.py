@@ -46,6 +46,7 @@ from paper.evaluation.sentences import (
     about_activity,
     about_bits,
     about_bound,
+    about_classes,
     about_codebook,
     about_codes,
     about_factors,
@@ -55,9 +56,11 @@ from paper.evaluation.sentences import (
 )
 from paper.evaluation.tables import (
     BoundRow,
+    ClassRow,
     CodeRow,
     LengthRow,
     bound_table,
+    class_table,
     code_table,
     gap_table,
     latent_table,
@@ -70,6 +73,8 @@ from paper.models.vq_vae import perplexity
 
 Results = dict[str, Any]
 LN_2 = math.log(2)
+CLASSIFIED = 128
+"""Images at a time where each is decoded under every class."""
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
 
@@ -129,6 +134,8 @@ def sections(evaluation: Evaluation) -> Iterator[Results]:
     """Everything that can be measured of the model, section by section."""
     if evaluation.model.traits.posterior:
         yield bound(evaluation)
+        if evaluation.model.traits.classifier:
+            yield classes(evaluation)
         yield latents(evaluation)
         if evaluation.options.draws:
             yield likelihood(evaluation)
@@ -159,6 +166,32 @@ def bound(evaluation: Evaluation) -> Results:
     heading = f"Negative ELBO and its parts: {len(test):,} test images, nats per image"
     evaluation.show(heading, bound_table(rows), *about_bound(evaluation.model, rows[0].pixels, evaluation.drawn))
     return {"elbo": rows}
+
+
+@torch.no_grad()
+def classes(evaluation: Evaluation) -> Results:
+    """How well q(y|x) tells the class of all test images, and the bound on log p(x) where the class is not given."""
+    model: Any = evaluation.model
+    labels, rows = evaluation.data.test.labels, []
+    for kind, images in evaluation.kinds().items():
+        generator, found = evaluation.generator(), []
+        for x, y in zip(images.split(CLASSIFIED), labels.split(CLASSIFIED), strict=True):
+            eps = torch.randn(model.noise_shape(len(x)), generator=generator, device=x.device, dtype=x.dtype)
+            run = model(x, eps)
+            parts = model.bound(run, x)
+            right = (run.log_q.argmax(1) == y).to(x.dtype)
+            surprise = -run.log_q.gather(1, y[:, None])[:, 0]
+            found.append(torch.stack([right, surprise, parts.reconstruction, parts.kl_of_y, parts.kl_of_z.sum(1)]))
+        each = torch.cat(found, dim=1).cpu().double().numpy()
+        total = each[2:].sum(axis=0)
+        check_finite(total)
+        right, surprise, loss, kl_of_y, kl_of_z = each.mean(axis=1).tolist()
+        errors = standard_error(each[0]), standard_error(total)
+        whole = float(total.mean())
+        rows.append(ClassRow(kind, right, errors[0], surprise, loss, kl_of_y, kl_of_z, whole, errors[1]))
+    heading = f"q(y|x) and the bound without labels: {len(labels):,} test images, nats per image"
+    evaluation.show(heading, class_table(rows), *about_classes(model))
+    return {"classes": rows}
 
 
 def check_finite(values: Float[np.ndarray, " N"]) -> None:

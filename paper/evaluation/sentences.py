@@ -59,6 +59,15 @@ def about_training(model: Model) -> Iterator[str]:
         yield f"Only the missing pixels count; given: {options.condition}."
 
 
+def about_classes(model: Model) -> Iterator[str]:
+    """How to read the table of q(y|x)."""
+    labelled = model.options.labelled
+    kept = f"{labelled:,} training images" if labelled else "all training images"
+    yield f"Correct: the most probable class under q(y|x) is that of the label. Trained with the labels of {kept}."
+    yield "Sum: U(x), at least −log p(x). Here y is inferred; in the first table it is given, which bounds log p(x|y)."
+    yield "KL of y: between q(y|x) and equally probable classes. ±: standard errors over the images."
+
+
 def about_activity(active: int, Z: int) -> str:
     """How many latents are active, by Burda's criterion."""
     return (

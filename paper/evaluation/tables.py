@@ -36,6 +36,25 @@ class BoundRow(NamedTuple):
     """`negative_elbo` in bits, over the pixels; None where the likelihood is none over 256 levels"""
 
 
+class ClassRow(NamedTuple):
+    """How well q(y|x) tells the class on one kind of pixels, and the bound where it is not given: means, in nats."""
+
+    pixels: str
+    accuracy: float
+    """The share of images whose most probable class is that of their label"""
+    accuracy_error: float | None
+    """Its standard error"""
+    surprise: float
+    """-log q(y|x) of the label"""
+    reconstruction: float
+    kl_of_y: float
+    kl_of_z: float
+    negative_bound: float
+    """U(x), the sum of the three before"""
+    standard_error: float | None
+    """Of `negative_bound` over the images"""
+
+
 class CodeRow(NamedTuple):
     """-log p(x|z) where z is a point: mean over the images, in nats."""
 
@@ -78,6 +97,16 @@ def bound_table(rows: Sequence[BoundRow]) -> Table:
         numbers += [f"{row.bits_per_dimension:.3f}"] if row.bits_per_dimension is not None else []
         table.add_row("" if row.pixels == before else row.pixels, Z_LABELS[row.z], *numbers)
         before = row.pixels
+    return table
+
+
+def class_table(rows: Sequence[ClassRow]) -> Table:
+    """Accuracy of q(y|x) in per cent, -log q(y|x), and U(x) in its parts."""
+    heads = ("correct, %", "±", "−log q(y|x)", "reconstruction", "KL of y", "KL of z", "sum", "±")
+    table = new_table("pixels", *heads)
+    for row in rows:
+        error = None if row.accuracy_error is None else 100 * row.accuracy_error
+        table.add_row(row.pixels, *map(two_digits, (100 * row.accuracy, error, *row[3:])))
     return table
 
 

@@ -13,6 +13,7 @@ Measured: the share of the test images that are classified correctly, over sever
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -56,10 +57,28 @@ class Augment(Settings):
 
     def check(self, data: Data) -> None:
         """Every class needs enough labelled images."""
-        need_classes(data)
-        rarest, most = int(torch.bincount(data.train.labels).min()), max(self.labels)
-        if rarest < most:
-            raise InputError(f"data: expected at least {most} training images of each class, got {rarest} of one")
+        need_labels(data, max(self.labels))
+
+
+def need_labels(data: Data, most: int) -> None:
+    """Raises `InputError` for images of a single class, and for a class of fewer training images."""
+    need_classes(data)
+    rarest = int(torch.bincount(data.train.labels).min())
+    if rarest < most:
+        raise InputError(f"data: expected at least {most} training images of each class, got {rarest} of one")
+
+
+@runtime_checkable
+class Length(Protocol):
+    """The settings of a classifier of few images."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of its training."""
+
+    @property
+    def hidden_dim(self) -> int:
+        """Units of its hidden layer."""
 
 
 DATA = DataOptions()
@@ -138,7 +157,7 @@ def classify(
     experiment: Experiment,
     name: str,
     few: Dataset,
-    settings: Augment,
+    settings: Length,
     seed: int,
     augment: Augmentation | None,
     features: Callable[[Tensor], Tensor],

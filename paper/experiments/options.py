@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "completion": "How well does a model predict pixels that it is not given?",
     "denoise-and-detect": "Does a VAE remove noise, and does its ELBO detect an unknown class?",
     "augment": "Do images drawn by a conditional VAE help a classifier with few labels?",
+    "few-labels": "What do images without labels add to a few with labels?",
     "conditional": "Does giving the label remove the class from the latents?",
 }
 """The question of every experiment, by its name."""
@@ -32,7 +33,8 @@ class ExperimentOptions:
     """
 
     name: Annotated[Positional[str], Option("NAME")]
-    """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment or conditional."""
+    """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment, few-labels or
+    conditional."""
     quick: bool = False
     """Small settings on built-in data, under two minutes."""
     data: Annotated[str | None, optional("NAME|FOLDER", "the experiment's own")] = None

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from foundation.data.splits import Data
 from foundation.errors import InputError, suggest
 from foundation.objective import Objective
-from foundation.options import ModelOptions
+from foundation.options import ModelOptions, TrainOptions
 from foundation.rung import Description, Traits
 from foundation.weights import save_weights
 from paper.models.likelihoods import Images as Pixels
@@ -103,6 +104,10 @@ class Model(nn.Module):
         With K draws of z for each image, the outputs (N, K, C, H, W) go with x as (N, 1, C, H, W), and give (N, K).
         """
         return self.likelihood.log_prob(logits, x)
+
+    def before_training(self, data: Data[np.ndarray], options: TrainOptions) -> Data[np.ndarray]:
+        """See the data once, before the first step; what is trained on, and measured after every epoch."""
+        return data
 
     def after_step(self, run: Any) -> None:
         """Update what is learned without gradients, after each training step; most models have nothing to update."""

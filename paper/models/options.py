@@ -180,6 +180,34 @@ class ConditionalVAEOptions(VAEOptions):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class M2Options(ConditionalVAEOptions):
+    """Semi-supervised VAE, the model M2 of Kingma et al. (2014): few training images keep their label.
+
+    Examples:
+      vae-ladder train m2 --labelled 100 --network mlp --data mnist
+      vae-ladder train m2 --labelled 1000 --alpha 0.1 --epochs 3000
+    """
+
+    model: ClassVar[str] = "m2"
+
+    # What makes the CVAE inside of it: the label is given, and z is independent of it.
+    condition: Hidden[Condition] = "label"
+    prior: Hidden[Literal["standard", "learned"]] = "standard"
+    labelled: int = 100
+    """Training images that keep their label, chosen by the seed, equally many of each class; 0: all."""
+    alpha: float = 10.0
+    """Weight of the classification loss, over the number of training images (eq. 9). The paper has 0.1, in thousands of
+    epochs; in a few, q(y|x) then follows the bound alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(labelled=self.labelled, least=0)
+        check_weight("alpha", self.alpha)
+        if (self.condition, self.prior) != ("label", "standard"):
+            raise InputError(f"condition: expected label, with a standard prior, got {self.condition} and {self.prior}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AutoencoderOptions(VAEOptions):
     """Autoencoder: the same network without noise and without a KL term.
 
@@ -446,6 +474,7 @@ MODELS: dict[str, type[ModelOptions]] = {
         BetaTCVAEOptions,
         FactorVAEOptions,
         ConditionalVAEOptions,
+        M2Options,
         AutoencoderOptions,
         IWAEOptions,
         VampPriorOptions,

@@ -26,6 +26,7 @@ CLASSES = {
     "beta-tcvae": "paper.models.beta_tcvae:BetaTCVAE",
     "factor-vae": "paper.models.factor_vae:FactorVAE",
     "cvae": "paper.models.cvae:conditional_vae",
+    "m2": "paper.models.m2:M2",
     "autoencoder": "paper.models.autoencoder:Autoencoder",
     "iwae": "paper.models.iwae:IWAE",
     "vampprior": "paper.models.vampprior:VampPriorVAE",

@@ -48,6 +48,7 @@ TRAININGS = {
     "beta-vae on pytorch_lowlevel": f"beta-vae --rung pytorch_lowlevel {CONV} --z mu --data.validation 0",
     "beta-vae": f"beta-vae {CONV} --capacity 5 --optimizer.name adamw --optimizer.weight-decay 0.1",
     "cvae": f"cvae {MLP} {EVERYTHING}",
+    "m2": f"m2 {MLP} --labelled 5 {EVERYTHING}",
     "autoencoder": f"autoencoder {MLP} --data.validation 0",
     "iwae": (
         f"iwae {MLP} --draws 3 --init glorot --gradient dreg --data.binarise dynamic "

@@ -25,6 +25,7 @@ TINY = "--network mlp --hidden-dims 8 --latent-dim 2"
 SMALL = "--channels 2 3 --hidden-dims 8 --latent-dim 2"
 TRAININGS = {
     **{name: f"{name} {TINY}" for name in MODELS if name not in ("vq-vae", "codes-prior")},
+    "m2": f"m2 {TINY} --labelled 5",
     "vq-vae": "vq-vae --channels 2 3 --codes 5",
     **{
         f"{name} on {rung}": f"{name} --rung {rung} {SMALL}"

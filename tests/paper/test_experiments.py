@@ -47,9 +47,10 @@ SMALL = {
     "denoise-and-detect": {"latent_dim": 3, "hidden_dim": 8, "left_out": (1, 7), "noises": (0.1, 0.5), "tried": 20,
                            "search_steps": 3},
     "augment": {"labels": (2, 4), "steps": 3, "cvae_steps": 3, "latent_dim": 3, "hidden_dim": 8, "seeds": 2},
+    "few-labels": {"labels": (2, 4), "steps": 3, "latent_dim": 3, "hidden_dim": 8, "seeds": 2},
     "conditional": {"latent_dims": (2,), "hidden_dims": (8,), "known": 60},
 }  # fmt: skip
-"""Settings so small that all nine take seconds."""
+"""Settings so small that all ten take seconds."""
 
 
 def run_small(name, out, monkeypatch, seed=0, **more):

@@ -20,6 +20,7 @@ MADE = {
     "vae": ("vae", SMALL),
     "vq-vae": ("vq-vae", {"channels": (2, 3), "codes": 6, "code_dim": 2}),
     "cvae": ("cvae", SMALL),
+    "m2": ("m2", SMALL),
     "autoencoder": ("autoencoder", SMALL),
     "iwae": ("iwae", SMALL | {"network": "mlp"} | {"channels": (32, 64)}),
     "completion": ("cvae", SMALL | {"condition": "upper-left"}),

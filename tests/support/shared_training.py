@@ -19,6 +19,7 @@ from paper.models.options import (
     BetaVAEOptions,
     ConditionalVAEOptions,
     IWAEOptions,
+    M2Options,
     VAEOptions,
     VQVAEOptions,
 )
@@ -34,6 +35,7 @@ CASES = {
     "free bits": TrainOptions(model=VAEOptions(**SMALL), kl=KLOptions(free_bits=0.03)),
     "capacity": TrainOptions(model=BetaVAEOptions(**SMALL, capacity=0.2, gamma=10.0)),
     "cvae": TrainOptions(model=ConditionalVAEOptions(**MLP)),
+    "m2": TrainOptions(model=M2Options(**MLP, labelled=4)),
     "completion": TrainOptions(model=ConditionalVAEOptions(**SMALL, condition="upper-left")),
     "autoencoder": TrainOptions(model=AutoencoderOptions(**SMALL)),
     "iwae": TrainOptions(model=IWAEOptions(**MLP, draws=3)),

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import functools
 import json
+import math
 import re
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.support.javascript import Modules, errors, wrong
 
 pytest.importorskip("torch")
 
+from ladder.explorer.payload import embedded_parameters
 from paper.models.normal import kl_of_normals
 from paper.models.options import (
     MODELS,
@@ -137,7 +139,7 @@ MORE_TERMS = ("beta-tcvae", "factor-vae")
 """Models whose loss has terms beside the two that the page shows."""
 
 
-@pytest.mark.parametrize("name", [name for name in TINY if name not in MORE_TERMS])
+@pytest.mark.parametrize("name", [name for name in TINY if name not in MORE_TERMS and name[:2] != "m2"])
 def test_every_network_and_likelihood_on_colour_images(modules, name):
     rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
     batch = draw(rung, COUNT)
@@ -186,6 +188,19 @@ def test_eight_convolutions(modules):
     rung = make_rung(VAEOptions(latent_dim=2, channels=(2,) * 8, hidden_dims=(3,)), (1, 256, 256), scale=2.0)
     batch = draw(rung, 2)
     assert wrong(of_modules(modules, rung, *batch), of_rung(rung, *batch), VALUES) == []
+
+
+@pytest.mark.parametrize("name", ["m2", "m2-mlp"])
+def test_a_semi_supervised_model_is_shown_under_the_label_that_it_is_given(modules, name):
+    rung = make_rung(TINY[name], SHAPE, CLASS_COUNT, scale=3.0)
+    assert not any(key.startswith("classifier") for key in embedded_parameters(rung))
+    x, eps, labels = draw(rung, COUNT)
+    found, expected = of_modules(modules, rung, x, eps[:, 0].copy(), labels), of_rung(rung, x, eps, labels)
+    shown = {key: value for key, value in found.items() if not key.startswith("loss.")}
+    assert {"mu", "logvar", "logits", "x_hat", "log_prob", "kl"} == shown.keys()
+    assert wrong(shown, {key: expected[key] for key in shown}, VALUES) == []
+    assert found["loss.reconstruction"] == pytest.approx(expected["loss.reconstruction"], rel=1e-6)
+    assert found["loss.kl"] + math.log(CLASS_COUNT) == pytest.approx(expected["loss.kl"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
