@@ -35,6 +35,8 @@ class Traits:
     """What encoder and decoder are given beside their input: nothing, the label, or a part of the image"""
     codes: bool = False
     """The latents are entries of a codebook, chosen by `codes`"""
+    diffusion: bool = False
+    """The prior reverses a diffusion: its density at a z is known by a bound alone"""
 
 
 @dataclasses.dataclass(frozen=True)
