@@ -159,11 +159,12 @@ WORDS = {
         "−ELBO가 가장 낮은 것은 Z = {1}일 때이며 {0}내트이다. 잠재 변수 Z = {2}개 가운데 {3}개가 활성이고, 그 "
         "−ELBO는 {4}내트 높다."
     ),
-    "Of images from N({}, I) the classifier is unsure of {} %, from the diffusion of {} %, from the z of training images "
-    "of {} %; from the fitted Gaussian of {} %. The bound on −log p(x) is {} nats lower under the diffusion than under "
-    "N({}, I).": (
+    "Of images from N({}, I) the classifier is unsure of {} %, from the diffusion of {} %, from the z of training "
+    "images of {} %; from the fitted Gaussian of {} %. The bound on −log p(x) is {} nats lower under the diffusion "
+    "than under N({}, I).": (
         "분류기가 불확실한 것은 N({0}, I)에서 뽑은 이미지의 {1}%, 확산에서 뽑은 이미지의 {2}%, 훈련 이미지의 z로 만든 "
-        "이미지의 {3}%, 맞춘 가우시안에서 뽑은 이미지의 {4}%이다. −log p(x)의 상한은 확산에서 N({6}, I)에서보다 {5}내트 작다."
+        "이미지의 {3}%, 맞춘 가우시안에서 뽑은 이미지의 {4}%이다. −log p(x)의 상한은 확산에서 N({6}, I)에서보다 "
+        "{5}내트 작다."
     ),
     "With Z = {} the noise costs {} nats of reconstruction. Of draws from the prior the classifier is unsure of "
     "{} % (VAE) and {} % (autoencoder), of test images {} %.": (
