@@ -60,6 +60,7 @@ from paper.evaluation.tables import (
     CodeRow,
     LengthRow,
     PriorRow,
+    StepRow,
     bound_table,
     code_table,
     gap_table,
@@ -175,7 +176,8 @@ def diffusion(evaluation: Evaluation) -> Results:
     """The negative ELBO under a diffusion and under N(0, I), with the same z, and the diffusion's loss by the step."""
     model: Any = evaluation.model
     test, T, Z = evaluation.data.test, model.options.steps, model.options.latent_dim
-    rows, losses = [], []
+    rows: list[PriorRow] = []
+    losses: list[StepRow] = []
     for kind, images in evaluation.kinds().items():
         generator, found = evaluation.generator(), []
         with evaluation.bar("reversing the diffusion", len(images)) as advance:

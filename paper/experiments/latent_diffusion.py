@@ -97,10 +97,10 @@ def run(experiment: Experiment, settings: LatentDiffusionSettings) -> None:
         for name, numbers in bound(experiment, model, measured, seed).items():
             bounds[name].append(numbers)
         first = first or (model, z)
-    for name, numbers in judged.items():
-        experiment.row(prior=name, **over_seeds(numbers))
-    for name, numbers in bounds.items():
-        experiment.row(measured, bound_of=name, **over_seeds(numbers))
+    for name, of_seeds in judged.items():
+        experiment.row(prior=name, **over_seeds(of_seeds))
+    for name, of_seeds in bounds.items():
+        experiment.row(measured, bound_of=name, **over_seeds(of_seeds))
     report(experiment)
     assert first is not None
     draw(experiment, *first)
