@@ -146,8 +146,15 @@ def test_models_with_more_terms_are_shown_with_those_of_the_elbo(modules, name):
     assert wrong(shown, {key: expected[key] for key in shown}, VALUES) == []
 
 
-@pytest.mark.parametrize(("name", "reason"), [("iaf-vae", "a Gaussian"), ("vae-residual", "two convolutions"),
-                                              ("codes-prior", "no codes"), ("latent-diffusion", "a Gaussian")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("iaf-vae", "a Gaussian"),
+        ("vae-residual", "two convolutions"),
+        ("codes-prior", "no codes"),
+        ("latent-diffusion", "a Gaussian"),
+    ],
+)
 def test_what_the_page_cannot_compute_is_refused(name, reason):
     assert reason in why_not_shown(make_rung(TINY[name], SHAPE, CLASS_COUNT))
 
