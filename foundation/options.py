@@ -57,6 +57,8 @@ class ModelOptions:
 
     loss_at_mu: ClassVar[bool] = True
     """The loss means something where z is the mean of q(z|x): it needs no noise"""
+    first_stages: ClassVar[tuple[str, ...]] = ()
+    """The models on whose weights, frozen, it is trained; its options are those of the first of them, and its own"""
     whole_batch: ClassVar[bool] = False
     """A term of the loss compares the images of a batch with one another: one process takes the whole batch"""
 
@@ -213,7 +215,8 @@ class TrainOptions(Generic[Model]):
     seed: int = 0
     """Seed of initial values, validation split, batch order and noise."""
     weights: Annotated[Path | None, optional("FILE", "initial values drawn by the seed")] = None
-    """A weights.safetensors of the same model to start from, whichever rung wrote it; for codes-prior a VQ-VAE's."""
+    """A weights.safetensors of the same model to start from, whichever rung wrote it; for codes-prior a VQ-VAE's, for
+    latent-diffusion a VAE's."""
     z: Literal["sampled", "mu"] = "sampled"
     """Validation and test: z drawn from q(z|x), as in training, or its mean."""
     device: Annotated[str, Option("NAME")] = "auto"

@@ -37,6 +37,8 @@ class Traits:
     """Of a model that is given the label: it has q(y|x), and takes -1 for a label that is not known"""
     codes: bool = False
     """The latents are entries of a codebook, chosen by `codes`"""
+    diffusion: bool = False
+    """The prior reverses a diffusion: its density at a z is known by a bound alone"""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from foundation.options import KLOptions, OptimizerOptions, TrainOptions
 from foundation.rung import Description, ImageShape, Rung, architecture_of, describe_architecture
 from foundation.runs import Run
 from foundation.weights import check_amount, load_weights, read_description, read_metadata
-from paper.models.options import BetaVAEOptions, CodesPriorOptions, VAEOptions, VQVAEOptions
+from paper.models.options import BetaVAEOptions, LatentDiffusionOptions, VAEOptions
 from paper.runs import load_trained, read_options
 
 RUNGS = ("numpy_impl", "pytorch_lowlevel", "paper")
@@ -21,8 +21,8 @@ COMPARED = ("numpy_impl", "autograd", "pytorch_lowlevel", "paper")
 MINE = "mine"
 """The rung of the learner's own functions, which `vae-ladder climb --mine` makes (`ladder.mine`)."""
 NEED_TORCH = ("pytorch_lowlevel", "paper")
-PRIOR_OF_CODES = "network."
-"""Beginning of the names of the tensors by which a prior over codes has more than its VQ-VAE."""
+SECOND_STAGE = "network."
+"""Beginning of the names of the tensors by which a second stage has more than its first."""
 INSTALL_TORCH = 'pip install "vae-ladder[torch]"'
 
 
@@ -142,15 +142,33 @@ def start_rung(
         tensors, _ = load_weights(options.weights, rung.description, lambda description: sizes)
         first = {name: value.astype(rung.dtype) for name, value in tensors.items()}
         rung.restore(parameters | first, {}, options.weights)
+        if isinstance(options.model, LatentDiffusionOptions) and begins_on_first_stage(options):
+            measure_scale(rung, images)
     return rung
 
 
 def expected_of(options: TrainOptions, names: Iterable[str]) -> set[str]:
-    """Which of a model's tensors the file of `weights` must have: all, or of a prior over codes those of its VQ-VAE."""
+    """Which of a model's tensors the file of `weights` must have: all, or those of the first stage of a second one."""
+    fresh = begins_on_first_stage(options)
+    return {name for name in names if not (fresh and name.startswith(SECOND_STAGE))}
+
+
+def begins_on_first_stage(options: TrainOptions) -> bool:
+    """Whether the file of `weights` holds the first stage of the model alone, and not a model of the same kind."""
     assert options.weights is not None
     stored = read_description(options.weights, read_metadata(options.weights))
-    begins_on_vq_vae = isinstance(options.model, CodesPriorOptions) and stored and stored.model == VQVAEOptions.model
-    return {name for name in names if not (begins_on_vq_vae and name.startswith(PRIOR_OF_CODES))}
+    return stored is not None and stored.model in options.model.first_stages
+
+
+def measure_scale(rung: Rung, images: np.ndarray | None) -> None:
+    """Give a latent diffusion the factor of its latents, over the images that it is to be trained on."""
+    from paper.models.latent_diffusion import LatentDiffusion
+    from paper.rung import ModelRung
+
+    assert images is not None
+    assert isinstance(rung, ModelRung)
+    assert isinstance(rung.model, LatentDiffusion)
+    rung.model.measure_scale(rung.to_tensor(images))
 
 
 def check_choice(options: TrainOptions) -> None:

@@ -36,7 +36,7 @@ from foundation.settings import settings_of
 from foundation.training import Parts, Training, begin, evaluate, measure_test, train
 from foundation.weights import not_verified, read_header, save_weights
 from ladder.rungs import check_choice, start_rung
-from paper.runs import read_options, with_vq_vae
+from paper.runs import read_options, with_first_stage
 
 FIRST = os.environ.get("RANK", "0") == "0"
 """Whether this process prints and writes: all but the first of those that torchrun starts only compute."""
@@ -53,7 +53,7 @@ def train_command(options: TrainOptions, command: str) -> int:
         check_writable(options.record)
     check_choice(options)
     check_effect(options)
-    options = with_vq_vae(options)
+    options = with_first_stage(options)
     with processes(options):
         training = prepare(options, console)
         if options.z != "sampled" and not training.rung.traits.posterior:

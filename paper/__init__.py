@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paper.models.hierarchical import HierarchicalVAE
     from paper.models.iaf_vae import IAFVAE
     from paper.models.iwae import IWAE
+    from paper.models.latent_diffusion import LatentDiffusion, diffusion_over
     from paper.models.m2 import M2
     from paper.models.pixelcnn import CodesPrior, prior_over
     from paper.models.vae import VAE
@@ -45,9 +46,11 @@ __all__ = [
     "CodesPrior",
     "FactorVAE",
     "HierarchicalVAE",
+    "LatentDiffusion",
     "Model",
     "VampPriorVAE",
     "completion_vae",
+    "diffusion_over",
     "fit",
     "load",
     "log_prob",
@@ -68,11 +71,13 @@ PLACES = {
     "IAFVAE": "paper.models.iaf_vae:IAFVAE",
     "IWAE": "paper.models.iwae:IWAE",
     "M2": "paper.models.m2:M2",
+    "LatentDiffusion": "paper.models.latent_diffusion:LatentDiffusion",
     "Model": "paper.models.base:Model",
     "VAE": "paper.models.vae:VAE",
     "VQVAE": "paper.models.vq_vae:VQVAE",
     "VampPriorVAE": "paper.models.vampprior:VampPriorVAE",
     "completion_vae": "paper.api:completion_vae",
+    "diffusion_over": "paper.models.latent_diffusion:diffusion_over",
     "fit": "paper.api:fit",
     "load": "paper.api:load",
     "log_prob": "paper.api:log_prob",

@@ -19,7 +19,7 @@ from foundation.runs import Run
 from foundation.schema import from_json
 from foundation.settings import check_settings
 from foundation.weights import Shapes, load_weights, not_verified, read_description, read_metadata, shapes_of_main_vae
-from paper.models.options import MODELS, CodesPriorOptions, VQVAEOptions, training_options
+from paper.models.options import MODELS, training_options
 
 
 def read_options(run: Run) -> TrainOptions:
@@ -36,25 +36,27 @@ def read_options(run: Run) -> TrainOptions:
     return options
 
 
-def with_vq_vae(options: TrainOptions) -> TrainOptions:
-    """The same options, where they are those of a prior over codes with the VQ-VAE's own, read from `weights`.
+def with_first_stage(options: TrainOptions) -> TrainOptions:
+    """The same options, where they are those of a second stage with the first one's own, read from `weights`.
 
-    Raises `InputError` where no VQ-VAE is named.
+    Raises `InputError` where no first stage is named.
     """
-    if not isinstance(options.model, CodesPriorOptions):
+    stages, own = options.model.first_stages, options.model.model
+    if not stages:
         return options
+    expected = " or ".join(stages)
     if options.weights is None:
-        raise InputError("weights: expected the weights.safetensors of a trained vq-vae, whose codes are learned")
+        raise InputError(f"weights: expected the weights.safetensors of a trained {expected}, over which {own} learns")
     found = read_description(options.weights, read_metadata(options.weights))
     model = "nothing that says so" if found is None else found.model
-    if found is None or model not in (VQVAEOptions.model, CodesPriorOptions.model):
-        raise InputError(f"{options.weights}: expected the weights of a trained vq-vae, got {shown(model)}")
+    if found is None or model not in (*stages, own):
+        raise InputError(f"{options.weights}: expected the weights of a trained {expected}, got {shown(model)}")
     try:
         described: Any = from_json(MODELS[model], found.options)
     except ValueError as error:
         raise InputError(f"{options.weights}: its metadata describe no model ({error})") from error
-    own = {field.name: getattr(described, field.name) for field in dataclasses.fields(VQVAEOptions)}
-    return dataclasses.replace(options, model=dataclasses.replace(options.model, **own))
+    read = {field.name: getattr(described, field.name) for field in dataclasses.fields(MODELS[stages[0]])}
+    return dataclasses.replace(options, model=dataclasses.replace(options.model, **read))
 
 
 def load_trained(

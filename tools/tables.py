@@ -210,9 +210,13 @@ TABLES: dict[str, Table] = {
     "parameters": parameters_table,
     "numbers": numbers_table,
     "likelihood of MNIST": likelihood_table,
-    **{f"experiment {name}": functools.partial(experiment_table, name) for name in EXPERIMENTS},
+    **{
+        f"experiment {name}": functools.partial(experiment_table, name)
+        for name in EXPERIMENTS
+        if (RESULTS / "experiments" / f"{name}.json").is_file()
+    },
 }
-"""Every table by its name in the pages."""
+"""Every table by its name in the pages. That of an experiment appears once its command has written the record."""
 
 
 def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:

@@ -14,7 +14,10 @@ from foundation.errors import InputError
 VALUE = re.compile(rf"`[^`]*`|\b(?:{'|'.join(DATASETS)})\b|\d+(?:[-.,]\d+)*(?: ± \d+(?:[.,]\d+)*)?")
 """Parts of a piece that are not translated: code, names of data sets, numbers with their ±. In WORDS each is {}."""
 
-KEPT = ("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh", "M{}")
+KEPT = (
+    *("Z", "KL", "−ELBO", "p(x|z)", "z = μ", "AE", "VAE", "CVAE", "MIG", "DCI", "VAE, x̂", "{}, tanh", "M{}"),
+    "N({}, I)",
+)
 """Pieces that are the same in Korean."""
 
 WORDS = {
@@ -61,6 +64,8 @@ WORDS = {
     "Test images, and new ones for the scores": "테스트 이미지. 점수는 새로 만든 이미지로 잰다",
     "Test images classified correctly, %": "바르게 분류한 테스트 이미지의 비율, %",
     "A classifier on reconstructed and generated images": "재구성한 이미지와 생성한 이미지에 대한 분류기의 결과",
+    "A classifier on images decoded from draws of z": "z의 표본을 디코딩한 이미지에 대한 분류기의 결과",
+    "The bound under each prior": "사전 분포마다의 하한",
     "Missing pixels, nats per image": "가려진 픽셀, 이미지당 내트",
     "Noise removal: PSNR of the test images, dB": "잡음 제거: 테스트 이미지의 PSNR, dB",
     "Detection of a left-out class: area under the ROC curve": "제외한 클래스의 탐지: ROC 곡선 아래 면적",
@@ -95,6 +100,15 @@ WORDS = {
     "classes": "클래스 수",
     "fitted, %": "맞춘 가우시안, %",
     "halfway, %": "중간, %",
+    # latent-diffusion
+    "z from": "z를 뽑은 곳",
+    "unsure, %": "불확실, %",
+    "Fréchet distance": "프레셰 거리",
+    "prior": "사전 분포",
+    "training images": "훈련 이미지",
+    "fitted Gaussian": "맞춘 가우시안",
+    "latent diffusion": "잠재 확산",
+    "z of training images": "훈련 이미지의 z",
     # beta
     "β-VAE metric": "β-VAE 지표",
     "β-VAE metric: spread by its own seed": "β-VAE 지표: 지표 시드에 따른 편차",
@@ -149,6 +163,13 @@ WORDS = {
     "The lowest −ELBO, {} nats, has Z = {}. Of Z = {} latents {} are active, and their −ELBO is {} nats higher.": (
         "−ELBO가 가장 낮은 것은 Z = {1}일 때이며 {0}내트이다. 잠재 변수 Z = {2}개 가운데 {3}개가 활성이고, 그 "
         "−ELBO는 {4}내트 높다."
+    ),
+    "Of images from N({}, I) the classifier is unsure of {} %, from the diffusion of {} %, from the z of training "
+    "images of {} %; from the fitted Gaussian of {} %. The bound on −log p(x) is {} nats lower under the diffusion "
+    "than under N({}, I).": (
+        "분류기가 불확실한 것은 N({0}, I)에서 뽑은 이미지의 {1}%, 확산에서 뽑은 이미지의 {2}%, 훈련 이미지의 z로 만든 "
+        "이미지의 {3}%, 맞춘 가우시안에서 뽑은 이미지의 {4}%이다. −log p(x)의 상한은 확산에서 N({6}, I)에서보다 "
+        "{5}내트 작다."
     ),
     "With Z = {} the noise costs {} nats of reconstruction. Of draws from the prior the classifier is unsure of "
     "{} % (VAE) and {} % (autoencoder), of test images {} %.": (

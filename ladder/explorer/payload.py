@@ -48,11 +48,14 @@ def make_payload(
     """The payload of one page for runs with the data that each was trained on.
 
     With `half` weights are rounded to float16, and each run says by how much that changes x_hat. Raises `InputError`
-    for weights that cannot be used, and for models that make the page larger than `largest` bytes.
+    for weights that cannot be used, for a latent diffusion, and for models that make the page larger than `largest`
+    bytes.
     """
     shown = []
     for run, data in runs:
         rung = open_rung(run)
+        if rung.traits.diffusion:
+            raise InputError(f"{run.path}: the page reverses no diffusion; expected the run of the VAE under it")
         check_size(run, rung, half, len(runs), largest)
         shown.append(describe_run(run, rung, data, half))
     title = " · ".join(dict.fromkeys(run["caption"] for run in shown))

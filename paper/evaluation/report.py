@@ -43,12 +43,14 @@ from paper.evaluation.latents import (
 from paper.evaluation.options import EvaluateOptions
 from paper.evaluation.sentences import (
     ABOUT_DRAWN_KL,
+    ABOUT_STEPS,
     about_activity,
     about_bits,
     about_bound,
     about_classes,
     about_codebook,
     about_codes,
+    about_diffusion,
     about_factors,
     about_lengths,
     about_likelihood,
@@ -59,6 +61,8 @@ from paper.evaluation.tables import (
     ClassRow,
     CodeRow,
     LengthRow,
+    PriorRow,
+    StepRow,
     bound_table,
     class_table,
     code_table,
@@ -66,7 +70,10 @@ from paper.evaluation.tables import (
     latent_table,
     length_table,
     likelihood_table,
+    prior_table,
     score_table,
+    step_table,
+    steps_by_range,
 )
 from paper.models.base import Images, Model
 from paper.models.vq_vae import perplexity
@@ -132,7 +139,10 @@ class Evaluation:
 
 def sections(evaluation: Evaluation) -> Iterator[Results]:
     """Everything that can be measured of the model, section by section."""
-    if evaluation.model.traits.posterior:
+    if evaluation.model.traits.diffusion:
+        yield diffusion(evaluation)
+        yield latents(evaluation)
+    elif evaluation.model.traits.posterior:
         yield bound(evaluation)
         if evaluation.model.traits.classifier:
             yield classes(evaluation)
@@ -192,6 +202,35 @@ def classes(evaluation: Evaluation) -> Results:
     heading = f"q(y|x) and the bound without labels: {len(labels):,} test images, nats per image"
     evaluation.show(heading, class_table(rows), *about_classes(model))
     return {"classes": rows}
+
+
+@torch.no_grad()
+def diffusion(evaluation: Evaluation) -> Results:
+    """The negative ELBO under a diffusion and under N(0, I), with the same z, and the diffusion's loss by the step."""
+    model: Any = evaluation.model
+    test, T, Z = evaluation.data.test, model.options.steps, model.options.latent_dim
+    rows: list[PriorRow] = []
+    losses: list[StepRow] = []
+    for kind, images in evaluation.kinds().items():
+        generator, found = evaluation.generator(), []
+        with evaluation.bar("reversing the diffusion", len(images)) as advance:
+            for x, _ in batches(model, images, test.labels):
+                eps = torch.randn(T + 1, len(x), Z, generator=generator, device=x.device, dtype=x.dtype)
+                found.append(model.bound(x, eps))
+                advance(len(x))
+        given, learned, standard, errors, unlearned = (
+            torch.cat(values).cpu().double().numpy() for values in zip(*found, strict=True)
+        )
+        for prior, kl in {"N(0, I)": standard, "diffusion": learned}.items():
+            check_finite(given + kl)
+            means = float(given.mean()), float(kl.mean()), float((given + kl).mean())
+            bits = bits_per_dimension(model, means[2])
+            rows.append(PriorRow(kind, prior, *means, standard_error(given + kl), bits))
+        losses = losses or steps_by_range(errors.mean(axis=0), unlearned.mean(axis=0))
+    heading = f"Negative ELBO under two priors: {len(test):,} test images, nats per image"
+    evaluation.show(heading, prior_table(rows), *about_diffusion(model, rows[0].pixels, evaluation.drawn))
+    evaluation.show("Loss of the diffusion, by the step t", step_table(losses), ABOUT_STEPS)
+    return {"elbo": rows, "loss_by_step": losses}
 
 
 def check_finite(values: Float[np.ndarray, " N"]) -> None:

@@ -16,11 +16,32 @@ from paper.models.base import Model
 
 ABOUT_DRAWN_KL = "The KL is that of all latents together: log q(z|x) − log p(z) at the z drawn."
 
+ABOUT_STEPS = (
+    "The mean over the images, of one draw of the noise at each step; training minimises the mean over all steps. "
+    "Beside it the loss of the prediction that is right for N(0, I): what lies below it is what was learned."
+)
+
 
 def about_bound(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
     """How to read the table of the negative ELBO."""
     yield "Sum: the negative ELBO, at least −log p(x), where z is drawn from q(z|x); no bound where z = μ."
     yield "±: standard error of the mean over the images."
+    yield from about_pixels(model, test_pixels, drawn)
+    yield from about_training(model)
+
+
+def about_diffusion(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
+    """How to read the table of the negative ELBO under two priors."""
+    yield "Sum: the negative ELBO, at least −log p(x). ±: standard error of the mean over the images."
+    yield (
+        "KL: log q(z|x) − log p(z) at the z drawn, the same z under both priors. Of a diffusion log p(z) is a bound "
+        "(Ho et al. 2020, eq. 5), by one draw of the noise of each step."
+    )
+    yield from about_pixels(model, test_pixels, drawn)
+
+
+def about_pixels(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
+    """Which pixels were measured, and what kind of number p(x) is over them."""
     if test_pixels == "grey" and model.options.likelihood == "bernoulli":
         yield "Grey: pixels as in training. No bound on log p(x), since a Bernoulli gives grey pixels no density."
     elif model.options.likelihood in OVER_LEVELS:
@@ -30,7 +51,6 @@ def about_bound(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:
         yield "No bits/dim: the pixels are levels without the uniform noise that would dequantise them."
     if drawn:
         yield f"Drawn: every pixel once, white with probability grey, by a fixed seed ({PIXEL_SEED})."
-    yield from about_training(model)
 
 
 def about_lengths(model: Model, test_pixels: str, drawn: bool) -> Iterator[str]:

@@ -79,6 +79,35 @@ class LengthRow(NamedTuple):
     """The three in bits"""
 
 
+class PriorRow(NamedTuple):
+    """The negative ELBO on one kind of pixels under one prior over z: means over the images, in nats."""
+
+    pixels: str
+    prior: str
+    reconstruction: float
+    kl: float
+    """log q(z|x) - log p(z); of a diffusion, a bound on it"""
+    negative_elbo: float
+    standard_error: float | None
+    """Of `negative_elbo` over the images."""
+    bits_per_dimension: float | None = None
+    """`negative_elbo` in bits, over the pixels; None where the likelihood is none over 256 levels"""
+
+
+class StepRow(NamedTuple):
+    """The mean of |eps - eps_theta|^2 over a range of steps."""
+
+    first: int
+    last: int
+    learned: float
+    unlearned: float
+    """By the prediction that is right for N(0, I)"""
+
+
+RANGES = 10
+"""Rows of the table of steps"""
+
+
 def new_table(*heads: str, left: int = 1) -> Table:
     """A table without a frame; the first `left` columns hold text, the others numbers."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
@@ -107,6 +136,37 @@ def class_table(rows: Sequence[ClassRow]) -> Table:
     for row in rows:
         error = None if row.accuracy_error is None else 100 * row.accuracy_error
         table.add_row(row.pixels, *map(two_digits, (100 * row.accuracy, error, *row[3:])))
+    return table
+
+
+def prior_table(rows: Sequence[PriorRow]) -> Table:
+    """The negative ELBO and its parts by the prior; the kind of pixels stands in the first of its rows only."""
+    in_bits = rows[0].bits_per_dimension is not None
+    table = new_table("pixels", "prior", "reconstruction", "KL", "sum", "±", *["bits/dim"] * in_bits, left=2)
+    before = None
+    for row in rows:
+        numbers = [two_digits(value) for value in (row.reconstruction, row.kl, row.negative_elbo, row.standard_error)]
+        numbers += [f"{row.bits_per_dimension:.3f}"] if row.bits_per_dimension is not None else []
+        table.add_row("" if row.pixels == before else row.pixels, row.prior, *numbers)
+        before = row.pixels
+    return table
+
+
+def steps_by_range(learned: Float[np.ndarray, " T"], unlearned: Float[np.ndarray, " T"]) -> list[StepRow]:
+    """Means over up to ten ranges of the steps 1 .. T, as long as one another."""
+    ranges = np.array_split(np.arange(len(learned)), min(RANGES, len(learned)))
+    return [
+        StepRow(int(part[0]) + 1, int(part[-1]) + 1, float(learned[part].mean()), float(unlearned[part].mean()))
+        for part in ranges
+    ]
+
+
+def step_table(rows: Sequence[StepRow]) -> Table:
+    """The loss over each range of steps, beside that of a prediction that has learned nothing."""
+    table = new_table("t", "|ε − ε_θ|²", "of N(0, I)")
+    for row in rows:
+        steps = f"{row.first}" if row.first == row.last else f"{row.first} to {row.last}"
+        table.add_row(steps, f"{row.learned:.3f}", f"{row.unlearned:.3f}")
     return table
 
 

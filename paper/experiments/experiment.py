@@ -34,7 +34,7 @@ from foundation.training import begin, train
 from paper.experiments.options import ExperimentOptions
 from paper.experiments.tables import with_minus
 from paper.models.base import Model
-from paper.rung import make_rung, to_array
+from paper.rung import ModelRung, make_rung, to_array
 from paper.training.fit import measure, to_arrays
 
 
@@ -95,18 +95,22 @@ class Experiment:
 
     def fit(
         self, name: str, model: Any, *, epochs: int, seed: int = 0, data: Data | None = None,
-        watch: Watch | None = None, **choices: Any,
+        watch: Watch | None = None, begun: Model | None = None, **choices: Any,
     ) -> Model:  # fmt: skip
         """Trains a model of these options and returns it in eval mode. `choices` are fields of `TrainOptions`.
 
         `name` names it in the display and the log. `seed` is the number of the repetition; `watch` gets every record.
+        `begun` is a model of these options to go on from, such as one over a model that is trained already.
         """
         arrays = to_arrays(data or self.data)
         arrays = dataclasses.replace(arrays, test=some_of(arrays.test, LOGGED, self.seed))
         choices |= {"data": DataOptions(validation=0.0), "device": str(self.device)}
         options = TrainOptions(model=model, epochs=epochs, seed=self.seed + seed, **choices)
         rng = np.random.default_rng(options.seed)
-        rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng, arrays.train.images)
+        if begun is None:
+            rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng, arrays.train.images)
+        else:
+            rung = ModelRung(begun, options.optimizer)
         training, network = begin(rung, arrays, options, rng), rung.model
         with self.bar(name, training.steps) as advance:
             for record in train(training):

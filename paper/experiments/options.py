@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "beta": "Does a heavier KL term disentangle the factors of variation?",
     "collapse": "Do warm-up and free bits keep latents in use?",
     "likelihood": "What does the choice of p(x|z) change?",
+    "latent-diffusion": "Does a learned prior over z draw better images than N(0, I)?",
     "completion": "How well does a model predict pixels that it is not given?",
     "denoise-and-detect": "Does a VAE remove noise, and does its ELBO detect an unknown class?",
     "augment": "Do images drawn by a conditional VAE help a classifier with few labels?",
@@ -33,7 +34,8 @@ class ExperimentOptions:
     """
 
     name: Annotated[Positional[str], Option("NAME")]
-    """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment, few-labels or
+    """latent-dim, ae-vs-vae, beta, collapse, likelihood, latent-diffusion, completion, denoise-and-detect, augment,
+    few-labels or
     conditional."""
     quick: bool = False
     """Small settings on built-in data, under two minutes."""

@@ -441,6 +441,7 @@ class CodesPriorOptions(VQVAEOptions):
     """
 
     model: ClassVar[str] = "codes-prior"
+    first_stages: ClassVar[tuple[str, ...]] = ("vq-vae",)
 
     # What the VQ-VAE was trained with, read from its file.
     codes: Hidden[int] = VQVAEOptions.codes
@@ -466,6 +467,55 @@ class CodesPriorOptions(VQVAEOptions):
         return {}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LatentDiffusionOptions(VAEOptions):
+    """Diffusion over the latents of a trained VAE, as its prior (Ho et al. 2020; Rombach et al. 2022).
+
+    --weights names the weights.safetensors of a vae, beta-vae or iwae, which is kept as it is and becomes part of the
+    new run.
+
+    Examples:
+      vae-ladder train latent-diffusion --weights runs/2026-01-31_142501_train_vae/weights.safetensors --epochs 30
+    """
+
+    model: ClassVar[str] = "latent-diffusion"
+    loss_at_mu: ClassVar[bool] = False
+    first_stages: ClassVar[tuple[str, ...]] = ("vae", "beta-vae", "iwae")
+
+    # What the VAE was trained with, read from its file.
+    latent_dim: Hidden[int] = VAEOptions.latent_dim
+    network: Hidden[Literal["conv", "mlp"]] = VAEOptions.network
+    channels: Hidden[tuple[int, ...]] = VAEOptions.channels
+    residual_blocks: Hidden[int] = VAEOptions.residual_blocks
+    hidden_dims: Hidden[tuple[int, ...]] = VAEOptions.hidden_dims
+    activation: Hidden[Literal["relu", "tanh"]] = VAEOptions.activation
+    init: Hidden[Literal["torch", "glorot"]] = VAEOptions.init
+    likelihood: Hidden[Likelihood] = VAEOptions.likelihood
+    sigma: Hidden[float] = VAEOptions.sigma
+    steps: int = 100
+    """T, the steps in which noise is added, and in which samples are drawn."""
+    noise_schedule: Literal["cosine", "linear"] = "cosine"
+    """How much noise each step adds; linear: Ho et al. 2020; cosine: Nichol & Dhariwal 2021."""
+    prior_hidden_dim: int = 256
+    """Width of the network that predicts the noise."""
+    prior_layers: int = 3
+    """Residual blocks of that network."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(steps=self.steps, prior_hidden_dim=self.prior_hidden_dim, prior_layers=self.prior_layers)
+        if self.noise_schedule not in ("cosine", "linear"):
+            raise InputError(f"noise_schedule: expected cosine or linear, got {self.noise_schedule!r}")
+
+    def unused(self) -> dict[str, str]:
+        """None: what is read from the VAE is no option."""
+        return {}
+
+    def why_no_kl_options(self) -> str:
+        """The VAE, which has the KL term, is frozen."""
+        return NO_KL
+
+
 MODELS: dict[str, type[ModelOptions]] = {
     options.model: options
     for options in (
@@ -482,6 +532,7 @@ MODELS: dict[str, type[ModelOptions]] = {
         HierarchicalOptions,
         VQVAEOptions,
         CodesPriorOptions,
+        LatentDiffusionOptions,
     )
 }
 """Every model's options by its name on the command line."""

@@ -34,6 +34,7 @@ CLASSES = {
     "hierarchical": "paper.models.hierarchical:HierarchicalVAE",
     "vq-vae": "paper.models.vq_vae:VQVAE",
     "codes-prior": "paper.models.pixelcnn:CodesPrior",
+    "latent-diffusion": "paper.models.latent_diffusion:LatentDiffusion",
 }
 """Where each model of `paper.models.options.MODELS` is written."""
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)

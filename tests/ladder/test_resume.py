@@ -165,8 +165,9 @@ def test_a_clock_that_jumps_changes_no_number(folder, tmp_path, whole, monkeypat
 
 def test_every_model_and_rung_is_tried():
     assert {command.split()[0] for command in TRAININGS.values()} == set(MODELS) - {
-        "codes-prior"
-    }  # in test_codes_prior.py
+        "codes-prior",
+        "latent-diffusion",
+    }  # in test_codes_prior.py and test_latent_diffusion.py
     assert {command.partition("--rung ")[2].split()[0] for command in TRAININGS.values() if "--rung" in command} == {
         "numpy_impl",
         "pytorch_lowlevel",

@@ -23,8 +23,10 @@ torch = pytest.importorskip("torch")
 
 TINY = "--network mlp --hidden-dims 8 --latent-dim 2"
 SMALL = "--channels 2 3 --hidden-dims 8 --latent-dim 2"
+SECOND_STAGES = ("codes-prior", "latent-diffusion")
+"""They begin on the weights of another model, and are tried in test_codes_prior.py and test_latent_diffusion.py."""
 TRAININGS = {
-    **{name: f"{name} {TINY}" for name in MODELS if name not in ("vq-vae", "codes-prior")},
+    **{name: f"{name} {TINY}" for name in MODELS if name not in ("vq-vae", *SECOND_STAGES)},
     "m2": f"m2 {TINY} --labelled 5",
     "vq-vae": "vq-vae --channels 2 3 --codes 5",
     **{
@@ -33,7 +35,7 @@ TRAININGS = {
         for name in ("vae", "beta-vae")
     },
 }
-"""Every model on rung 3, and those that rungs 1 and 2 have; a prior over codes is tried in test_codes_prior.py."""
+"""Every model on rung 3, and those that rungs 1 and 2 have."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def train(command, folder, out):
 
 
 def test_every_model_is_tried():
-    assert {what.split()[0] for what in TRAININGS.values()} == set(MODELS) - {"codes-prior"}
+    assert {what.split()[0] for what in TRAININGS.values()} == set(MODELS) - set(SECOND_STAGES)
 
 
 @pytest.mark.parametrize("what", TRAININGS)

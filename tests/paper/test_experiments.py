@@ -43,6 +43,8 @@ SMALL = {
     "beta": {"betas": (4.0,), "latent_dim": 3, "hidden_dims": (8,), "seeds": 1},
     "collapse": {"latent_dim": 3, "hidden_dims": (8,), "epochs": 2, "seeds": 2},
     "likelihood": {"latent_dim": 3, "hidden_dims": (8,)},
+    "latent-diffusion": {"latent_dim": 3, "hidden_dims": (8,), "diffusion_epochs": 1, "draws": 40, "measured": 20,
+                         "classifier_steps": 5, "seeds": 2},
     "completion": {"latent_dim": 3, "hidden_dim": 8, "parts": ("left",), "draws": 5, "measured": 20},
     "denoise-and-detect": {"latent_dim": 3, "hidden_dim": 8, "left_out": (1, 7), "noises": (0.1, 0.5), "tried": 20,
                            "search_steps": 3},

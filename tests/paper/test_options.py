@@ -25,6 +25,7 @@ from paper.models.options import (
     HierarchicalOptions,
     IAFOptions,
     IWAEOptions,
+    LatentDiffusionOptions,
     M2Options,
     VAEOptions,
     VampPriorOptions,
@@ -55,6 +56,7 @@ MODEL_CONTEXTS = {
     "vq-vae": VQVAEOptions(**VQ),
     "vq-vae, gradient": VQVAEOptions(**VQ, codebook="gradient"),
     "codes-prior": CodesPriorOptions(**VQ, prior_channels=3, prior_layers=2),
+    "latent-diffusion": LatentDiffusionOptions(**MLP, prior_hidden_dim=3, prior_layers=1, steps=5),
 }
 GROUP_CONTEXTS = {
     "kl": [KLOptions(), KLOptions(schedule="linear"), KLOptions(schedule="cyclical")],

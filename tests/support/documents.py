@@ -52,6 +52,7 @@ NOT_RUN = {
     "vae-ladder experiment": "minutes or hours; tests of their own run the experiments in small",
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
     "vae-ladder train codes-prior": "needs the run of a VQ-VAE; tests/paper/test_codes_prior.py makes one",
+    "vae-ladder train latent-diffusion": "needs the run of a VAE; tests/paper/test_latent_diffusion.py makes one",
     "vae-ladder export": "needs a run; tests/paper/test_export.py makes one",
     "vae-ladder new-exercise": "writes into the course; tests/exercises/test_exercise_commands.py does so in a copy",
     "vae-ladder quiz": "waits for answers; tests/exercises/test_quiz.py gives them",

@@ -13,6 +13,7 @@ from paper.models.options import (
     HierarchicalOptions,
     IAFOptions,
     IWAEOptions,
+    LatentDiffusionOptions,
     M2Options,
     VAEOptions,
     VampPriorOptions,
@@ -58,6 +59,7 @@ TINY = {
     "vq-vae-residual": VQVAEOptions(codes=6, code_dim=3, channels=(3,), residual_blocks=1),
     "vq-vae-gradient": VQVAEOptions(codes=6, code_dim=3, channels=(3, 5), codebook="gradient"),
     "codes-prior": CodesPriorOptions(codes=6, code_dim=3, channels=(3, 5), prior_channels=7, prior_layers=2),
+    "latent-diffusion": LatentDiffusionOptions(**CONV, prior_hidden_dim=24, prior_layers=2, steps=10),
 }
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from foundation.data import load
 from foundation.data.dataset import Dataset
 from foundation.data.splits import Data
+from foundation.errors import InputError
 from foundation.options import TrainOptions
 from foundation.runs import create_run
 from tests.support.browser import levels, opened, pixels, settle, start_browser
@@ -28,6 +29,7 @@ from paper.models.options import (
     HierarchicalOptions,
     IAFOptions,
     IWAEOptions,
+    LatentDiffusionOptions,
     VAEOptions,
     VampPriorOptions,
     VQVAEOptions,
@@ -207,6 +209,13 @@ def problems_of_layout(page):
 
 
 # Every model
+
+
+def test_a_latent_diffusion_is_refused(tmp_path):
+    options = LatentDiffusionOptions(network="mlp", hidden_dims=(5,), latent_dim=2, steps=3)
+    run = make_run(tmp_path, ModelRung(make_model(options, GREY, len(CLASSES))))
+    with pytest.raises(InputError, match="reverses no diffusion; expected the run of the VAE under it"):
+        make_payload([(run, data_of(GREY))])
 
 
 @pytest.mark.parametrize("name", MODELS)
