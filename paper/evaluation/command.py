@@ -55,8 +55,8 @@ def evaluate(options: EvaluateOptions) -> int:
     for results in sections(evaluation):
         found |= results
     if "annealing" in found:
-        place = save(rate_distortion_picture(found["annealing"]), run.figure_path("rate_distortion"))
-        say(console, f"\nThe curve: {place}")
+        picture = save(rate_distortion_picture(found["annealing"]), run.figure_path("rate_distortion"))
+        say(console, f"\nThe curve: {picture}")
     for sentence in evaluation.warnings:
         console.print(Text.assemble("\n", ("Warning: ", "bold yellow"), sentence))
     about = describe(options, run, model, data.name, len(data.test), time.perf_counter() - begin)
