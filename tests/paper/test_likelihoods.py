@@ -19,6 +19,7 @@ from paper.models.likelihoods import (  # noqa: E402
     log_normaliser,
     make_likelihood,
 )
+from paper.models.options import IWAEOptions  # noqa: E402
 
 D = torch.distributions
 NAMES = [
@@ -369,6 +370,14 @@ def test_a_perfect_prediction_has_a_finite_loss():
     outputs = torch.zeros(2, 1, 3, 4)
     found = OptimalGaussian().log_prob(outputs, torch.full_like(outputs, 0.5))
     assert torch.isfinite(found).all()
+
+
+def test_the_bound_of_several_draws_has_another_best_variance():
+    with pytest.raises(
+        InputError, match=r"^likelihood: the mean squared error is the best variance of the ELBO"
+    ) as caught:
+        IWAEOptions(likelihood="gaussian-optimal")
+    assert "\n" not in str(caught.value)
 
 
 def test_which_likelihood_has_parameters():
