@@ -55,6 +55,7 @@ NOISE = {
     "continuous-bernoulli": "a continuous-Bernoulli draw from p(x|z), each pixel some grey",
     "gaussian": "a Gaussian draw from p(x|z), noise on each pixel",
     "gaussian-learned": "a Gaussian draw from p(x|z), noise on each pixel",
+    "gaussian-optimal": "a Gaussian draw from p(x|z), noise on each pixel",
     "discretised-logistic": "a draw from p(x|z), each pixel one of 256 levels",
 }
 """The captions of drawn images, by the likelihood's name."""

@@ -8,13 +8,15 @@ from foundation.errors import InputError
 
 SMALLEST_SIGMA, LARGEST_SIGMA = 1e-6, 1e6
 """Beyond them squares of gradients leave float32, whatever the learning rate."""
-Likelihood = Literal["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
-WITH_PARAMETERS = ("gaussian-learned", "discretised-logistic")
+Likelihood = Literal[
+    "bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli", "discretised-logistic"
+]
+WITH_PARAMETERS = ("gaussian-learned", "gaussian-optimal", "discretised-logistic")
 """Likelihoods that add a tensor of their own to the model's weights."""
 OVER_LEVELS = ("discretised-logistic",)
 """Likelihoods that give probabilities to the 256 levels of a pixel; their images must lie on these."""
 WITH_SIGMA = ("gaussian", "gaussian-learned", "discretised-logistic")
-"""Likelihoods whose spread, fixed or at the start, is `Objective.sigma`."""
+"""Likelihoods whose spread, fixed or at the start, is `Objective.sigma`; the optimal one is found in each batch."""
 
 
 class Loss(NamedTuple):

@@ -74,7 +74,7 @@ const LIKELIHOODS = {
 };
 LIKELIHOODS["discretised-logistic"] =
   "−log *p*(*x*|*z*) = −Σ_{*i*} log [*F*((*x*_{*i*} + *h* − *μ*_{*i*}) / *s*) − *F*((*x*_{*i*} − *h* − *μ*_{*i*}) / *s*)]";
-LIKELIHOODS["gaussian-learned"] = LIKELIHOODS.gaussian;
+LIKELIHOODS["gaussian-learned"] = LIKELIHOODS["gaussian-optimal"] = LIKELIHOODS.gaussian;
 
 // What a term is, as [term, notation, key of a remark].
 function lines_of({ traits, likelihood, capacity, name, options }) {

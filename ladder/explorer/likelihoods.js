@@ -85,10 +85,11 @@ function normal(uniform) {
   return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** The likelihood of a model's options; a sigma or scale that was learned is a parameter. */
+/** The likelihood of a model's options; a sigma or scale that was learned is a tensor of its own. */
 export function make_likelihood({ likelihood, sigma }, parameters) {
   if (likelihood === "gaussian") return gaussian(sigma);
-  if (likelihood === "gaussian-learned") return gaussian(Math.exp(parameters["likelihood.log_sigma"].data[0]));
+  if (likelihood === "gaussian-learned" || likelihood === "gaussian-optimal")
+    return gaussian(Math.exp(parameters["likelihood.log_sigma"].data[0]));
   if (likelihood === "discretised-logistic")
     return discretised_logistic(Math.exp(parameters["likelihood.log_scale"].data[0]));
   return likelihood === "continuous-bernoulli" ? CONTINUOUS_BERNOULLI : BERNOULLI;

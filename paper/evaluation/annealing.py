@@ -14,7 +14,9 @@ The steps are Hamiltonian Monte Carlo with an acceptance test. Their sizes come 
 its own: sizes that followed the chain itself would make it no Markov chain, and the bounds would not hold.
 """
 
+import contextlib
 import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +58,10 @@ def temperatures(T: int) -> Float[np.ndarray, " T1"]:
     return (sigmoid - sigmoid[0]) / (sigmoid[-1] - sigmoid[0])
 
 
+Visit = Callable[[Float[Tensor, "N K"], Float[Tensor, "N K"]], None]
+"""What is given log w and log p(x|z) of every chain, at each temperature"""
+
+
 class Annealing:
     """The chains of some images: `chains` for each, a row of eps for every chain.
 
@@ -80,6 +86,8 @@ class Annealing:
         """Of a step at each temperature, for each image"""
         self.accepted: list[float] = []
         """Share of accepted steps, step by step"""
+        self.on_step: Callable[[int], None] = lambda steps: None
+        """Is called with 1 after each step"""
 
     def choose_sizes(self) -> None:
         """A run from the prior, in which sizes follow the accepted share; later runs keep what it found."""
@@ -91,14 +99,24 @@ class Annealing:
             size = size * torch.exp(GROWTH * (share - ACCEPTED))
         self.accepted.clear()
 
-    def forward(self) -> Float[Tensor, "N K"]:
-        """log w of every chain, from the prior to the posterior."""
+    def forward(self, visit: Visit | None = None) -> Float[Tensor, "N K"]:
+        """log w of every chain, from the prior to the posterior.
+
+        `visit` is called at beta_0 .. beta_T with log w so far and log p(x|z) of every chain: z with these weights has
+        the density f_t / Z_t.
+        """
+        images = -1, self.chains
         eps, log_w = self.from_prior(), torch.zeros(len(self.x), device=self.x.device, dtype=torch.float64)
         for t in range(1, len(self.betas)):
-            log_w += (self.betas[t] - self.betas[t - 1]) * self.log_likelihood(eps).detach().double()
+            log_p_x = self.log_likelihood(eps).detach().double()
+            if visit is not None:
+                visit(log_w.unflatten(0, images), log_p_x.unflatten(0, images))
+            log_w = log_w + (self.betas[t] - self.betas[t - 1]) * log_p_x
             if t < len(self.betas) - 1:
                 eps, _ = self.step(eps, t)
-        return log_w.unflatten(0, (-1, self.chains))
+        if visit is not None:  # no step is taken at beta_T: the same z, weighed for it
+            visit(log_w.unflatten(0, images), log_p_x.unflatten(0, images))
+        return log_w.unflatten(0, images)
 
     def backward(self, eps: Latents) -> Float[Tensor, "N K"]:
         """log w of every chain, from eps of the posterior, a row for each image, to the prior."""
@@ -133,6 +151,7 @@ class Annealing:
         probability = torch.exp(change.clamp(max=0)).nan_to_num(0.0)  # a chain that left the floats is not accepted
         u = torch.rand(len(eps), generator=self.generator, device=eps.device, dtype=eps.dtype)
         self.accepted.append(float((u < probability).double().mean()))
+        self.on_step(1)
         return torch.where((u < probability)[:, None], moved, eps), probability
 
     def log_f(self, eps: Latents, t: int) -> tuple[Values, Latents]:
@@ -152,14 +171,16 @@ def annealed_log_likelihood(
     generator: torch.Generator,
     chains: int = 8,
     leapfrogs: int = 10,
+    on_step: Callable[[int], None] | None = None,
 ) -> Float[np.ndarray, " N"]:
     """A lower bound, on average, on log p(x) or log p(x|c) of each image in nats: log 1/K sum_k w_k over K chains.
 
     T is the number of temperatures. N times `chains` images are decoded at once, (T - 1) (2 `leapfrogs` + 3) + 1 times
-    in all. Raises `InputError` for a model without a prior.
+    in all. `on_step` is called with 1 after each of its 2 (T - 1) steps. Raises `InputError` for a model without a
+    prior over vectors.
     """
-    annealing = _begin(model, x, c, T, generator, chains, leapfrogs)
-    return _mean_of_exp(annealing.forward())
+    with begin(model, x, c, T, generator, chains, leapfrogs, on_step) as annealing:
+        return mean_of_exp(annealing.forward())
 
 
 def bracket(
@@ -171,41 +192,70 @@ def bracket(
     generator: torch.Generator,
     chains: int = 8,
     leapfrogs: int = 10,
+    on_step: Callable[[int], None] | None = None,
 ) -> Bracket:
     """Both bounds on log p(x), for images that the model drew from z = `model.prior(eps)`; see `simulate`.
 
-    The arguments are those of `annealed_log_likelihood`. For other images, or another eps, `upper` is no bound.
+    The arguments are those of `annealed_log_likelihood`; there are 3 (T - 1) steps. For other images, or another eps,
+    `upper` is no bound.
     """
-    annealing = _begin(model, x, c, T, generator, chains, leapfrogs)
-    lower, upper = _mean_of_exp(annealing.forward()), -_mean_of_exp(-annealing.backward(eps))
+    with begin(model, x, c, T, generator, chains, leapfrogs, on_step) as annealing:
+        lower, upper = mean_of_exp(annealing.forward()), -mean_of_exp(-annealing.backward(eps))
     return Bracket(lower, upper, float(np.mean(annealing.accepted)) if annealing.accepted else math.nan)
 
 
 @torch.no_grad()
 def simulate(model: Model, count: int, c: Tensor | None, generator: torch.Generator) -> tuple[Images, Latents]:
     """Images that the model draws, pixels included, and the eps of their z: exact samples of p(x, z)."""
-    _check(model)
+    check_annealing(model)
     mould = next(model.parameters())
     shape = model.prior_shape(count)
     eps = torch.randn(shape, generator=generator, device=mould.device, dtype=mould.dtype)
     return model.draw(model.prior(eps, c), c, generator), eps
 
 
-def _begin(
-    model: Model, x: Images, c: Tensor | None, T: int, generator: torch.Generator, chains: int, leapfrogs: int
-) -> Annealing:
-    _check(model)
+@contextlib.contextmanager
+def begin(
+    model: Model,
+    x: Images,
+    c: Tensor | None,
+    T: int,
+    generator: torch.Generator,
+    chains: int,
+    leapfrogs: int,
+    on_step: Callable[[int], None] | None = None,
+) -> Iterator[Annealing]:
+    """Chains whose sizes of steps are chosen, over the model in `eval()` mode; afterwards it is in its own again.
+
+    Gradients with respect to z are no training: in `train()` mode a likelihood may find its sigma in the batch.
+    """
+    check_annealing(model)
     check_sizes(chains=chains, leapfrogs=leapfrogs)
-    annealing = Annealing(model, x, c, T, chains, leapfrogs, generator)
-    annealing.choose_sizes()
-    return annealing
+    training = model.training
+    model.eval()
+    try:
+        annealing = Annealing(model, x, c, T, chains, leapfrogs, generator)
+        annealing.on_step = on_step or annealing.on_step
+        annealing.choose_sizes()
+        yield annealing
+    finally:
+        model.train(training)
 
 
-def _check(model: Model) -> None:
+def check_annealing(model: Model) -> None:
+    """Raise `InputError` for a model without a prior over vectors z, from which an annealing begins.
+
+    As well for a latent diffusion: each step of the annealing would run through all steps of its reversal, and back.
+    """
+    if model.traits.diffusion:
+        raise InputError(f"{model.options.model}: annealing would reverse the diffusion at each step; expected its VAE")
     if not model.traits.prior or not model.traits.posterior:
-        raise InputError(f"{model.options.model}: expected a model with a prior, over which log p(x) is an integral")
+        raise InputError(
+            f"{model.options.model}: expected a model with a prior over vectors z, over which log p(x) is an integral "
+            "and from which annealing begins"
+        )
 
 
-def _mean_of_exp(log_w: Float[Tensor, "N K"]) -> Float[np.ndarray, " N"]:
+def mean_of_exp(log_w: Float[Tensor, "N K"]) -> Float[np.ndarray, " N"]:
     """log 1/K sum_k exp(log w_k) of each image."""
     return (log_w.logsumexp(1) - math.log(log_w.shape[1])).cpu().numpy()

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from rich.text import Text
 
+from figures.style import save
 from foundation.console import make_console, say, step_display
 from foundation.files import check_writable, write_json
 from foundation.runs import Run, latest_run, open_run, versions
+from paper.evaluation.annealing import check_annealing
 from paper.evaluation.bound import images_for_likelihood
 from paper.evaluation.options import EvaluateOptions
-from paper.evaluation.report import Evaluation, Results, has_bound, sections
+from paper.evaluation.report import Evaluation, Results, has_bound, rate_distortion_picture, sections
 from paper.models.base import Model
 from paper.models.registry import open_model
 from paper.runs import check_root, read_data, read_options, unverified
@@ -40,7 +42,10 @@ def evaluate(options: EvaluateOptions) -> int:
     with step_display(console, "loading model and images"):
         model = open_model(run, device)
         data = to_tensors(read_data(run, options.data_root), device, next(model.parameters()).dtype)
-    likelihood = has_bound(model) and (options.draws > 0 or options.binarise != "none")
+    if options.annealing:
+        check_annealing(model)
+    measured = options.draws > 0 or options.annealing > 0
+    likelihood = has_bound(model) and (measured or options.binarise != "none")
     images = images_for_likelihood(model, data.test.images, options.binarise) if likelihood else data.test.images
     say(console, f"{run.path}: {model.options.model}", "bold")
     for line in [*data.describe(), *epoch_of(run), *pixels_of(run), *unverified(run)]:
@@ -49,6 +54,9 @@ def evaluate(options: EvaluateOptions) -> int:
     found: Results = {}
     for results in sections(evaluation):
         found |= results
+    if "annealing" in found:
+        picture = save(rate_distortion_picture(found["annealing"]), run.figure_path("rate_distortion"))
+        say(console, f"\nThe curve: {picture}")
     for sentence in evaluation.warnings:
         console.print(Text.assemble("\n", ("Warning: ", "bold yellow"), sentence))
     about = describe(options, run, model, data.name, len(data.test), time.perf_counter() - begin)
@@ -96,7 +104,8 @@ def describe(
 def command_line(options: EvaluateOptions, run: Run) -> str:
     """The command line that repeats the evaluation, without folders of this machine."""
     default = EvaluateOptions()
-    chosen = {name: getattr(options, name) for name in ("weights", "draws", "images", "binarise", "seed")}
-    words = [f"--{name} {value}" for name, value in chosen.items() if value != getattr(default, name)]
+    names = ("weights", "draws", "images", "annealing", "chains", "annealed_images", "binarise", "seed")
+    chosen = {name: getattr(options, name) for name in names}
+    words = [f"--{name.replace('_', '-')} {value}" for name, value in chosen.items() if value != getattr(default, name)]
     words += ["--data-root DIR"] * (options.data_root is not None)
     return " ".join(["vae-ladder evaluate", run.path.name, *words])

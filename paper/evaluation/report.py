@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from figures.rate_distortion import Point, rate_distortion_curve
 from foundation.console import print_table, say
 from foundation.data.splits import Data
 from foundation.errors import InputError
 from foundation.latents import kl_by_latent
 from foundation.rung import encode_all
+from paper.evaluation.annealing import bracket, simulate
 from paper.evaluation.bound import bits_per_dimension, elbo_parts, is_binary, reconstruction
 from paper.evaluation.disentanglement import (
     REPEATS,
@@ -31,7 +34,7 @@ from paper.evaluation.disentanglement import (
     scores_of_images,
 )
 from paper.evaluation.ground_truth import ground_truth_of, representation_of
-from paper.evaluation.importance import importance_sample
+from paper.evaluation.importance import importance_sample, repeat
 from paper.evaluation.latents import (
     active_latents,
     active_units,
@@ -41,31 +44,39 @@ from paper.evaluation.latents import (
     variance_of_mu,
 )
 from paper.evaluation.options import EvaluateOptions
+from paper.evaluation.rate_distortion import rate_distortion
 from paper.evaluation.sentences import (
     ABOUT_DRAWN_KL,
     ABOUT_STEPS,
     about_activity,
+    about_annealing,
     about_bits,
     about_bound,
     about_classes,
     about_codebook,
     about_codes,
+    about_curve,
     about_diffusion,
     about_factors,
     about_lengths,
     about_likelihood,
+    annealing_warning,
     codebook_warning,
 )
 from paper.evaluation.tables import (
+    AnnealedRow,
     BoundRow,
     ClassRow,
     CodeRow,
     LengthRow,
     PriorRow,
     StepRow,
+    annealed_table,
     bound_table,
     class_table,
     code_table,
+    curve_rows,
+    curve_table,
     gap_table,
     latent_table,
     length_table,
@@ -75,13 +86,17 @@ from paper.evaluation.tables import (
     step_table,
     steps_by_range,
 )
-from paper.models.base import Images, Model
+from paper.models.base import Images, Labels, Model
 from paper.models.vq_vae import perplexity
 
 Results = dict[str, Any]
+Estimates = dict[str, Float[np.ndarray, " N"]]
+"""log p(x) of some images, by the name of the estimate"""
 LN_2 = math.log(2)
 CLASSIFIED = 128
 """Images at a time where each is decoded under every class."""
+POINT_DRAWS = 64
+"""Draws of z for each image, over which the encoder's distortion is a mean"""
 DRAWN = "black or white, drawn"
 """The name of test images whose grey pixels were binarised for the likelihood."""
 
@@ -107,6 +122,22 @@ class Evaluation:
         """The test images as they are and, where the likelihood has others, those, by their pixels."""
         test = self.data.test.images
         return {pixels(test): test} | ({DRAWN: self.images} if self.drawn else {})
+
+    def some(self, count: int) -> tuple[Images, Labels]:
+        """Evenly spread ones of the images that the likelihood is measured on, and their labels; 0 takes all.
+
+        Not the first ones, which differ from the rest: a folder is sorted by class, and the first half of MNIST's test
+        images is written more neatly.
+        """
+        N = len(self.images)
+        count = min(count or N, N)
+        chosen = torch.arange(count, device=self.images.device) * N // count
+        return self.images[chosen], self.data.test.labels[chosen]
+
+    def which(self, count: int) -> str:
+        """How many of the test images these are, in words."""
+        N = len(self.images)
+        return f"all {N:,} test images" if count == N else f"{count:,} of {N:,} test images, evenly spread"
 
     def generator(self) -> torch.Generator:
         """A generator on the images' device, in the same state for every section."""
@@ -149,6 +180,8 @@ def sections(evaluation: Evaluation) -> Iterator[Results]:
         yield latents(evaluation)
         if evaluation.options.draws:
             yield likelihood(evaluation)
+        if evaluation.options.annealing:
+            yield annealing(evaluation)
     else:
         yield codes(evaluation)
     if evaluation.data.factors and not evaluation.model.traits.codes:
@@ -254,18 +287,13 @@ def latents(evaluation: Evaluation) -> Results:
 
 def likelihood(evaluation: Evaluation) -> Results:
     """log p(x) by importance sampling."""
-    options, model, N = evaluation.options, evaluation.model, len(evaluation.images)
-    count = min(options.images or N, N)
-    # Evenly spread, since the first images differ from the rest: a folder is sorted by class, and the first half of
-    # MNIST's test images is written more neatly.
-    chosen = torch.arange(count, device=evaluation.images.device) * N // count
-    images = evaluation.images[chosen]
-    c = model.condition(images, evaluation.data.test.labels[chosen])
+    options, model = evaluation.options, evaluation.model
+    images, labels = evaluation.some(options.images)
+    count, c = len(images), model.condition(images, labels)
     with evaluation.bar("drawing z", len(images) * options.draws) as advance:
         estimate = importance_sample(model, images, c, options.draws, evaluation.generator(), on_draws=advance)
-    which = f"all {N:,} test images" if count == N else f"{count:,} of {N:,} test images, evenly spread"
     bits = bits_per_dimension(model, -float(estimate.log_p.mean()))
-    heading = f"log p(x) by importance sampling: {which}, K = {options.draws:,} draws for each"
+    heading = f"log p(x) by importance sampling: {evaluation.which(count)}, K = {options.draws:,} draws for each"
     sentences = [*about_likelihood(estimate, options.draws), *about_bits(bits)]
     evaluation.show(heading, likelihood_table(estimate, c is not None), *sentences)
     evaluation.warn(estimate.warning())
@@ -282,6 +310,76 @@ def likelihood(evaluation: Evaluation) -> Results:
             "pixels": DRAWN if evaluation.drawn else pixels(images),
         }
     }
+
+
+def annealing(evaluation: Evaluation) -> Results:
+    """log p(x) by annealing, on test images and on images that the model draws, and the rate-distortion curve."""
+    options, model, T = evaluation.options, evaluation.model, evaluation.options.annealing
+    images, labels = evaluation.some(options.annealed_images)
+    c, count, generator = model.condition(images, labels), len(images), evaluation.generator()
+    drawn, eps = simulate(model, count, c, generator)
+    with evaluation.bar("annealing", 5 * (T - 1)) as advance:
+        curve = rate_distortion(model, images, c, T, generator, options.chains, on_step=advance)
+        between = bracket(model, drawn, eps, c, T, generator, options.chains, on_step=advance)
+    check_finite(np.concatenate([curve.log_p, between.lower, between.upper]))
+    samples: tuple[Estimates, Estimates] = {}, {}
+    if options.draws:
+        for part, x in zip(samples, (images, drawn), strict=True):
+            part["importance_sampling"] = importance_sample(model, x, c, options.draws, generator).log_p
+    on_test = samples[0] | {"lower": curve.log_p}
+    on_drawn = samples[1] | {"lower": between.lower, "upper": between.upper}
+    rows = [*annealed_rows("test images", on_test), *annealed_rows("drawn by the model", on_drawn)]
+    encoder = encoder_point(evaluation, images, labels)
+    gap = encoder.sum(axis=0) + curve.log_p  # −ELBO of q(z|x), less that of the annealing's end
+    points = curve_rows(curve, encoder)
+    share = float(np.nanmean([curve.accepted, between.accepted])) if T > 1 else None
+    heading = f"log p(x) by annealing: {evaluation.which(count)}, and {count:,} that the model draws"
+    evaluation.show(heading, annealed_table(rows), *about_annealing(T, options.chains, share, options.draws))
+    of_gap = float(gap.mean()), standard_error(gap)
+    evaluation.show("Rate and distortion, nats per image", curve_table(points), *about_curve(*of_gap))
+    evaluation.warn(annealing_warning(between.width, *of_gap))
+    return {
+        "annealing": {
+            "temperatures": T,
+            "chains": options.chains,
+            "images": count,
+            "draws": options.draws,
+            "accepted": share,
+            "bounds": rows,
+            "rate_distortion": {
+                "betas": curve.betas,
+                "rate": curve.rate.mean(0),
+                "distortion": curve.distortion.mean(0),
+            },
+            "encoder": {"rate": encoder[0].mean(), "distortion": encoder[1].mean()},
+            "gap": {"mean": of_gap[0], "standard_error": of_gap[1]},
+        }
+    }
+
+
+def annealed_rows(images: str, values: Estimates) -> Iterator[AnnealedRow]:
+    """The estimates of log p(x) on some images, and the differences of each from the one before, image by image."""
+    before = None
+    for name, value in values.items():
+        yield AnnealedRow(images, name, float(value.mean()), standard_error(value))
+        if before is not None:
+            difference = value - values[before]
+            yield AnnealedRow(images, f"{name} − {before}", float(difference.mean()), standard_error(difference))
+        before = name
+
+
+@torch.no_grad()
+def encoder_point(evaluation: Evaluation, images: Images, labels: Labels) -> Float[np.ndarray, "2 N"]:
+    """The rate and the distortion of the encoder's q(z|x) for each image, means over draws of z."""
+    many = repeat(images, POINT_DRAWS), repeat(labels, POINT_DRAWS)
+    parts = elbo_parts(evaluation.model, *many, evaluation.generator())
+    return np.stack([parts.kl.sum(axis=1), parts.reconstruction]).reshape(2, len(images), POINT_DRAWS).mean(axis=2)
+
+
+def rate_distortion_picture(found: Results) -> Figure:
+    """The curve of `annealing`, as a figure."""
+    about = f"Mean over {found['images']:,} test images, by annealing with {found['temperatures']:,} temperatures."
+    return rate_distortion_curve(**found["rate_distortion"], encoder=Point(**found["encoder"]), about=about)
 
 
 def codes(evaluation: Evaluation) -> Results:

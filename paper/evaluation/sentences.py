@@ -14,6 +14,8 @@ from paper.evaluation.ground_truth import GroundTruth
 from paper.evaluation.importance import Estimate
 from paper.models.base import Model
 
+WIDE = 1.0
+"""Bounds on log p(x) that are more nats apart come with a warning."""
 ABOUT_DRAWN_KL = "The KL is that of all latents together: log q(z|x) − log p(z) at the z drawn."
 
 ABOUT_STEPS = (
@@ -104,6 +106,48 @@ def about_likelihood(estimate: Estimate, draws: int) -> Iterator[str]:
     )
     median, least = np.median(estimate.effective_draws), estimate.effective_draws.min()
     yield f"Effective draws, of {draws:,}: {median:.0f} for the median image, {least:.1f} for the worst."
+
+
+def about_annealing(T: int, chains: int, accepted: float | None, draws: int) -> Iterator[str]:
+    """How to read the bounds by annealing."""
+    steps = "" if accepted is None else f"; {accepted:.0%} of the steps were accepted"
+    yield f"{T:,} temperatures, {chains:,} chains for each image{steps}. ±: standard error of the mean over the images."
+    both = " Both are lower bounds: the higher one is nearer." if draws else ""
+    yield f"Annealing begins at the prior and needs no q(z|x). From below: a lower bound, in expectation.{both}"
+    yield (
+        "Of an image that the model drew its z is known, and annealing back from it is an upper bound: log p(x) lies "
+        "between the two, in expectation, and their width is how far the annealing is off on such images."
+    )
+
+
+def about_curve(gap: float, error: float | None) -> Iterator[str]:
+    """How to read the rate-distortion curve."""
+    yield (
+        "Rate: KL(q(z|x) ‖ p(z)); distortion: −E[log p(x|z)]. On the curve q is p(z) p(x|z)^β, normalised: no other "
+        "has less distortion at this rate. Each point lies on the curve or above it, in expectation."
+    )
+    yield f"Sum: −ELBO of this q; at β = 1, where q is p(z|x), it is −log p(x). {encoder_gap(gap, error)}"
+
+
+def encoder_gap(gap: float, error: float | None) -> str:
+    """How far the encoder's −ELBO is above the curve's end."""
+    amount = f"{gap:.2f}".replace("-", "−") + ("" if error is None else f" ± {error:.2f}")
+    return f"The encoder's is {amount} more: at least that, in expectation, is KL(q(z|x) ‖ p(z|x))."
+
+
+def annealing_warning(width: float, gap: float, error: float | None) -> str | None:
+    """A sentence where the annealing was too fast; None elsewhere."""
+    if width > WIDE:
+        return (
+            f"The bounds by annealing are {width:.2f} nats apart on images that the model drew: it was too fast. "
+            "Take more temperatures."
+        )
+    if error is not None and gap < -2 * error:
+        return (
+            "By annealing −log p(x) is above −ELBO, which it cannot be: it was too fast for these images. Take more "
+            "temperatures."
+        )
+    return None
 
 
 def about_bits(bits: float | None) -> Iterator[str]:

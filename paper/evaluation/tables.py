@@ -14,9 +14,12 @@ from paper.evaluation.disentanglement import (
 )
 from paper.evaluation.factor_prediction import two_best
 from paper.evaluation.importance import Estimate
+from paper.evaluation.rate_distortion import Curve
 
 SHOWN = 20
 """Latents listed one by one; the rest, which carry least, are summed up."""
+POINTS = 9
+"""Points of the rate-distortion curve in its table."""
 BAR = 40
 """Characters in the longest bar."""
 Z_LABELS = {"sampled": "drawn", "mu": "μ"}
@@ -106,6 +109,24 @@ class StepRow(NamedTuple):
 
 RANGES = 10
 """Rows of the table of steps"""
+
+
+class AnnealedRow(NamedTuple):
+    """An estimate of log p(x) of some images, or the difference of two, image by image: means in nats."""
+
+    images: str
+    estimate: str
+    mean: float
+    standard_error: float | None
+    """Over the images"""
+
+
+class CurveRow(NamedTuple):
+    """A point of the rate-distortion curve, or the encoder's, without beta: means over the images, in nats."""
+
+    beta: float | None
+    rate: float
+    distortion: float
 
 
 def new_table(*heads: str, left: int = 1) -> Table:
@@ -214,6 +235,43 @@ def likelihood_table(estimate: Estimate, conditional: bool) -> Table:
     table.add_row(name, two_digits(log_p), two_digits(estimate.standard_error))
     table.add_row("ELBO of the same draws", two_digits(elbo), "")
     table.add_row(f"difference, from {median:.1f} effective draws", two_digits(log_p - elbo), "")
+    return table
+
+
+ESTIMATES = {
+    "importance_sampling": "importance sampling from q(z|x)",
+    "lower": "annealing, from below",
+    "upper": "annealing, from above",
+    "lower − importance_sampling": "  difference",
+    "upper − lower": "  width",
+}
+
+
+def annealed_table(rows: Sequence[AnnealedRow]) -> Table:
+    """The estimates of log p(x), with the differences under them."""
+    table = new_table("images", "log p(x)", "nats per image", "±", left=2)
+    before = None
+    for row in rows:
+        name = "" if row.images == before else row.images
+        table.add_row(name, ESTIMATES[row.estimate], two_digits(row.mean), two_digits(row.standard_error))
+        before = row.images
+    return table
+
+
+def curve_rows(curve: Curve, encoder: Float[np.ndarray, "2 N"]) -> list[CurveRow]:
+    """Some of the curve's points, evenly spread over the temperatures, and the encoder's."""
+    chosen = np.unique(np.linspace(0, len(curve.betas) - 1, POINTS).round().astype(int))
+    means = curve.rate.mean(axis=0), curve.distortion.mean(axis=0)
+    rows = [CurveRow(float(curve.betas[i]), *(float(mean[i]) for mean in means)) for i in chosen]
+    return [*rows, CurveRow(None, *(float(mean) for mean in encoder.mean(axis=1)))]
+
+
+def curve_table(rows: Sequence[CurveRow]) -> Table:
+    """Rate, distortion and their sum."""
+    table = new_table("q(z|x)", "rate", "distortion", "sum")
+    for row in rows:
+        name = "the encoder's" if row.beta is None else f"annealed to β = {row.beta:.3g}"
+        table.add_row(name, *map(two_digits, (row.rate, row.distortion, row.rate + row.distortion)))
     return table
 
 

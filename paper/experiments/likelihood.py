@@ -2,11 +2,12 @@
 
 Varied: the likelihood. Held fixed: everything else; all models are trained on the same grey images.
 Measured on the test images, z drawn from q(z|x): the objective of each model, −ELBO with its own p(x|z); −ELBO as a
-density, which can be compared; the error of x̂; and the learned σ. The Bernoulli's −ELBO is not a log-likelihood, since
-BCE on grey pixels is no density. Its outputs used as those of a continuous Bernoulli, with the constant that BCE leaves
-out, give one: the column "as a density" has minus log-densities on grey pixels for all models, and only these can be
-compared. They are negative where a model predicts pixels so closely that their density is above 1: where the background
-is exactly black, a model gains without limit by predicting it ever more precisely.
+density, which can be compared; the error of x̂; and the σ that was learned, by gradient steps or as the best one of
+each batch. The Bernoulli's −ELBO is not a log-likelihood, since BCE on grey pixels is no density. Its outputs used as
+those of a continuous Bernoulli, with the constant that BCE leaves out, give one: the column "as a density" has minus
+log-densities on grey pixels for all models, and only these can be compared. They are negative where a model predicts
+pixels so closely that their density is above 1: where the background is exactly black, a model gains without limit by
+predicting it ever more precisely.
 """
 
 import copy
@@ -42,6 +43,7 @@ LIKELIHOODS: dict[str, dict[str, Any]] = {
     "Gaussian σ = 0.71": {"likelihood": "gaussian", "sigma": math.sqrt(0.5)},
     "Gaussian σ = 0.2": {"likelihood": "gaussian", "sigma": 0.2},
     "Gaussian σ learned": {"likelihood": "gaussian-learned", "sigma": 0.1},
+    "Gaussian σ optimal": {"likelihood": "gaussian-optimal"},
 }
 """σ² = 1/2 makes the Gaussian's loss the squared error and a constant."""
 TABLES = {
@@ -79,7 +81,7 @@ def examine(experiment: Experiment, model: Model) -> dict[str, float]:
     eps = torch.randn(model.noise_shape(len(x)), generator=experiment.generator(2), device=x.device)
     found["rmse"] = (model.likelihood.mean(model(x, eps).logits) - x).square().mean().sqrt().item()
     if model.options.likelihood.startswith("gaussian"):
-        found["sigma"] = math.exp(float(cast(Gaussian, model.likelihood).log_sigma))
+        found["sigma"] = float(cast(Gaussian, model.likelihood).sigma())
     return found
 
 
@@ -95,14 +97,17 @@ def as_density(model: Model) -> Model:
 def report(experiment: Experiment) -> None:
     """States the densities and the learned σ."""
     named = {row["name"]: row for row in experiment.rows}
-    bce, proper, learned = (named[name] for name in ("Bernoulli", "continuous Bernoulli", "Gaussian σ learned"))
+    bce, proper = named["Bernoulli"], named["continuous Bernoulli"]
+    learned, best = named["Gaussian σ learned"], named["Gaussian σ optimal"]
     experiment.find(density_bernoulli=bce["density"], density_continuous_bernoulli=proper["density"])
     experiment.find(rmse_bernoulli=bce["rmse"], rmse_continuous_bernoulli=proper["rmse"], rmse_learned=learned["rmse"])
     experiment.find(sigma_learned=learned["sigma"], density_learned=learned["density"])
+    experiment.find(sigma_optimal=best["sigma"], density_optimal=best["density"], rmse_optimal=best["rmse"])
     experiment.answer(
         f"As a density of grey pixels, −ELBO is {cell(bce, 'density', 1)} nats with the Bernoulli decoder and "
         f"{cell(proper, 'density', 1)} with the continuous Bernoulli. The learned σ is {cell(learned, 'sigma', 4)}; "
-        f"the root mean square of x − x̂ of its model is {cell(learned, 'rmse', 4)}."
+        f"the root mean square of x − x̂ of its model is {cell(learned, 'rmse', 4)}. With the best σ of each batch they "
+        f"are {cell(best, 'sigma', 4)} and {cell(best, 'rmse', 4)}."
     )
 
 

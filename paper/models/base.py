@@ -110,7 +110,8 @@ class Model(nn.Module):
         return data
 
     def after_step(self, run: Any) -> None:
-        """Update what is learned without gradients, after each training step; most models have nothing to update."""
+        """Update what is learned without gradients, after each training step: the sigma of one likelihood."""
+        self.likelihood.after_step()
 
     @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:

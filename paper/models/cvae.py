@@ -135,7 +135,7 @@ class CompletionVAE(Conditional):
 
     def log_prob(self, logits: Pixels, x: Pixels) -> Values:
         """log p(x|z, c) in nats, summed over the missing pixels of each image."""
-        return (self.likelihood.log_density(logits, x) * (1 - self.given)).flatten(-3).sum(-1)
+        return self.likelihood.log_prob(logits, x, 1 - self.given)
 
     @torch.no_grad()
     def reconstruct(self, x: Images, c: Tensor | None = None) -> Images:

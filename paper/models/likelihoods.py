@@ -10,9 +10,12 @@ from torch import Tensor, nn
 
 from foundation.data.dataset import LEVELS
 from foundation.errors import InputError
+from foundation.objective import SMALLEST_SIGMA
+from paper.training.distributed import sum_over_processes
 
 Images = Float[Tensor, "... C H W"]
 """Images, or outputs for them; with K draws of z for each image, outputs (N, K, C, H, W) and images (N, 1, C, H, W)."""
+Counted = Float[Tensor, "H W"]
 Values = Float[Tensor, "..."]
 
 LINEAR = 40.0
@@ -33,9 +36,12 @@ class Likelihood(nn.Module):
         """log p(x_i|z) of every pixel, in nats."""
         raise NotImplementedError
 
-    def log_prob(self, logits: Images, x: Images) -> Values:
-        """log p(x|z) in nats, summed over the pixels of each image; x broadcasts over draws, without copies."""
-        return self.log_density(logits, x).flatten(-3).sum(-1)
+    def log_prob(self, logits: Images, x: Images, counted: Counted | None = None) -> Values:
+        """log p(x|z) in nats, summed over the pixels of each image; x broadcasts over draws, without copies.
+
+        With `counted`, 1 at some pixels and 0 at the others, only the former are modelled.
+        """
+        return sum_over_pixels(self.log_density(logits, x), counted)
 
     def mean(self, logits: Images) -> Images:
         """x_hat, the expected image, in [0, 1]."""
@@ -49,6 +55,14 @@ class Likelihood(nn.Module):
         """An image from p(x|z)."""
         raise NotImplementedError
 
+    def after_step(self) -> None:
+        """Update what is learned without gradients, after each training step; most likelihoods learn nothing so."""
+
+
+def sum_over_pixels(values: Images, counted: Counted | None) -> Values:
+    """The sum over the pixels of each image, or over those that count."""
+    return (values if counted is None else values * counted).flatten(-3).sum(-1)
+
 
 class Bernoulli(Likelihood):
     """Each pixel black or white, white with probability sigmoid(logits).
@@ -60,10 +74,10 @@ class Bernoulli(Likelihood):
         """x log lambda + (1 - x) log(1 - lambda), with lambda = sigmoid(logits)."""
         return -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
 
-    def log_prob(self, logits: Images, x: Images) -> Values:
+    def log_prob(self, logits: Images, x: Images, counted: Counted | None = None) -> Values:
         """The same sum, for several draws as sum x l - sum softplus(l): the first is a product of matrices."""
-        if logits.shape == x.shape:
-            return super().log_prob(logits, x)
+        if logits.shape == x.shape or counted is not None:
+            return super().log_prob(logits, x, counted)
         l = logits.flatten(-3)
         inner = (l @ x.flatten(-3).transpose(-1, -2)).squeeze(-1)
         return inner - F.softplus(l, threshold=LINEAR).sum(-1)
@@ -111,6 +125,62 @@ class LearnedGaussian(Gaussian):
     def sigma(self) -> Tensor:
         """Standard deviation of a pixel, as learned so far."""
         return torch.exp(self.log_sigma)
+
+
+class OptimalGaussian(Gaussian):
+    r"""`Gaussian` whose sigma is the best one for each batch: the optimal sigma-VAE (Rybkin et al. 2021).
+
+        sigma*^2 = argmin_sigma^2 E[-log Normal(x | x_hat, sigma^2 I)] = mean over images and pixels of (x - x_hat)^2
+
+    With it -log p(x|z) is D/2 (1 + log 2 pi sigma*^2), for D pixels, on average over the batch. The gradient of this
+    average is that of the squared error over 2 sigma*^2 with sigma* held fixed, as it is here: at the optimum the
+    average has no slope in sigma. (A single image's has one; losses that weigh images unequally need another.)
+
+    As with the statistics of batch normalisation, a batch has its own sigma in `train()` mode, where gradients are
+    computed. Elsewhere all images have one running value, a buffer that is saved with the weights: the mean squared
+    error of the last steps' images, each step's share falling by `DECAY`; it is 1 before the first step. So a loss of
+    test images does not depend on how they fall into batches, and no test image is given a sigma that was chosen by it.
+    """
+
+    DECAY = 0.99
+    """How much of a step's weight in the running value stays at the next step: it follows the last hundred steps."""
+    log_sigma: Tensor
+    seen: Tensor
+    """How many pixels a step has, as a moving average from 0: the first step alone decides sigma."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        del self.log_sigma
+        self.register_buffer("log_sigma", torch.tensor(0.0))
+        self.register_buffer("seen", torch.tensor(0.0))
+        self._batch: tuple[Tensor, Tensor] | None = None
+
+    def sigma(self) -> Tensor:
+        """Standard deviation of a pixel: the running value."""
+        return torch.exp(self.log_sigma)
+
+    def log_prob(self, logits: Images, x: Images, counted: Counted | None = None) -> Values:
+        """log p(x|z), under the batch's own sigma* in training, a mean over all processes; under `sigma` elsewhere."""
+        if not (self.training and torch.is_grad_enabled()):
+            return super().log_prob(logits, x, counted)
+        error = (x - self.mean(logits)).square()
+        squares = sum_over_pixels(error.detach(), counted).sum()
+        pixels = sum_over_pixels(torch.ones_like(error), counted).sum()
+        squares, pixels = sum_over_processes(torch.stack([squares, pixels]))
+        variance = (squares / pixels).clamp(min=SMALLEST_SIGMA**2)
+        self._batch = variance, pixels
+        return sum_over_pixels(-0.5 * (error / variance + torch.log(2 * math.pi * variance)), counted)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """One step of the running value: the batch's mean square, by its share of the pixels."""
+        if self._batch is None:
+            return
+        variance, pixels = self._batch
+        self._batch = None
+        self.seen.lerp_(pixels, 1 - self.DECAY)
+        share = (1 - self.DECAY) * pixels / self.seen
+        self.log_sigma.copy_(torch.lerp(torch.exp(2 * self.log_sigma), variance, share).log() / 2)
 
 
 class ContinuousBernoulli(Likelihood):
@@ -239,6 +309,7 @@ def make_likelihood(name: str, sigma: float) -> Likelihood:
         "bernoulli": Bernoulli,
         "gaussian": lambda: Gaussian(sigma),
         "gaussian-learned": lambda: LearnedGaussian(sigma),
+        "gaussian-optimal": OptimalGaussian,
         "continuous-bernoulli": ContinuousBernoulli,
         "discretised-logistic": lambda: DiscretisedLogistic(sigma),
     }

@@ -22,7 +22,10 @@ Condition = Literal[
 
 def unused_sigma(likelihood: Likelihood) -> dict[str, str]:
     """sigma, with the reason, where the likelihood has none."""
-    return {} if likelihood in WITH_SIGMA else {"sigma": f"the {likelihood} likelihood has none"}
+    if likelihood in WITH_SIGMA:
+        return {}
+    found = "the best sigma is found in each batch"
+    return {"sigma": found if likelihood == "gaussian-optimal" else f"the {likelihood} likelihood has none"}
 
 
 NO_KL = "this model's objective has no KL term to weigh"
@@ -69,8 +72,8 @@ class VAEOptions(ModelOptions):
     init: Literal["torch", "glorot"] = "torch"
     """First values: torch's own; glorot: Glorot-uniform weights, biases 0, outputs begin at the mean training image."""
     likelihood: Likelihood = "bernoulli"
-    """p(x|z): Bernoulli on logits, Gaussian of fixed or of learned variance, continuous Bernoulli, logistic over 256
-    levels."""
+    """p(x|z): Bernoulli on logits, Gaussian of fixed, of learned or of the batch's best variance, continuous Bernoulli,
+    logistic over 256 levels."""
     sigma: float = 0.2
     """Standard deviation of a pixel under the Gaussian and the logistic; where it is learned, its start."""
 
@@ -248,6 +251,11 @@ class IWAEOptions(VAEOptions):
         check_sizes(draws=self.draws)
         if self.gradient not in ("plain", "stl", "dreg"):
             raise InputError(f"gradient: expected plain, stl or dreg, got {self.gradient!r}")
+        if self.likelihood == "gaussian-optimal":
+            raise InputError(
+                "likelihood: the mean squared error is the best variance of the ELBO, not of the bound of K draws; "
+                "expected another, such as gaussian-learned, got gaussian-optimal"
+            )
 
     def why_no_compile(self) -> str:
         """The doubly reparameterised gradient weighs what comes back to z, inside of what would be compiled."""

@@ -144,11 +144,12 @@ class CodesPrior(VQVAE):
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:  # type: ignore[override]  # of its own Forward
         """-log p(k): the cross-entropy of every code, summed over the map."""
         loss = F.cross_entropy(run.code_logits, run.codes, reduction="none").sum((1, 2)).mean()
-        reconstruction = -self.log_prob(run.logits, x).mean()
+        with torch.no_grad():  # frozen, and so is a sigma that the likelihood would find in the batch
+            reconstruction = -self.log_prob(run.logits, x).mean()
         return Loss(loss, reconstruction, loss.detach() + reconstruction)
 
     def after_step(self, run: Any) -> None:
-        """The codebook stays as it is."""
+        """The codebook stays as it is, and the likelihood."""
 
 
 def prior_over(vq_vae: VQVAE, **choices: Any) -> CodesPrior:

@@ -197,7 +197,8 @@ class VQVAE(Model):
         return Loss(loss, reconstruction, commitment, perplexity(run.codes, self.options.codes).to(loss.dtype))
 
     def after_step(self, run: Forward) -> None:
-        """One step of the codebook's moving averages."""
+        """One step of the codebook's moving averages, and of the likelihood's."""
+        super().after_step(run)
         self.codebook.update(run.z_e, run.codes)
 
 

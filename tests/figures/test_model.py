@@ -268,7 +268,9 @@ def test_the_use_of_codes_counts_every_place_of_every_image(run, monkeypatch):
     assert calls[0][0].sum() == 24 * 2 * 2
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"])
+@pytest.mark.parametrize(
+    "likelihood", ["gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli", "discretised-logistic"]
+)
 def test_every_likelihood_is_named_where_it_draws(run, monkeypatch, likelihood):
     data, calls = toy_data(), capture(monkeypatch, "samples")
     rung = toy_rung(VAEOptions(latent_dim=2, likelihood=likelihood, **SMALL), data)

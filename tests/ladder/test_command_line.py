@@ -264,6 +264,7 @@ BAD = {
 NO_EFFECT = {
     "train vae --sigma 0.5": "sigma: it would have no effect: the bernoulli likelihood has none",
     "train vae --likelihood continuous-bernoulli --sigma 0.5": "the continuous-bernoulli likelihood has none",
+    "train vae --likelihood gaussian-optimal --sigma 0.5": "the best sigma is found in each batch",
     "train vq-vae --sigma 0.5": "sigma",
     "train vae --network mlp --channels 8 16": "channels: it would have no effect: the mlp network has no convolutions",
     "train beta-vae --beta 2 --capacity 5": "beta: it would have no effect: with a capacity",
@@ -639,6 +640,7 @@ REFUSED = {
     "vae --hidden-dims 7 7": "the convolutional network with one hidden layer",
     "vae --init glorot": "its first values are torch's own; --init glorot needs --rung paper",
     "vae --likelihood gaussian-learned": "gaussian-learned needs --rung paper",
+    "vae --likelihood gaussian-optimal": "gaussian-optimal needs --rung paper",
     "vae --likelihood discretised-logistic": "discretised-logistic needs --rung paper",
     "beta-vae --likelihood continuous-bernoulli": "continuous-bernoulli needs --rung paper",
     "beta-vae --capacity 5": "a capacity compares the KL of the whole batch",

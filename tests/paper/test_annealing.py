@@ -1,5 +1,7 @@
 """Annealed bounds on log p(x), against the VAE whose log p(x) is known."""
 
+import dataclasses
+import json
 import math
 
 import numpy as np
@@ -9,7 +11,12 @@ from tests.support import oracles
 
 torch = pytest.importorskip("torch")
 
+from foundation.data.dataset import Dataset  # noqa: E402
+from foundation.data.splits import Data  # noqa: E402
 from foundation.errors import InputError  # noqa: E402
+from foundation.options import TrainOptions  # noqa: E402
+from foundation.runs import create_run  # noqa: E402
+from paper.evaluation import command  # noqa: E402
 from paper.evaluation.annealing import (  # noqa: E402
     Annealing,
     annealed_log_likelihood,
@@ -17,9 +24,11 @@ from paper.evaluation.annealing import (  # noqa: E402
     simulate,
     temperatures,
 )
+from paper.evaluation.options import EvaluateOptions  # noqa: E402
+from paper.evaluation.rate_distortion import rate_distortion  # noqa: E402
 from paper.models.base import Model  # noqa: E402
 from paper.models.options import VAEOptions  # noqa: E402
-from tests.support.small_models import TINY, make  # noqa: E402
+from tests.support.small_models import CLASS_COUNT, SHAPE, TINY, make  # noqa: E402
 
 D, Z, SIGMA = 7, 2, 0.7
 
@@ -27,7 +36,7 @@ D, Z, SIGMA = 7, 2, 0.7
 class LinearVAE(Model):
     """x | z, c ~ N(W z + b + c, sigma^2 I)."""
 
-    options = VAEOptions()
+    options = VAEOptions(likelihood="gaussian")
 
     def __init__(self, oracle):
         super().__init__()
@@ -37,11 +46,19 @@ class LinearVAE(Model):
     def noise_shape(self, count):
         return count, Z
 
+    image_shape, class_count = (1, 1, D), 0
+
+    def encode(self, x, c=None):
+        """The mean of p(z|x), and a variance that is not its: 0.1."""
+        precision = torch.eye(Z) + self.W.T @ self.W / self.sigma**2
+        mean = (x.flatten(1) - self.b) @ self.W / self.sigma**2 @ torch.linalg.inv(precision)
+        return mean, torch.full_like(mean, math.log(0.1))
+
     def decode(self, z, c=None):
         return (z @ self.W.T + self.b + (0 if c is None else c)).unflatten(1, (1, 1, D))
 
     def log_prob(self, outputs, x):
-        return torch.distributions.Normal(outputs, self.sigma).log_prob(x).flatten(1).sum(1)
+        return torch.distributions.Normal(outputs, self.sigma).log_prob(x).flatten(-3).sum(-1)
 
     def draw(self, z, c, generator):
         mean = self.decode(z, c)
@@ -158,6 +175,178 @@ def test_models_of_every_kind(name):
     found = bracket(model, x, eps, None, 30, generator(), chains=2, leapfrogs=3)
     assert np.isfinite(found.lower).all()
     assert found.width == pytest.approx(0, abs=1.0)
+
+
+# The rate-distortion curve.
+
+
+def curve_of(oracle, x, betas):
+    """Rate and distortion of each image at each beta, in closed form."""
+    moments = [[oracle.annealed(row, beta) for beta in betas] for row in x.flatten(1).numpy()]
+    rates = [[oracle.rate(*one) for one in row] for row in moments]
+    pairs = zip(x.flatten(1).numpy(), moments, strict=True)
+    return np.array(rates), np.array([[oracle.distortion(row, *one) for one in each] for row, each in pairs])
+
+
+@pytest.fixture(scope="module")
+def curve(model, drawn):
+    return rate_distortion(model, drawn[0], None, 30, generator(20), chains=60, leapfrogs=4)
+
+
+def test_the_curve_is_that_of_the_closed_form(oracle, drawn, curve):
+    """At every temperature, within four standard errors over the images."""
+    found, expected = (curve.rate, curve.distortion), curve_of(oracle, drawn[0], curve.betas)
+    for ours, theirs in zip(found, expected, strict=True):
+        off = ours - theirs
+        assert (np.abs(off.mean(0)) < 4 * off.std(0, ddof=1) / math.sqrt(len(off)) + 1e-9).all()
+        assert (np.abs(off.mean(0))[1:] < 0.05 * (np.abs(theirs).mean(0)[1:] + 1)).all()
+    np.testing.assert_allclose(expected[0][:, 0], 0, atol=1e-12)
+    np.testing.assert_allclose(curve.rate[:, 0], 0, atol=1e-12)
+
+
+def test_the_closed_form_is_a_curve_of_slope_minus_one_over_beta_that_ends_at_log_p(oracle, drawn):
+    betas = np.array([0.2, 0.2001, 0.6, 0.6001, 1.0])
+    rate, distortion = curve_of(oracle, drawn[0], betas)
+    for i, beta in ((0, 0.2), (2, 0.6)):
+        slope = (distortion[:, i + 1] - distortion[:, i]) / (rate[:, i + 1] - rate[:, i])
+        np.testing.assert_allclose(slope, -1 / beta, rtol=1e-3)
+    np.testing.assert_allclose(-(rate + distortion)[:, -1], exact_of(oracle, drawn[0]), rtol=1e-12)
+
+
+def test_points_lie_on_or_above_the_curve_even_of_an_annealing_that_is_too_fast(oracle, model, drawn):
+    """Above the line of slope -1 / beta that touches the curve: rate + beta distortion is at least -log Z_beta."""
+    rough = rate_distortion(model, drawn[0], None, 3, generator(21), chains=2, leapfrogs=2)
+    rate, distortion = curve_of(oracle, drawn[0], rough.betas)
+    above = rough.rate - rate + rough.betas * (rough.distortion - distortion)
+    assert (above[:, 1:].mean(0) > 3 * above[:, 1:].std(0, ddof=1) / math.sqrt(len(above))).all()
+
+
+def test_the_curve_ends_at_the_lower_bound_of_the_same_chains(model, drawn, curve):
+    choices = {"T": 6, "chains": 3, "leapfrogs": 2}
+    found = rate_distortion(model, drawn[0], None, generator=generator(22), **choices)
+    lower = annealed_log_likelihood(model, drawn[0], None, generator=generator(22), **choices)
+    np.testing.assert_allclose(found.log_p, lower, rtol=1e-12)
+    assert 0.5 < curve.accepted <= 1
+    assert math.isnan(rate_distortion(model, drawn[0][:2], None, 1, generator(), chains=2).accepted)
+
+
+# The command.
+
+
+@pytest.fixture
+def run(model, drawn, tmp_path, monkeypatch):
+    """A run whose model is the one of known log p(x), and whose test images are ones that it drew."""
+    images = drawn[0].numpy()
+    part = Dataset("linear", "test", images, np.zeros(len(images), np.int64), ("none",))
+    monkeypatch.setattr(command, "open_model", lambda run, device: model)
+    monkeypatch.setattr(command, "read_data", lambda run, root: Data("linear", part, None, part))
+    choices = dataclasses.asdict(TrainOptions(model=VAEOptions()))
+    config = {"command": "train", "model": "vae", "rung": "paper", "options": choices}
+    return create_run(tmp_path, "train", config | {"image_shape": (1, 1, D), "class_count": 0})
+
+
+def evaluate(run, capsys, **choices):
+    options = EvaluateOptions(run=run.path, **{"draws": 50, "device": "cpu", "annealing": 20} | choices)
+    assert command.evaluate(options) == 0
+    return " ".join(capsys.readouterr().out.split()), json.loads((run.path / "evaluation.json").read_text())
+
+
+def test_the_command_brackets_the_closed_form(oracle, model, drawn, run, capsys):
+    text, found = evaluate(run, capsys, annealed_images=30, chains=16)
+    annealed = found["annealing"]
+    rows = {(row["images"], row["estimate"]): row for row in annealed["bounds"]}
+    exact = exact_of(oracle, drawn[0]).mean()
+    for estimate in ("importance_sampling", "lower"):
+        row = rows["test images", estimate]
+        assert exact - 0.4 < row["mean"] < exact + 0.1
+        assert f"{row['mean']:.2f}".replace("-", "−") in text
+    own, lower, upper = (rows["drawn by the model", name] for name in ("importance_sampling", "lower", "upper"))
+    width = rows["drawn by the model", "upper − lower"]
+    assert width["mean"] == pytest.approx(upper["mean"] - lower["mean"])
+    assert -3 * width["standard_error"] < width["mean"] < 1.5
+    assert own["mean"] == pytest.approx(lower["mean"], abs=0.4)
+    assert (annealed["temperatures"], annealed["chains"], annealed["images"]) == (20, 16, 30)
+    assert "all 30 test images, and 30 that the model draws" in text
+    assert found["command"].endswith("--draws 50 --annealing 20 --chains 16 --annealed-images 30")
+
+    gaps = []
+    for row in drawn[0].flatten(1).numpy():
+        mean, _ = oracle.annealed(row, 1.0)
+        q = mean, 0.1 * np.eye(Z)
+        gaps.append(oracle.rate(*q) + oracle.distortion(row, *q))
+    gap = np.mean(gaps) + exact  # KL(q(z|x) || p(z|x)), which is one for all images
+    assert gap - 0.5 < annealed["gap"]["mean"] < gap + 0.2  # at least, in expectation
+    assert annealed["encoder"]["rate"] + annealed["encoder"]["distortion"] == pytest.approx(np.mean(gaps), abs=0.2)
+    curve = annealed["rate_distortion"]
+    assert [len(curve[name]) for name in ("betas", "rate", "distortion")] == [21] * 3
+    assert -(curve["rate"][-1] + curve["distortion"][-1]) == pytest.approx(rows["test images", "lower"]["mean"])
+    assert (run.path / "figures" / "rate_distortion.png").read_bytes().startswith(b"\x89PNG")
+    assert "annealed to β = 1" in text
+
+
+def test_an_annealing_that_is_too_fast_comes_with_a_warning(run, capsys):
+    text, found = evaluate(run, capsys, annealing=1, chains=1, annealed_images=7, draws=0)
+    assert found["annealing"]["accepted"] is None
+    assert [line for line in found["warnings"] if "nats apart on images that the model drew" in line]
+    assert "7 of 30 test images, evenly spread" in text
+    assert {row["estimate"] for row in found["annealing"]["bounds"]} == {"lower", "upper", "upper − lower"}
+    assert "log_likelihood" not in found
+
+
+def test_an_annealing_repeats_by_the_seed(run, capsys):
+    choices = {"annealing": 5, "chains": 2, "annealed_images": 4, "draws": 3, "images": 4}
+    first, again, other = (evaluate(run, capsys, seed=seed, **choices)[1]["annealing"] for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("name", ["cvae-top-learned", "vae-optimal", "hierarchical", "iaf-vae"])
+def test_the_command_anneals_models_of_every_kind(name, run, capsys, monkeypatch):
+    model, rng = make(name).float().eval(), np.random.default_rng(0)
+    images = (rng.random((4, *SHAPE)) > 0.5).astype(np.float32)
+    part = Dataset("noise", "test", images, rng.integers(0, CLASS_COUNT, 4), ("a", "b", "c"))
+    monkeypatch.setattr(command, "open_model", lambda run, device: model)
+    monkeypatch.setattr(command, "read_data", lambda run, root: Data("noise", part, None, part))
+    _, found = evaluate(run, capsys, annealing=6, chains=2, annealed_images=3, draws=20)
+    rows = {(row["images"], row["estimate"]): row["mean"] for row in found["annealing"]["bounds"]}
+    assert abs(rows["drawn by the model", "upper − lower"]) < 2
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "vq-vae", "codes-prior", "latent-diffusion"])
+def test_a_model_that_cannot_be_annealed_is_refused_before_it_is_measured(name, run, capsys, monkeypatch):
+    monkeypatch.setattr(command, "open_model", lambda run, device: make(name).eval())
+    reason = "annealing would reverse" if name == "latent-diffusion" else "expected a model with a prior over vectors z"
+    with pytest.raises(InputError, match=rf"^{name}: {reason}") as caught:
+        evaluate(run, capsys)
+    assert "\n" not in str(caught.value)
+    assert "Reconstruction" not in capsys.readouterr().out
+    assert not (run.path / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "line"),
+    [
+        ({"chains": 3}, "chains: it would have no effect: with 0 temperatures nothing is annealed"),
+        ({"annealed_images": 3}, "annealed_images: it would have no effect: with 0 temperatures nothing is annealed"),
+        ({"annealing": -1}, "annealing: expected an integer of at least 0, got -1"),
+        ({"annealing": 5, "chains": 0}, "chains: expected an integer of at least 1, got 0"),
+    ],
+)
+def test_options_without_effect_are_refused(choices, line):
+    with pytest.raises(InputError) as caught:
+        EvaluateOptions(**choices)
+    assert str(caught.value) == line
+
+
+def test_a_model_in_training_is_annealed_in_eval_mode_and_stays_in_training():
+    """With the batch's own sigma the density would follow the chains, and no bound would hold."""
+    own, eval_mode = make("vae-optimal"), make("vae-optimal").eval()
+    x, _ = simulate(eval_mode, 3, None, generator())
+    own.train()
+    found, expected = (annealed_log_likelihood(m, x, None, 5, generator(1), 2, 2) for m in (own, eval_mode))
+    np.testing.assert_array_equal(found, expected)
+    assert own.training
+    assert not eval_mode.training
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "vq-vae"])

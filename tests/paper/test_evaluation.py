@@ -151,7 +151,7 @@ def test_which_images_a_likelihood_sees(data):
     assert torch.equal(images_for_likelihood(bernoulli, grey, "static"), black_or_white)
     for binarise in ("auto", "none", "static"):
         assert images_for_likelihood(bernoulli, black_or_white, binarise) is black_or_white
-    for likelihood in ("gaussian", "gaussian-learned", "continuous-bernoulli"):
+    for likelihood in ("gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli"):
         density = model_of(VAEOptions(likelihood=likelihood, **SMALL))
         assert images_for_likelihood(density, grey, "auto") is grey
         assert images_for_likelihood(density, grey, "none") is grey

@@ -207,6 +207,7 @@ KINDS = {
     "bernoulli": VAEOptions(network="mlp", hidden_dims=(11,), latent_dim=3),
     "gaussian": BetaVAEOptions(network="mlp", hidden_dims=(11,), latent_dim=3, likelihood="gaussian"),
     "gaussian-learned": VAEOptions(network="mlp", hidden_dims=(11,), latent_dim=3, likelihood="gaussian-learned"),
+    "gaussian-optimal": VAEOptions(network="mlp", hidden_dims=(11,), latent_dim=3, likelihood="gaussian-optimal"),
     "continuous-bernoulli": VAEOptions(
         latent_dim=3, channels=(2, 3), hidden_dims=(5,), likelihood="continuous-bernoulli"
     ),

@@ -19,7 +19,7 @@ from paper.models.registry import LAYERS, load_model, make_model  # noqa: E402
 from paper.rung import make_rung  # noqa: E402
 from tests.support.small_models import CLASS_COUNT, SHAPE, TINY  # noqa: E402
 
-LIKELIHOODS = ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli"]
+LIKELIHOODS = ["bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli"]
 GLOROT = {name: dataclasses.replace(TINY[name], init="glorot") for name in TINY if isinstance(TINY[name], VAEOptions)}
 
 

@@ -15,12 +15,21 @@ from paper.models.likelihoods import (  # noqa: E402
     ContinuousBernoulli,
     DiscretisedLogistic,
     LearnedGaussian,
+    OptimalGaussian,
     log_normaliser,
     make_likelihood,
 )
+from paper.models.options import IWAEOptions  # noqa: E402
 
 D = torch.distributions
-NAMES = ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+NAMES = [
+    "bernoulli",
+    "gaussian",
+    "gaussian-learned",
+    "gaussian-optimal",
+    "continuous-bernoulli",
+    "discretised-logistic",
+]
 LOGITS = [-1e4, -300.0, -88.0, -20.0, -3.0, -0.11, -0.1, -0.09, -1e-3, -1e-9, 0.0]
 LOGITS += [-logit for logit in LOGITS[:-1]]
 
@@ -238,9 +247,12 @@ def test_gradients_by_central_differences(name):
     outputs = torch.cat([outputs, outputs / 100]).requires_grad_()  # the series as well
     x = torch.cat([x, x])
     parameters = tuple(likelihood.parameters())
-    assert torch.autograd.gradcheck(
-        lambda o, *_: (likelihood.log_prob(o, x), likelihood.mean(o)), (outputs, *parameters)
-    )
+
+    def log_prob(o):  # of the whole batch where its sigma is the batch's: there the gradient through sigma is 0
+        values = likelihood.log_prob(o, x)
+        return values.sum() if name == "gaussian-optimal" else values
+
+    assert torch.autograd.gradcheck(lambda o, *_: (log_prob(o), likelihood.mean(o)), (outputs, *parameters))
 
 
 # The learned variance.
@@ -263,11 +275,117 @@ def test_the_learned_sigma_finds_the_root_mean_square_error():
     torch.testing.assert_close(likelihood.sigma().detach(), expected, rtol=1e-6, atol=0)
 
 
+# The best variance of each batch.
+
+
+def best_of(outputs, x, counted=None):
+    """sigma*^2 by the definition: the mean squared error over images and pixels that count."""
+    counted = torch.ones_like(x) if counted is None else counted.expand_as(x)
+    return ((x - outputs.sigmoid()).square() * counted).sum() / counted.sum()
+
+
+MASK = (torch.arange(12).reshape(3, 4) % 3 > 0).double()
+
+
+@pytest.mark.parametrize("counted", [None, MASK], ids=["all pixels", "some pixels"])
+def test_the_optimal_loss_is_half_the_pixels_times_one_and_the_log_of_2_pi_sigma_squared(counted):
+    outputs, x = draw(8)
+    outputs, x = outputs[..., :3, :4], x[..., :3, :4]
+    pixels = x[0].numel() if counted is None else len(x[0]) * int(counted.sum())
+    loss = -OptimalGaussian().double().log_prob(outputs, x, counted).mean()
+    expected = pixels / 2 * (1 + torch.log(2 * math.pi * best_of(outputs, x, counted)))
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
+
+
+def test_the_gradient_with_sigma_held_fixed_is_the_whole_gradient():
+    """At the optimum the loss has no slope in sigma: what passes through sigma* is 0 (the envelope theorem)."""
+    outputs, x = draw(9)
+    outputs.requires_grad_()
+    pixels = x[0].numel()
+    (ours,) = torch.autograd.grad(-OptimalGaussian().double().log_prob(outputs, x).mean(), outputs)
+
+    through_sigma = pixels / 2 * (1 + torch.log(2 * math.pi * best_of(outputs, x)))  # gradients pass through sigma*
+    (whole,) = torch.autograd.grad(through_sigma, outputs)
+    torch.testing.assert_close(ours, whole, rtol=1e-10, atol=1e-14)
+
+    squared_error = (x - outputs.sigmoid()).square().flatten(1).sum(1).mean()
+    (plain,) = torch.autograd.grad(squared_error / (2 * best_of(outputs, x).detach()), outputs)
+    torch.testing.assert_close(ours, plain, rtol=1e-10, atol=1e-14)
+
+    log_sigma = (best_of(outputs, x).detach().log() / 2).requires_grad_()
+    fixed = D.Normal(outputs.detach().sigmoid(), log_sigma.exp()).log_prob(x).flatten(1).sum(1).mean()
+    (slope,) = torch.autograd.grad(fixed, log_sigma)
+    assert abs(slope.item()) < 1e-10
+
+
+def test_no_sigma_is_better():
+    outputs, x = draw(10)
+    best, sigma = OptimalGaussian().double().log_prob(outputs.requires_grad_(), x).mean(), best_of(outputs, x).sqrt()
+    for factor in (0.9, 0.99, 1.01, 1.1):
+        assert make_likelihood("gaussian", (factor * sigma).item()).log_prob(outputs, x).mean() < best
+
+
+def test_the_value_found_is_the_noise_of_the_images():
+    """Images x_hat + 0.07 eps: sigma* is 0.07 to its standard error, sigma / sqrt(2 n) of n pixels."""
+    likelihood, rng = OptimalGaussian().double(), torch.Generator().manual_seed(11)
+    outputs = torch.randn(2000, 1, 5, 6, generator=rng, dtype=torch.float64)
+    x = outputs.sigmoid() + 0.07 * torch.randn(outputs.shape, generator=rng, dtype=torch.float64)
+    for part, image in zip(outputs.split(50), x.split(50), strict=True):
+        likelihood.log_prob(part, image)
+        likelihood.after_step()
+    assert likelihood.sigma().item() == pytest.approx(0.07, abs=4 * 0.07 / math.sqrt(2 * x.numel()) / 0.8)
+
+
+def test_the_running_value_weighs_every_pixel_by_its_age():
+    likelihood = OptimalGaussian().double()
+    outputs, x = (torch.cat([a, b]) for a, b in zip(draw(12), draw(13), strict=True))
+    squares = pixels = 0.0
+    for part in (slice(0, 5), slice(5, 7), slice(7, 10)):
+        likelihood.log_prob(outputs[part], x[part])
+        likelihood.after_step()
+        squares = 0.99 * squares + best_of(outputs[part], x[part]).item() * x[part].numel()
+        pixels = 0.99 * pixels + x[part].numel()
+        assert likelihood.sigma().item() == pytest.approx(math.sqrt(squares / pixels), rel=1e-12)
+    before = likelihood.sigma()
+    likelihood.after_step()  # without another batch
+    assert torch.equal(likelihood.sigma(), before)
+
+
+@pytest.mark.parametrize("way", ["eval mode", "no gradients"])
+def test_where_nothing_is_trained_the_running_value_is_used_and_stays(way):
+    likelihood, (outputs, x) = OptimalGaussian().double(), draw(14)
+    likelihood.log_sigma.fill_(math.log(0.3))
+    expected = D.Normal(outputs.sigmoid(), 0.3).log_prob(x).sum((1, 2, 3))
+    if way == "eval mode":
+        found = likelihood.eval().log_prob(outputs, x)
+    else:
+        with torch.no_grad():
+            found = likelihood.log_prob(outputs, x)
+    likelihood.after_step()
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
+    assert likelihood.sigma().item() == pytest.approx(0.3, rel=1e-12)
+
+
+def test_a_perfect_prediction_has_a_finite_loss():
+    outputs = torch.zeros(2, 1, 3, 4)
+    found = OptimalGaussian().log_prob(outputs, torch.full_like(outputs, 0.5))
+    assert torch.isfinite(found).all()
+
+
+def test_the_bound_of_several_draws_has_another_best_variance():
+    with pytest.raises(
+        InputError, match=r"^likelihood: the mean squared error is the best variance of the ELBO"
+    ) as caught:
+        IWAEOptions(likelihood="gaussian-optimal")
+    assert "\n" not in str(caught.value)
+
+
 def test_which_likelihood_has_parameters():
     assert {name: list(make_likelihood(name, 0.2).state_dict()) for name in NAMES} == {
         "bernoulli": [],
         "gaussian": [],
         "gaussian-learned": ["log_sigma"],
+        "gaussian-optimal": ["log_sigma", "seen"],
         "continuous-bernoulli": [],
         "discretised-logistic": ["log_scale"],
     }
@@ -287,6 +405,8 @@ def variance_of_levels(logit, sigma):
 @pytest.mark.parametrize("logit", [-30.0, -2.0, 0.0, 1e-4, 0.5, 4.0])
 def test_draws_have_the_mean_and_the_spread_of_the_density(name, logit):
     likelihood = make_likelihood(name, 0.3).requires_grad_(False)
+    if name == "gaussian-optimal":
+        likelihood.log_sigma.fill_(math.log(0.3))
     outputs = torch.full((1, 1, 1, DRAWS), logit)
     x = likelihood.draw(outputs, torch.Generator().manual_seed(7)).double()
     lambda_ = 1 / (1 + math.exp(-logit))

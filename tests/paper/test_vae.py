@@ -73,6 +73,8 @@ def check_against_distributions(likelihood="bernoulli", network=MLP):
             value.mul_(2)  # away from q(z|x) = p(z), where mistakes hide
         if likelihood == "gaussian-learned":
             model.likelihood.log_sigma.fill_(math.log(0.3))
+        if likelihood == "gaussian-optimal":
+            model.eval().likelihood.log_sigma.fill_(math.log(0.3))
         if likelihood == "discretised-logistic":
             model.likelihood.log_scale.fill_(math.log(0.3 * math.sqrt(3) / math.pi))
     x, eps, _ = draw(model)
@@ -92,7 +94,8 @@ def check_against_distributions(likelihood="bernoulli", network=MLP):
 
 @pytest.mark.parametrize("network", [CONV, MLP], ids=["conv", "mlp"])
 @pytest.mark.parametrize(
-    "likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+    "likelihood",
+    ["bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli", "discretised-logistic"],
 )
 def test_the_vae_of_torch_distributions(likelihood, network):
     check_against_distributions(likelihood, network)

@@ -142,6 +142,21 @@ class LinearGaussian(NamedTuple):
         precision = 1 + (self.W**2).sum(axis=0) / self.sigma**2
         return self.W.T @ (x - self.b) / self.sigma**2 / precision, -np.log(precision)
 
+    def annealed(self, x, beta):
+        """Mean and covariance of p(z) p(x|z)^beta, normalised, which is a Gaussian; at beta = 1 it is p(z|x)."""
+        covariance = np.linalg.inv(np.eye(self.W.shape[1]) + beta * self.W.T @ self.W / self.sigma**2)
+        return beta * covariance @ self.W.T @ (x - self.b) / self.sigma**2, covariance
+
+    def rate(self, mean, covariance):
+        """KL(Normal(mean, covariance) || p(z)) in nats."""
+        log_determinant = np.linalg.slogdet(covariance)[1]
+        return 0.5 * (np.trace(covariance) + mean @ mean - len(mean) - log_determinant)
+
+    def distortion(self, x, mean, covariance):
+        """-E[log p(x|z)] in nats over z from Normal(mean, covariance)."""
+        error = ((x - self.b - self.W @ mean) ** 2).sum() + np.trace(self.W @ covariance @ self.W.T)
+        return 0.5 * (error / self.sigma**2 + len(x) * math.log(2 * math.pi * self.sigma**2))
+
 
 def kl_of_normals(mean, variance, other_mean, other_variance):
     """KL(N(mean, diag(variance)) || N(other_mean, diag(other_variance))) in nats, from full covariance matrices."""

@@ -32,6 +32,10 @@ CASES = {
         model=VAEOptions(**SMALL), data=DataOptions(binarise="dynamic"), kl=KLOptions(schedule="cyclical", cycles=2)
     ),
     "learned variance": TrainOptions(model=VAEOptions(**MLP, likelihood="gaussian-learned")),
+    "optimal variance": TrainOptions(model=VAEOptions(**MLP, likelihood="gaussian-optimal")),
+    "optimal variance of missing pixels": TrainOptions(
+        model=ConditionalVAEOptions(**MLP, condition="top", likelihood="gaussian-optimal")
+    ),
     "free bits": TrainOptions(model=VAEOptions(**SMALL), kl=KLOptions(free_bits=0.03)),
     "capacity": TrainOptions(model=BetaVAEOptions(**SMALL, capacity=0.2, gamma=10.0)),
     "cvae": TrainOptions(model=ConditionalVAEOptions(**MLP)),

@@ -31,6 +31,7 @@ TINY = {
     "vae-residual": VAEOptions(**CONV | {"channels": (3,), "residual_blocks": 1}),
     "vae-mlp": VAEOptions(**MLP),
     "vae-learned": VAEOptions(**MLP, likelihood="gaussian-learned"),
+    "vae-optimal": VAEOptions(**MLP, likelihood="gaussian-optimal"),
     "vae-continuous": VAEOptions(**MLP, likelihood="continuous-bernoulli"),
     "vae-levels": VAEOptions(**MLP, likelihood="discretised-logistic"),
     "beta-vae": BetaVAEOptions(**CONV, beta=3.0),
@@ -63,7 +64,7 @@ TINY = {
 }
 
 
-TOGETHER = ("beta-vae-capacity", "beta-tcvae", "factor-vae")
+TOGETHER = ("vae-optimal", "beta-vae-capacity", "beta-tcvae", "factor-vae")
 """Models whose loss is that of a batch, and not a mean over its images."""
 
 

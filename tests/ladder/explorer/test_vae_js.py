@@ -206,7 +206,8 @@ def test_a_semi_supervised_model_is_shown_under_the_label_that_it_is_given(modul
 
 
 @pytest.mark.parametrize(
-    "likelihood", ["bernoulli", "gaussian", "gaussian-learned", "continuous-bernoulli", "discretised-logistic"]
+    "likelihood",
+    ["bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal", "continuous-bernoulli", "discretised-logistic"],
 )
 def test_every_likelihood(modules, likelihood):
     rung = make_rung(VAEOptions(latent_dim=3, likelihood=likelihood, sigma=0.3, **CONV), scale=3.0)
@@ -283,6 +284,7 @@ def test_masks(modules, part):
         ("bernoulli", 0.5),
         ("gaussian", 0.3),
         ("gaussian-learned", 0.3),
+        ("gaussian-optimal", 1.0),
         ("continuous-bernoulli", 0.29),
         ("discretised-logistic", 0.265),
     ],
