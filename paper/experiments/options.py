@@ -18,6 +18,8 @@ EXPERIMENTS = {
     "denoise-and-detect": "Does a VAE remove noise, and does its ELBO detect an unknown class?",
     "augment": "Do images drawn by a conditional VAE help a classifier with few labels?",
     "conditional": "Does giving the label remove the class from the latents?",
+    "iwae": "Why do more draws starve the encoder?",
+    "codebook": "How many bits does an image need?",
 }
 """The question of every experiment, by its name."""
 
@@ -32,7 +34,8 @@ class ExperimentOptions:
     """
 
     name: Annotated[Positional[str], Option("NAME")]
-    """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment or conditional."""
+    """latent-dim, ae-vs-vae, beta, collapse, likelihood, completion, denoise-and-detect, augment, conditional, iwae or
+    codebook."""
     quick: bool = False
     """Small settings on built-in data, under two minutes."""
     data: Annotated[str | None, optional("NAME|FOLDER", "the experiment's own")] = None
