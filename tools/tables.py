@@ -210,9 +210,13 @@ TABLES: dict[str, Table] = {
     "parameters": parameters_table,
     "numbers": numbers_table,
     "likelihood of MNIST": likelihood_table,
-    **{f"experiment {name}": functools.partial(experiment_table, name) for name in EXPERIMENTS},
+    **{
+        f"experiment {name}": functools.partial(experiment_table, name)
+        for name in EXPERIMENTS
+        if (RESULTS / "experiments" / f"{name}.json").exists()
+    },
 }
-"""Every table by its name in the pages."""
+"""Every table by its name in the pages; that of an experiment as soon as its record is there."""
 
 
 def render(text: str, say: Say, tables: Mapping[str, Table] = TABLES) -> str:
