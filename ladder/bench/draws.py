@@ -66,7 +66,7 @@ def draws_tasks(images: int, draws: int, precision: str = "float32") -> dict[str
         optimizer.step()
         return loss.item()
 
-    tasks = {}
+    tasks: dict[str, Callable[[], float]] = {}
     for name, loss_of in ((PRODUCT, in_one_product), (LOOP, in_a_loop)):
         model = make_model(options, (1, 28, 28), 0, 0, dtype)
         assert isinstance(model, IWAE)
