@@ -52,6 +52,10 @@ class Panel(NamedTuple):
     xlabel: str
     lines: Mapping[str, Line]
     log_x: bool = False
+    powers: Sequence[float] = ()
+    """With any the y axis is logarithmic, and thin lines x^p begin with the first line, for comparison of slopes."""
+    own_ticks: bool = True
+    """Whether a few x of the lines, and not round numbers, are the ticks."""
 
 
 @book_style()
@@ -108,14 +112,31 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
         _draw_line(axes, x, line, name, HOLLOW | SERIES[names.index(name) % len(SERIES)])
     if panel.log_x:
         axes.set_xscale("log")
-    if named or len(ticks) <= POINTS:
+    if panel.powers:
+        axes.set_yscale("log")
+        _draw_powers(axes, panel)
+    if named or (panel.own_ticks and len(ticks) <= POINTS):
         places = list(range(len(ticks))) if named else [float(tick) for tick in ticks]
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticklabels([literal(str(tick)) if named else f"{tick:g}" for tick in ticks])
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    if not panel.powers:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(panel.xlabel, labelpad=1)
     rule(axes, "y")
+
+
+def _draw_powers(axes: Axes, panel: Panel) -> None:
+    """x^p through the first point of the first line, with its name at its end."""
+    line = next(iter(panel.lines.values()))
+    x, start = np.array([line.x[0], line.x[-1]], dtype=float), float(np.mean(np.asarray(line.y, dtype=float)[..., 0]))
+    for p in panel.powers:
+        y = start * (x / x[0]) ** p
+        axes.plot(x, y, color=MUTED, linewidth=0.7, linestyle=DASHED, zorder=1)
+        axes.annotate(
+            f"{panel.xlabel}^{p:g}".replace("-", "−"), (x[1], y[1]), (0, 3 if p > 0 else -3),
+            textcoords="offset points", ha="right", va="bottom" if p > 0 else "top", fontsize=7.0, color=MUTED,
+        )  # fmt: skip
 
 
 def _draw_line(axes: Axes, x: np.ndarray, line: Line, name: str, style: Style) -> None:

@@ -159,6 +159,31 @@ WORDS = {
     "−ELBO with the label, nats": "레이블을 더한 −ELBO, 내트",
     "linear probe, %": "선형 프로브, %",
     "nearest neighbours, %": "최근접 이웃, %",
+    # iwae
+    "Signal-to-noise ratio: q(z|x) near the posterior": "신호 대 잡음비: q(z|x)가 사후 분포에 가까운 모델",
+    "Signal-to-noise ratio: the trained VAE": "신호 대 잡음비: 훈련한 VAE",
+    "After training": "훈련한 뒤",
+    "K": "K",
+    "encoder, plain": "인코더, 보통",
+    "encoder, STL": "인코더, STL",
+    "encoder, DReG": "인코더, DReG",
+    "decoder": "디코더",
+    "K, gradient": "K, 기울기",
+    "−bound, nats": "−하한, 내트",
+    "−log p(x), nats": "−log p(x), 내트",
+    "KL(q‖p), nats": "KL(q‖p), 내트",
+    "effective draws": "유효 표본 수",
+    "{}, plain": "{}, 보통",
+    # codebook
+    "Test images, bits per image": "테스트 이미지, 이미지당 비트",
+    "K, learned by": "K, 학습 방법",
+    "codes": "코드",
+    "codes with the prior": "사전 분포를 쓴 코드",
+    "pixels, given the codes": "코드가 주어진 픽셀",
+    "both, with the prior": "사전 분포를 쓴 합",
+    "perplexity": "퍼플렉서티",
+    "{}, moving averages": "{}, 이동 평균",
+    "{}, gradients": "{}, 기울기",
     # Experiments: their results
     "The lowest −ELBO, {} nats, has Z = {}. Of Z = {} latents {} are active, and their −ELBO is {} nats higher.": (
         "−ELBO가 가장 낮은 것은 Z = {1}일 때이며 {0}내트이다. 잠재 변수 Z = {2}개 가운데 {3}개가 활성이고, 그 "

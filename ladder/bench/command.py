@@ -13,6 +13,7 @@ from foundation.errors import InputError
 from foundation.files import write_json
 from ladder.bench.browser import browser_table, measure_browser
 from ladder.bench.comparisons import measure_compiled, measure_convolution, measure_epoch
+from ladder.bench.draws import measure_draws
 from ladder.bench.floor import measure_machine
 from ladder.bench.report import bench_figure, tables
 from ladder.bench.results import Results, count
@@ -79,6 +80,8 @@ def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None)
     convolution = measure_convolution(short)
     now("rung 3 compiled")
     compiled = NOT_COMPILED if quick else measure_compiled(CORES)
+    now("the IWAE's draws")
+    draws = measure_draws(quick, 1, short)
     now("memory")
     memory = {rung: measure_memory(rung, MEMORY_BATCH) for rung in rungs} if can_measure_memory() else {}
     return Results(
@@ -93,6 +96,7 @@ def measure(quick: bool = False, now: Callable[[str], None] = lambda what: None)
         MEMORY_BATCH,
         convolution,
         compiled,
+        draws,
     )
 
 

@@ -28,6 +28,8 @@ def tables(results: Results) -> Iterator[Table]:
         yield passes_table(results, what)
     yield parts_table(results)
     yield epoch_and_memory_table(results)
+    if results.draws:
+        yield draws_table(results)
     yield beside_table(results)
     yield ratios_table(results)
 
@@ -94,6 +96,18 @@ def epoch_and_memory_table(results: Results) -> Table:
                 ratio = coloured(results.epoch[who].median / results.epoch[PLAIN].median) if who != PLAIN else ""
             memory = f"{results.memory[who] / 1e6:,.0f}" if who in results.memory else ""
             table.add_row(who, seconds, ratio, memory)
+    return table
+
+
+def draws_table(results: Results) -> Table:
+    """Images × draws per second of the IWAE in both ways, and how many times as many one product makes."""
+    title = f"IWAE step, 784-200-200-50, {count(results.draws[0].threads)} (thousand images × draws per second)"
+    table = new_table(title, "batch", "K", "one product", "loop over draws", "product / loop")
+    for one in results.draws:
+        rates = (one.rate(one.product), one.rate(one.loop))
+        table.add_row(
+            str(one.images), str(one.draws), *(f"{rate / 1e3:,.1f}" for rate in rates), f"{rates[0] / rates[1]:.2f}"
+        )
     return table
 
 

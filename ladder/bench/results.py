@@ -43,6 +43,22 @@ class PartTime:
 
 
 @dataclasses.dataclass(frozen=True)
+class DrawsTime:
+    """The time of a training step of the IWAE, with all draws in one product and with a loop over the draws."""
+
+    images: int
+    draws: int
+    """Of z for each image."""
+    threads: int
+    product: Time
+    loop: Time
+
+    def rate(self, time: Time) -> float:
+        """Images × draws in a second."""
+        return self.images * self.draws / time.median
+
+
+@dataclasses.dataclass(frozen=True)
 class Ratio:
     """One time, or one size, divided by another."""
 
@@ -70,6 +86,8 @@ class Results:
     """Rung 1's and numpy-ml's; empty where numpy-ml is not installed."""
     compiled: dict[str, Time] | str
     """Rung 3's step with and without torch.compile, or the reason why it was not measured."""
+    draws: list[DrawsTime]
+    """Empty without torch."""
 
     def sizes(self) -> list[tuple[int, int]]:
         """(threads, batch size) of every comparison, in the order of measurement."""
@@ -104,6 +122,9 @@ class Results:
         if isinstance(self.compiled, dict):
             medians = {who: t.median for who, t in self.compiled.items()}
             found += _ratios(f"step compiled, batch {BATCH}", medians, [(COMPILED, EAGER)])
+        for one in self.draws:
+            label = f"IWAE step, batch {one.images}, K = {one.draws}, {count(one.threads)}"
+            found.append(Ratio(label, "loop over draws", "one product", one.loop.median / one.product.median))
         label = f"peak memory, batch {self.memory_batch}"
         return found + _ratios(label, self.memory, [("numpy_impl", "pytorch_lowlevel")])
 

@@ -20,6 +20,8 @@ EXPERIMENTS = {
     "augment": "Do images drawn by a conditional VAE help a classifier with few labels?",
     "few-labels": "What do images without labels add to a few with labels?",
     "conditional": "Does giving the label remove the class from the latents?",
+    "iwae": "Why do more draws starve the encoder?",
+    "codebook": "How many bits does an image need?",
 }
 """The question of every experiment, by its name."""
 
@@ -35,8 +37,7 @@ class ExperimentOptions:
 
     name: Annotated[Positional[str], Option("NAME")]
     """latent-dim, ae-vs-vae, beta, collapse, likelihood, latent-diffusion, completion, denoise-and-detect, augment,
-    few-labels or
-    conditional."""
+    few-labels, conditional, iwae or codebook."""
     quick: bool = False
     """Small settings on built-in data, under two minutes."""
     data: Annotated[str | None, optional("NAME|FOLDER", "the experiment's own")] = None

@@ -65,6 +65,25 @@ def test_a_line_looks_the_same_in_every_panel_and_is_named_once():
     assert len(colours) == 2
 
 
+def test_powers_are_straight_lines_through_the_first_point():
+    lines = {"a": Line([1, 4, 100], [2.0, 3.0, 5.0]), "b": Line([1, 4, 100], [1.0, 1.0, 1.0])}
+    axes = line_panels([Panel("r", "K", lines, log_x=True, powers=(-0.5, 0.5))], "T", "C").axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    drawn = [line for line in axes.lines if len(line.get_xdata()) == 2]
+    np.testing.assert_allclose([line.get_ydata() for line in drawn], [[2, 0.2], [2, 20]])
+    assert {"K^−0.5", "K^0.5"} <= {text.get_text() for text in axes.texts}
+
+
+def test_round_ticks_take_the_place_of_the_lines_own():
+    line = {"": Line([147.0, 343.3], [1.0, 2.0])}
+    own, other = (
+        line_panels([Panel("a", "bits", line, own_ticks=own)], "T", "C").axes[0].get_xticks() for own in (True, False)
+    )
+    assert own.tolist() == [147.0, 343.3]
+    assert 343.3 not in other
+    assert len(other) > 2
+
+
 def test_names_along_an_axis_keep_their_order():
     line = Line(["VAE", "β-VAE", "IWAE"], [3, 1, 2], [0.1, 0.2, 0.3])
     axes = line_panels([Panel("a", "model", {"": line})], "T", "C").axes[0]

@@ -21,9 +21,10 @@ from foundation.console import make_console
 from ladder import cli
 from ladder.bench import command as bench
 from ladder.bench.comparisons import fast_loop, layer_of_numpy_ml, measure_compiled, measure_convolution, ours
+from ladder.bench.draws import LOOP, PRODUCT, QUICK_SIZES, SIZES, draws_tasks, measure_draws
 from ladder.bench.floor import Cost, Machine, activations, forward_cost, measure_machine, multiplications, step_cost
 from ladder.bench.report import bench_figure, tables
-from ladder.bench.results import BFLOAT16, LAYER, PLAIN, PartTime, PassTime, Results
+from ladder.bench.results import BFLOAT16, LAYER, PLAIN, DrawsTime, PartTime, PassTime, Results
 from ladder.bench.rungs import can_measure_memory, measure_memory, measure_parts, measure_passes
 from ladder.bench.timing import Patience, Time, on_threads, take_turns
 from ladder.rungs import RUNGS, available_rungs
@@ -65,6 +66,7 @@ def made_up(rungs=RUNGS, batch_sizes=(1, 128), threads=(2, 1), beside=True):
         memory={name: 100_000_000 * (i + 1) for i, name in enumerate(rungs)},
         memory_batch=512,
         convolution={"numpy_impl": exactly(0.01), "numpy-ml": exactly(0.125)} if beside else {},
+        draws=[DrawsTime(20, 5, 1, exactly(2e-3), exactly(5e-3))] if "paper" in rungs else [],
         compiled={"paper": exactly(0.04), "paper compiled": exactly(0.03)} if beside else "there is no C++ compiler",
     )
 
@@ -233,6 +235,22 @@ def test_the_fast_loop_learns_from_every_image(monkeypatch, bfloat16):
     assert losses[-1] < losses[0]
 
 
+def test_both_ways_to_take_draws_are_one_training():
+    pytest.importorskip("torch")
+    tasks = draws_tasks(3, 4, "float64")
+    losses = {name: [task() for _ in range(3)] for name, task in tasks.items()}
+    np.testing.assert_allclose(losses[PRODUCT], losses[LOOP], rtol=1e-10)
+    assert losses[LOOP][2] < losses[LOOP][0]
+
+
+def test_draws_are_measured_for_every_size():
+    pytest.importorskip("torch")
+    found = measure_draws(True, 1, BRIEF)
+    assert [(one.images, one.draws) for one in found] == list(QUICK_SIZES)
+    assert set(QUICK_SIZES) < set(SIZES)
+    assert found[0].rate(exactly(0.5)) == 200
+
+
 def test_without_numpy_ml_there_is_no_convolution_to_compare(monkeypatch):
     monkeypatch.setitem(sys.modules, "numpy_ml", None)
     assert measure_convolution(BRIEF) == {}
@@ -293,6 +311,7 @@ def test_ratios():
     assert ratio(results, "epoch of 60,000 images", BFLOAT16, PLAIN) == 0.25
     assert ratio(results, LAYER, "numpy-ml", "numpy_impl") == pytest.approx(12.5)
     assert ratio(results, "step compiled, batch 128", "paper compiled", "paper") == pytest.approx(0.75)
+    assert ratio(results, "IWAE step, batch 20, K = 5, 1 thread", LOOP, PRODUCT) == pytest.approx(2.5)
     assert ratio(results, "peak memory, batch 512", "numpy_impl", "pytorch_lowlevel") == 0.5
 
 
@@ -324,6 +343,7 @@ def test_tables_fit_into_a_hundred_columns(rungs, sizes):
     if rungs == RUNGS:
         assert "2.00 ± 0%" in page  # rung 2 at batch 1
         assert "rung 1" in page
+        assert re.search(r"20 +5 +50.0 +20.0 +2.50", page)
         assert re.search(r"paper bf16 +3\.00 +0\.25", page)
     assert "12.5" in page
 

@@ -51,8 +51,12 @@ SMALL = {
     "augment": {"labels": (2, 4), "steps": 3, "cvae_steps": 3, "latent_dim": 3, "hidden_dim": 8, "seeds": 2},
     "few-labels": {"labels": (2, 4), "steps": 3, "latent_dim": 3, "hidden_dim": 8, "seeds": 2},
     "conditional": {"latent_dims": (2,), "hidden_dims": (8,), "known": 60},
+    "iwae": {"draws": (1, 4), "latent_dim": 3, "hidden_dims": (8,), "ratio_draws": (1, 4), "repeats": 40,
+             "measured": 20, "weights": 8, "seeds": 2},
+    "codebook": {"codes": (4, 8), "code_dim": 4, "channels": (4, 6), "prior_channels": 4, "prior_layers": 2,
+                 "prior_epochs": 1, "seeds": 2},
 }  # fmt: skip
-"""Settings so small that all ten take seconds."""
+"""Settings so small that all of them take seconds."""
 
 
 def run_small(name, out, monkeypatch, seed=0, **more):
