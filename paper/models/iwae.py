@@ -78,7 +78,9 @@ class IWAE(VAE):
             log_weights = log_likelihoods + log_prior_over_fixed_posterior(run)
         if self.options.gradient == "dreg":
             weigh_again(run.z, log_weights)
-        bound = (log_weights if self.options.bound == "elbo" else log_mean_exp(log_weights)).mean()
+        bound = log_mean_exp(log_weights).mean()
+        if self.options.bound == "elbo":
+            bound = log_weights.mean()
         return Loss(-bound, -log_likelihoods.mean(), kl_per_latent(run.mu, run.logvar).sum(1).mean())
 
 
