@@ -155,16 +155,21 @@ class OptimizerOptions:
     """The largest step size."""
     weight_decay: float = 0.0
     """adamw: share of each weight that is subtracted at each step, times the step size."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: the step size falls to 0 along half a cosine."""
+    epsilon: float = 1e-8
+    """What is added to the root of the second moment, which a step is divided by."""
+    schedule: Literal["constant", "cosine", "stages"] = "constant"
+    """cosine: the step size falls to 0 along half a cosine; stages: to a tenth in eight stages, each three times as
+    long as the one before (Burda et al. 2016)."""
     warmup: float = 0.0
     """Share of training in which the step size grows linearly from 0."""
 
     def __post_init__(self) -> None:
         check_positive(learning_rate=self.learning_rate)
-        if self.name not in ("adam", "adamw") or self.schedule not in ("constant", "cosine"):
+        if not 0 < self.epsilon < 1:
+            raise InputError(f"optimizer.epsilon: expected a number in (0, 1), got {self.epsilon!r}")
+        if self.name not in ("adam", "adamw") or self.schedule not in ("constant", "cosine", "stages"):
             raise InputError(
-                "optimizer: expected adam or adamw, with a constant or cosine schedule, "
+                "optimizer: expected adam or adamw, with a schedule that is constant, cosine or stages, "
                 f"got {self.name!r} and {self.schedule!r}"
             )
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):

@@ -1,10 +1,20 @@
 """Schedules of the KL weight and of the step size: functions of `progress`, the share of training that is done."""
 
+import bisect
 import dataclasses
 import math
 
 from foundation.objective import Objective
 from foundation.options import KLOptions, OptimizerOptions, TrainOptions
+
+STAGES = tuple(3**i for i in range(8))
+"""Epochs of each stage in the protocol of Burda et al. (2016): 3280 in all. A training of another length has stages of
+the same shares."""
+STARTS = tuple(sum(STAGES[:i]) / sum(STAGES) for i in range(len(STAGES)))
+"""The share of the training that is done when each stage begins."""
+STAGE_FACTORS = tuple(round(10 ** (1 - i / 7), 1) / 10 for i in range(len(STAGES)))
+"""The step size of each stage, as a share of the largest: 10^(-i/7), rounded as in their code,
+github.com/yburda/iwae."""
 
 
 def objective_at(options: TrainOptions, progress: float) -> Objective:
@@ -47,10 +57,13 @@ def cyclical(progress: float, warmup: float, cycles: int) -> float:
 def learning_rate_at(options: OptimizerOptions, progress: float) -> float:
     """The step size when `progress` of the training is done: a linear warm-up from 0, then the schedule.
 
-    The cosine falls from the largest step size to 0 at the end (Loshchilov & Hutter 2017, without restarts).
+    The cosine falls from the largest step size to 0 at the end (Loshchilov & Hutter 2017, without restarts), the stages
+    to a tenth of it (Burda et al. 2016, section 5).
     """
     if progress < options.warmup:
         return options.learning_rate * progress / options.warmup
+    if options.schedule == "stages":
+        return options.learning_rate * STAGE_FACTORS[bisect.bisect_right(STARTS, progress) - 1]
     if options.schedule == "cosine":
         return options.learning_rate * (1 + math.cos(math.pi * (progress - options.warmup) / (1 - options.warmup))) / 2
     return options.learning_rate

@@ -19,6 +19,7 @@ from ladder.options import RUNG_SUMMARIES, Bench, Climb, Doctor, Explore, Export
 from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import EXPERIMENTS, ExperimentOptions
 from paper.models.options import MODELS, training_options
+from paper.reproductions.options import REPRODUCTIONS, ReproduceOptions
 
 COMMANDS = LADDER_COMMANDS | EXERCISE_COMMANDS
 PROGRAM = "vae-ladder"
@@ -43,6 +44,7 @@ examples:
   vae-ladder evaluate                      measure the latest run
   vae-ladder explore RUN                   a page in which to play with its model
   vae-ladder experiment                    the experiments, each with its question
+  vae-ladder reproduce                     the papers' tables that can be made again
   vae-ladder start                         get the exercises; then vae-ladder watch
   vae-ladder climb --help                  the options of a command, with more examples
 
@@ -108,6 +110,11 @@ def parse(command: str, arguments: Sequence[str]) -> object | None:
         questions = "\n".join(f"  {name:<20}{question}" for name, question in EXPERIMENTS.items())
         page = page._replace(ending=f"experiments:\n{questions}\n\n{page.ending}")
         return command_line.parse(ExperimentOptions, program, arguments or ["--help"], page)
+    if command == "reproduce":
+        page = read_page(ReproduceOptions)
+        papers = "\n".join(f"  {name:<14}{table}" for name, table in REPRODUCTIONS.items())
+        page = page._replace(ending=f"papers:\n{papers}\n\n{page.ending}")
+        return command_line.parse(ReproduceOptions, program, arguments or ["--help"], page)
     return command_line.parse(COMMANDS[command], program, arguments)
 
 
@@ -224,14 +231,14 @@ def _dispatch(choices: Any, typed: str) -> int:
             from ladder.bench.command import bench as command
         case Doctor():
             from ladder.doctor.command import doctor as command
-        case EvaluateOptions() | ExperimentOptions() | Export():
+        case EvaluateOptions() | ExperimentOptions() | ReproduceOptions() | Export():
             command = _torch_command(choices, typed)
         case _:
             from exercises.commands import run_command as command
     return command(choices)
 
 
-def _torch_command(choices: EvaluateOptions | ExperimentOptions | Export, typed: str) -> Any:
+def _torch_command(choices: EvaluateOptions | ExperimentOptions | ReproduceOptions | Export, typed: str) -> Any:
     """The commands about models that need torch; `typed` is the command line itself."""
     from ladder.rungs import INSTALL_TORCH, torch_is_installed
 
@@ -245,6 +252,10 @@ def _torch_command(choices: EvaluateOptions | ExperimentOptions | Export, typed:
         from ladder.export import export
 
         return export
+    if isinstance(choices, ReproduceOptions):
+        from paper.reproductions.command import reproduce
+
+        return reproduce
     from paper.experiments.command import run_experiment
 
     return run_experiment

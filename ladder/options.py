@@ -13,6 +13,7 @@ from foundation.sizes import Architecture
 from paper.evaluation.options import EvaluateOptions
 from paper.experiments.options import ExperimentOptions
 from paper.models.options import BetaVAEOptions, VAEOptions
+from paper.reproductions.options import ReproduceOptions
 
 RUNG_SUMMARIES = {
     "numpy_impl": "NumPy, forward and backward by hand; needs no torch",
@@ -286,6 +287,7 @@ COMMANDS = {
     "train": TrainOptions,
     "evaluate": EvaluateOptions,
     "experiment": ExperimentOptions,
+    "reproduce": ReproduceOptions,
     "figures": Figures,
     "explore": Explore,
     "export": Export,

@@ -195,6 +195,8 @@ def why_not(options: TrainOptions) -> str:
         return "free bits weigh each latent's KL by the whole batch, which its main file does not; use --rung paper"
     if options.optimizer.name != OptimizerOptions().name:
         return "its optimiser is Adam; AdamW needs --rung paper"
+    if options.optimizer.epsilon != OptimizerOptions().epsilon:
+        return f"its Adam adds {OptimizerOptions().epsilon:g} to the root; --optimizer.epsilon needs --rung paper"
     if options.precision == "bf16":
         return "its arithmetic is float32 or float64; bf16 needs --rung paper"
     if options.compile:

@@ -32,7 +32,7 @@ PRINTED = {"say": 1, "no_effect": 1, "heading": 1, "translate": 0, "add_column":
 """Functions that show a text, and the place of the first argument that does."""
 PAGES = {"MANUAL"}
 """Constants that are pages of lines."""
-SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS"}
+SUMMARIES = {"RUNG_SUMMARIES", "EXPERIMENTS", "REPRODUCTIONS"}
 """Constants whose values are shown."""
 SAID = (
     *("exercises/commands.py", "foundation/command_line.py", "foundation/arguments.py", "foundation/errors.py"),

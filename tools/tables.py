@@ -30,13 +30,15 @@ from foundation.files import write_text
 from numpy_impl import vae_numpy
 from paper.experiments.options import EXPERIMENTS
 from paper.experiments.tables import EMPTY, Column, caption, cells, markdown_table, measured_images, rows_of
+from paper.reproductions.options import REPRODUCTIONS
 from tools import CHECKOUT, translations
 from tools.links import pages
 
 PLACE = re.compile(r"(<!-- table: (?P<name>[^>]*?) -->\n)(?P<table>.*?)(<!-- end -->)", re.DOTALL)
 OPENING, CLOSING = "<!-- table:", "<!-- end -->"
 RESULTS = CHECKOUT / "paper" / "results"
-"""Results recorded by `vae-ladder train`, `evaluate` and `experiment` with `--record`, as the chapter quotes them."""
+"""Results recorded by `vae-ladder train`, `evaluate`, `experiment` and `reproduce` with `--record`, as the chapter
+quotes them."""
 Say = Callable[[str], str]
 """Translates a piece of English words into the page's language."""
 Table = Callable[[Say], str]
@@ -174,6 +176,22 @@ def likelihood_table(say: Say) -> str:
 def experiment_table(name: str, say: Say) -> str:
     """The tables of an experiment, its findings, and how it was run."""
     found = recorded(f"experiments/{name}")
+    answers = [" ".join(map(say, answers_of(found))), ""]
+    return "\n".join([*recorded_tables(found, say), *answers, how_made(found, say)])
+
+
+def reproduction_table(name: str, say: Say) -> str:
+    """The tables of a reproduction with what they rest on, or the command that records them."""
+    if not record_of(f"reproductions/{name}").exists():
+        command = f"vae-ladder reproduce {name} --record paper/results/reproductions/{name}.json"
+        return f"{say('Not recorded yet. This command makes it:')}\n\n{block([command])}"
+    found = recorded(f"reproductions/{name}")
+    answers = [" ".join(map(say, found["answers"])), ""]
+    return "\n".join([*recorded_tables(found, say), *answers, how_made(found, say)])
+
+
+def recorded_tables(found: Mapping[str, Any], say: Say) -> list[str]:
+    """The tables of a record, each under its caption."""
     tables = []
     for title, options in found["tables"].items():
         columns = [Column(**column) for column in options]
@@ -182,10 +200,14 @@ def experiment_table(name: str, say: Say) -> str:
         head = [say(column.head) for column in columns]
         body = [map(say, row) for row in cells(columns, rows)]
         tables.append(f"*{said}*\n\n{markdown_table(head, body, numbers=len(head) - 1)}")
-    answers = [" ".join(map(say, answers_of(found))), ""]
+    return tables
+
+
+def how_made(found: Mapping[str, Any], say: Say) -> str:
+    """The command of a record, the images, and how long it took."""
     images = f"{found['train_images']:,} training and {found['test_images']:,} test images of {found['data']}"
     how = say(f"`{found['command']}`, seed {found['seed']}: {images}")
-    return "\n".join([*tables, *answers, f"{how}, {say(duration(found['seconds']))}.", ""])
+    return f"{how}, {say(duration(found['seconds']))}.\n"
 
 
 def caption_of(found: Mapping[str, Any], title: str, columns: Sequence[Column]) -> str:
@@ -215,6 +237,7 @@ TABLES: dict[str, Table] = {
         for name in EXPERIMENTS
         if (RESULTS / "experiments" / f"{name}.json").is_file()
     },
+    **{f"reproduction {name}": functools.partial(reproduction_table, name) for name in REPRODUCTIONS},
 }
 """Every table by its name in the pages. That of an experiment appears once its command has written the record."""
 

@@ -136,17 +136,18 @@ export class VAE {
     const log_likelihoods = this.log_prob(this.decode(z, given), copies);
     const log_weights = log_likelihoods.map((value, i) => value + log_p[i] - log_q[i]);
     const bounds = Float64Array.from({ length: N }, (_, n) => log_mean_exp(log_weights.subarray(n * K, (n + 1) * K)));
-    return { bounds, mu, logvar, log_likelihoods };
+    return { bounds, log_weights, mu, logvar, log_likelihoods };
   }
 }
 
 /** The importance-weighted autoencoder of Burda, Grosse & Salakhutdinov (2016): the VAE, trained on K draws at once. */
 export class IWAE extends VAE {
-  /** -L_K, and beside it the reconstruction as a mean over draws and the KL in closed form; eps N*K*Z. */
+  /** -L_K, or the mean of K estimates of the negative ELBO, and beside it the reconstruction as a mean over draws and the KL in closed form; eps N*K*Z. */
   loss(x, eps) {
     const N = x.length / this.pixels, K = eps.length / (N * this.latent_shape[0]);
-    const { bounds, mu, logvar, log_likelihoods } = this.importance(x, eps, K);
-    return { loss: -mean(bounds), reconstruction: -mean(log_likelihoods), kl: sum(this.kl(mu, logvar)) / N };
+    const { bounds, log_weights, mu, logvar, log_likelihoods } = this.importance(x, eps, K);
+    const loss = -mean(this.options.bound === "elbo" ? log_weights : bounds);
+    return { loss, reconstruction: -mean(log_likelihoods), kl: sum(this.kl(mu, logvar)) / N };
   }
 }
 
@@ -321,8 +322,9 @@ export class VQVAE extends VAE {
   }
 }
 
-/** 1 in the part of an image, such as "upper-left" or "bottom", else 0. */
+/** 1 in the part of an image, such as "upper-left", "bottom" or "all-but-lower-right", else 0. */
 export function mask_of(part, height, width) {
+  if (part.startsWith("all-but-")) return mask_of(part.slice("all-but-".length), height, width).map((given) => 1 - given);
   const words = part.split("-"), among = (...names) => names.some((name) => words.includes(name));
   return Float32Array.from({ length: height * width }, (_, i) => {
     const upper = i < Math.floor(height / 2) * width, left = i % width < Math.floor(width / 2);

@@ -45,14 +45,21 @@ class Scores(NamedTuple):
     """DCI, SAP and InfoMEC"""
 
 
-def disentanglement(truth: GroundTruth, represent: Representation, seed: int = 0) -> Scores:
-    """All metrics of one representation; `images_needed` gives the number of images that are drawn."""
+def disentanglement(
+    truth: GroundTruth,
+    represent: Representation,
+    seed: int = 0,
+    pairs: int = PAIRS,
+    points: int = POINTS,
+    images: int = IMAGES,
+) -> Scores:
+    """All metrics of one representation; `images_needed` gives the number of images that are drawn by default."""
     first, second, third = (np.random.default_rng([seed, metric]) for metric in range(3))
-    drawn = truth.draw(third, IMAGES)
+    drawn = truth.draw(third, images)
     scores = scores_of_images(represent(drawn), {name: drawn[name] for name in truth.names}, seed)
     return scores._replace(
-        beta_vae_score=beta_vae_score(truth, represent, first, PAIRS),
-        factor_vae_score=factor_vae_score(truth, represent, second, POINTS),
+        beta_vae_score=beta_vae_score(truth, represent, first, pairs),
+        factor_vae_score=factor_vae_score(truth, represent, second, points),
     )
 
 

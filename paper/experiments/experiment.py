@@ -30,7 +30,7 @@ from foundation.options import DataOptions, TrainOptions
 from foundation.records import EpochRecord, Record
 from foundation.rung import encode_all
 from foundation.runs import Run
-from foundation.training import begin, train
+from foundation.training import Training, begin, train
 from paper.experiments.options import ExperimentOptions
 from paper.experiments.tables import with_minus
 from paper.models.base import Model
@@ -98,29 +98,43 @@ class Experiment:
         watch: Watch | None = None, begun: Model | None = None, **choices: Any,
     ) -> Model:  # fmt: skip
         """Trains a model of these options and returns it in eval mode. `choices` are fields of `TrainOptions`.
+        `binarise="dynamic"` draws the pixels anew for every batch.
 
         `name` names it in the display and the log. `seed` is the number of the repetition; `watch` gets every record.
         `begun` is a model of these options to go on from, such as one over a model that is trained already.
         """
+        training, network = self.begin(model, epochs=epochs, seed=seed, data=data, begun=begun, **choices)
+        for record in self.follow(name, training):
+            if isinstance(record, EpochRecord):
+                self.run.log(model=name, repetition=seed, **record.line())
+            if watch is not None:
+                watch(network, record)
+        return network.eval().requires_grad_(False)
+
+    def begin(
+        self, model: Any, *, epochs: int, seed: int = 0, data: Data | None = None, begun: Model | None = None,
+        **choices: Any,
+    ) -> tuple[Training, Model]:  # fmt: skip
+        """A training before its first step, and the network that it trains; see `fit`."""
         arrays = to_arrays(data or self.data)
         arrays = dataclasses.replace(arrays, test=some_of(arrays.test, LOGGED, self.seed))
-        choices |= {"data": DataOptions(validation=0.0), "device": str(self.device)}
+        pixels = DataOptions(binarise=choices.pop("binarise", "none"), validation=0.0)
+        choices |= {"data": pixels, "device": str(self.device)}
         options = TrainOptions(model=model, epochs=epochs, seed=self.seed + seed, **choices)
         rng = np.random.default_rng(options.seed)
         if begun is None:
             rung = make_rung(options, arrays.image_shape, len(arrays.classes), rng, arrays.train.images)
         else:
             rung = ModelRung(begun, options.optimizer)
-        training, network = begin(rung, arrays, options, rng), rung.model
-        with self.bar(name, training.steps) as advance:
+        return begin(rung, arrays, options, rng), rung.model
+
+    def follow(self, name: str, training: Training) -> Iterator[Record]:
+        """Trains to the end under a progress bar, yielding every record."""
+        with self.bar(name, training.steps - training.step) as advance:
             for record in train(training):
-                if isinstance(record, EpochRecord):
-                    self.run.log(model=name, repetition=seed, **record.line())
-                else:
+                if not isinstance(record, EpochRecord):
                     advance(f"loss {record.parts['loss']:.1f}")
-                if watch is not None:
-                    watch(network, record)
-        return network.eval().requires_grad_(False)
+                yield record
 
     def repeat(self, name: str, model: Any, settings: Settings, **choices: Any) -> list[Model]:
         """Calls `fit` once for each of the settings' seeds."""

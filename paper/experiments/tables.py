@@ -22,7 +22,11 @@ class Column(NamedTuple):
 
 
 Columns = Sequence[Column]
-SPREADS = {"sd": "±: standard deviation over the seeds", "se": "±: standard error over the test images"}
+SPREADS = {
+    "sd": "±: standard deviation over the seeds",
+    "se": "±: standard error over the test images",
+    "error": "±: standard error over the test images and the seeds",
+}
 """The meaning of ±, by the end of the key."""
 EMPTY = "·"
 

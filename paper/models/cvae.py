@@ -31,6 +31,8 @@ from paper.models.options import Condition, ConditionalVAEOptions
 from paper.models.vae import VAE, free_bits
 from paper.vae_paper import reparameterize
 
+ALL_BUT = "all-but-"
+"""Beginning of a part that is the rest of the image."""
 OneHot = Float[Tensor, "N K"]
 Given = Float[Tensor, "N given H W"]
 
@@ -260,6 +262,8 @@ def mask_of(part: str, height: int, width: int) -> Float[Tensor, "H W"]:
     parts = [name for name in get_args(Condition) if name != "label"]
     if part not in parts:
         raise InputError(f"part: expected one of {', '.join(parts)}, got {part!r}")
+    if part.startswith(ALL_BUT):
+        return 1 - mask_of(part.removeprefix(ALL_BUT), height, width)
     words = set(part.split("-"))
     mask = torch.ones(height, width)
     if words & {"upper", "top"}:

@@ -21,6 +21,8 @@ from paper.models.base import Images, Latents
 from paper.models.options import IWAEOptions
 from paper.models.vae import VAE, kl_per_latent
 
+NEGLIGIBLE = 50.0
+"""Nats below the best draw from which a draw's weight, 2e-22 of the best, counts as nothing."""
 Draws = Float[Tensor, "N K Z"]
 
 
@@ -59,7 +61,7 @@ class IWAE(VAE):
     def loss(  # type: ignore[override]  # of its own Forward
         self, run: Forward, x: Images, objective: Objective
     ) -> Loss:
-        """-L_K, estimated with one set of K draws.
+        """-L_K, estimated with one set of K draws; with the bound `elbo` the mean of K estimates of the negative ELBO.
 
         Beside it, to compare with a VAE, the reconstruction as a mean over draws and the KL in closed form. They add up
         to the negative ELBO, not to -L_K, which is lower; with K = 1 the two agree in expectation, not draw by draw.
@@ -77,6 +79,8 @@ class IWAE(VAE):
         if self.options.gradient == "dreg":
             weigh_again(run.z, log_weights)
         bound = log_mean_exp(log_weights).mean()
+        if self.options.bound == "elbo":
+            bound = log_weights.mean()
         return Loss(-bound, -log_likelihoods.mean(), kl_per_latent(run.mu, run.logvar).sum(1).mean())
 
 
@@ -110,5 +114,10 @@ def weigh_again(z: Draws, log_weights: Float[Tensor, "N K"]) -> None:
 
 
 def log_mean_exp(log_weights: Float[Tensor, "N K"]) -> Float[Tensor, " N"]:
-    """log 1/K sum_k w_k, without leaving the logarithm: a single w would underflow."""
-    return torch.logsumexp(log_weights, dim=1) - math.log(log_weights.shape[1])
+    """log 1/K sum_k w_k, without leaving the logarithm: a single w would underflow.
+
+    A draw that is NEGLIGIBLE nats below the best one changes no digit of the sum, in float64 either. It gets the
+    gradient 0 in place of a number near the smallest that there is, on which a processor computes many times slower.
+    """
+    least = log_weights.detach().amax(dim=1, keepdim=True) - NEGLIGIBLE
+    return torch.logsumexp(torch.maximum(log_weights, least), dim=1) - math.log(log_weights.shape[1])

@@ -16,7 +16,8 @@ from foundation.schedules import linear
 from foundation.sizes import Architecture
 
 Condition = Literal[
-    "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right"
+    "label", "upper-left", "upper-right", "lower-left", "lower-right", "top", "bottom", "left", "right",
+    "all-but-lower-right",
 ]  # fmt: skip
 
 
@@ -170,7 +171,7 @@ class ConditionalVAEOptions(VAEOptions):
     model: ClassVar[str] = "cvae"
 
     condition: Condition = "label"
-    """What encoder and decoder are given: the label, or this quadrant or half of the image."""
+    """What encoder and decoder are given: the label, or this quadrant, half or three quarters of the image."""
     prior: Literal["standard", "learned"] = "standard"
     """standard: N(0, I), whatever the condition; learned: a Gaussian for each condition, by a network of its own."""
 
@@ -242,6 +243,8 @@ class IWAEOptions(VAEOptions):
 
     draws: int = 5
     """K, the draws of z in the bound of each image; 1 is the VAE."""
+    bound: Literal["importance", "elbo"] = "importance"
+    """importance: L_K, by the mean of the K weights; elbo: the mean of their logarithms, the VAE with K draws."""
     gradient: Literal["plain", "stl", "dreg"] = "plain"
     """The bound's gradient; plain: by the reparameterised draws; stl: without the score of q (Roeder et al. 2017),
     biased for K > 1; dreg: doubly reparameterised (Tucker et al. 2019), unbiased."""
@@ -256,6 +259,10 @@ class IWAEOptions(VAEOptions):
                 "likelihood: the mean squared error is the best variance of the ELBO, not of the bound of K draws; "
                 "expected another, such as gaussian-learned, got gaussian-optimal"
             )
+        if self.bound not in ("importance", "elbo"):
+            raise InputError(f"bound: expected importance or elbo, got {self.bound!r}")
+        if self.bound == "elbo" and self.gradient == "dreg":
+            raise InputError("gradient: dreg weighs draws by their share of the importance bound, got the bound elbo")
 
     def why_no_compile(self) -> str:
         """The doubly reparameterised gradient weighs what comes back to z, inside of what would be compiled."""

@@ -80,7 +80,11 @@ def test_examples_of_the_manual_parse():
     assert len(lines) >= 3
     for line in lines:
         _, command, *arguments = shlex.split(line.split("   ")[0])
-        if arguments[-1:] != ["--help"] and (command, arguments) not in [("train", []), ("experiment", [])]:
+        if arguments[-1:] != ["--help"] and (command, arguments) not in [
+            ("train", []),
+            ("experiment", []),
+            ("reproduce", []),
+        ]:
             options = cli.parse(command, arguments)
             assert isinstance(options, COMMANDS[command]) or command == "train"
 

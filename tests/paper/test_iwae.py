@@ -293,3 +293,31 @@ def test_dreg_measures_without_gradients_and_cannot_be_compiled():
     with pytest.raises(InputError, match=r"^compile: the gradient dreg"):
         TrainOptions(model=IWAEOptions(gradient="dreg"), compile=True)
     TrainOptions(model=IWAEOptions(gradient="stl"), compile=True)
+
+
+def test_the_bound_elbo_is_the_mean_of_the_logarithms():
+    model = make(4)
+    x, eps = draw(model, 5)
+    log_weights = []
+    for k in range(4):  # the bound of one draw is its log weight
+        one = make(1)
+        log_weights.append(-one.loss(one(x, eps[:, k : k + 1]), x, Objective()).loss)
+    model.options = dataclasses.replace(model.options, bound="elbo")
+    loss = model.loss(model(x, eps), x, Objective()).loss
+    torch.testing.assert_close(loss, -torch.stack(log_weights).mean(), rtol=1e-12, atol=0)
+
+
+def test_the_bound_elbo_has_no_shares_to_weigh_by():
+    with pytest.raises(InputError, match="gradient: dreg weighs draws by their share"):
+        IWAEOptions(bound="elbo", gradient="dreg")
+
+
+def test_a_draw_far_below_the_best_changes_no_digit_and_has_no_gradient():
+    log_weights = torch.tensor([[-90.0, -139.0, -141.0, -91.5, -400.0]], dtype=torch.float64, requires_grad=True)
+    value = log_mean_exp(log_weights)
+    value.sum().backward()
+    expected = torch.logsumexp(log_weights, 1) - math.log(5)
+    assert torch.equal(value, expected)
+    shares = log_weights.detach().softmax(1)[0]
+    assert torch.equal(log_weights.grad[0] == 0, torch.tensor([False, False, True, False, True]))
+    torch.testing.assert_close(log_weights.grad[0][[0, 1, 3]], shares[[0, 1, 3]], rtol=1e-15, atol=0)

@@ -50,6 +50,7 @@ RUN_SLOWLY = {
 """Commands that take longer: run with `make proofs`, with these options to make them short."""
 NOT_RUN = {
     "vae-ladder experiment": "minutes or hours; tests of their own run the experiments in small",
+    "vae-ladder reproduce": "minutes to days; tests/paper/test_reproductions.py makes the tables in small",
     "vae-ladder train --resume": "needs a run that was interrupted; tests/paper/test_resume.py makes one",
     "vae-ladder train codes-prior": "needs the run of a VQ-VAE; tests/paper/test_codes_prior.py makes one",
     "vae-ladder train latent-diffusion": "needs the run of a VAE; tests/paper/test_latent_diffusion.py makes one",

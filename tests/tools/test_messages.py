@@ -26,6 +26,7 @@ WHOLE = (
     *("ladder/cli.py", "exercises/options.py", "exercises/commands.py", "exercises/kit/show.py"),
     *("exercises/kit/watch.py", "foundation/display.py", "ladder/options.py", "foundation/options.py"),
     *("paper/models/options.py", "paper/evaluation/options.py", "paper/experiments/options.py"),
+    *("paper/reproductions/options.py", "paper/reproductions/budget.py", "paper/reproductions/command.py"),
 )
 """Files whose messages are all translated. To be extended, file by file."""
 
