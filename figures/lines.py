@@ -127,16 +127,12 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
 
 
 def _draw_powers(axes: Axes, panel: Panel) -> None:
-    """x^p through the first point of the first line, with its name at its end."""
+    """x^p through the first point of the first line; the caption says what they are."""
     line = next(iter(panel.lines.values()))
     x, start = np.array([line.x[0], line.x[-1]], dtype=float), float(np.mean(np.asarray(line.y, dtype=float)[..., 0]))
     for p in panel.powers:
         y = start * (x / x[0]) ** p
         axes.plot(x, y, color=MUTED, linewidth=0.7, linestyle=DASHED, zorder=1)
-        axes.annotate(
-            f"{panel.xlabel}^{p:g}".replace("-", "−"), (x[1], y[1]), (0, 3 if p > 0 else -3),
-            textcoords="offset points", ha="right", va="bottom" if p > 0 else "top", fontsize=7.0, color=MUTED,
-        )  # fmt: skip
 
 
 def _draw_line(axes: Axes, x: np.ndarray, line: Line, name: str, style: Style) -> None:

@@ -213,7 +213,7 @@ def how_made(found: Mapping[str, Any], say: Say) -> str:
 def caption_of(found: Mapping[str, Any], title: str, columns: Sequence[Column]) -> str:
     """The caption of a recorded table, with the number of images that it was measured on."""
     rows = rows_of(columns, found["rows"])
-    if any("images" in row for row in rows):
+    if any("images" in row for row in found["rows"]):  # a table whose own rows have none is of no test images
         return caption(title, columns, rows)
     total, setting = found["test_images"], TOOK_FIRST.get(columns[0].key)
     if setting is None:

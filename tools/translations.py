@@ -240,6 +240,8 @@ WORDS = {
     "KL(q‖p), nats": "KL(q‖p), 내트",
     "effective draws": "유효 표본 수",
     "{}, plain": "{}, 보통",
+    "{}, STL": "{}, STL",
+    "{}, DReG": "{}, DReG",
     # codebook
     "Test images, bits per image": "테스트 이미지, 이미지당 비트",
     "K, learned by": "K, 학습 방법",
@@ -306,6 +308,17 @@ WORDS = {
     ),
     "The labelled images were chosen {} times, and M{} and the classifiers trained on each choice.": (
         "레이블이 있는 이미지를 {}번 골랐고, 그때마다 M{}와 분류기들을 훈련했다."
+    ),
+    "Near the posterior the signal-to-noise ratio from K = {} to K = {} goes as K to the power {} in the decoder; in "
+    "the encoder, −{} with the plain gradient, {} with STL and {} with DReG. In the trained VAE the decoder's goes "
+    "from {} to {}; the encoder's from {} to {} with the plain gradient, to {} with STL and to {} with DReG.": (
+        "사후 분포에 가까울 때 신호 대 잡음비는 K = {}에서 K = {}까지 K의 거듭제곱으로 변한다. 지수는 디코더에서 {}, "
+        "인코더에서 보통 기울기 −{}, STL {}, DReG {}이다. 훈련한 VAE에서 같은 두 K의 비: 디코더 {} → {}, 인코더 {} → "
+        "{}(보통 기울기), {}(STL), {}(DReG)."
+    ),
+    "After training with K = {} KL(q‖p) is {} nats with the plain gradient and {} with DReG, and −log p(x) is {} and "
+    "{} nats.": (
+        "K = {}으로 훈련한 뒤 KL(q‖p)는 보통 기울기에서 {}내트, DReG에서 {}내트이고, −log p(x)는 {}내트와 {}내트이다."
     ),
     "With Z = {} a linear probe predicts the class of {} % of the test images from the VAE's μ, and of {} % from the "
     "CVAE's; chance is {} %. The CVAE's KL is {} nats smaller.": (
