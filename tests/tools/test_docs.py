@@ -422,12 +422,12 @@ def test_a_korean_page_has_korean_tables_and_answers(record, page, tmp_path):
 
 @pytest.mark.parametrize(
     ("head", "word", "answer"),
-    [("new head", "none", "."), ("KL", "new word", "."), ("K", "none", "."), ("KL", "none", "new sentence")],
+    [("new head", "none", "."), ("KL", "new word", "."), ("Q", "none", "."), ("KL", "none", "new sentence")],
 )
 def test_words_without_a_translation_are_refused(record, head, word, answer):
     record(head, word, answer)
     assert head in tables.experiment_table("beta", tables.english)
-    with pytest.raises(InputError, match=r"expected the Korean of '(new \w+|K)'"):
+    with pytest.raises(InputError, match=r"expected the Korean of '(new \w+|Q)'"):
         tables.experiment_table("beta", translations.say)
 
 
