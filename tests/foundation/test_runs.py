@@ -37,7 +37,7 @@ def test_a_new_run_is_found_again(tmp_path: Path) -> None:
     run = create_run(tmp_path / "deep" / "runs", "climb", config)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\d{6}_climb", run.path.name)
     schedule = {"schedule": "constant", "warmup": 0.0}
-    stored = {"name": "adam", "learning_rate": 0.5, "weight_decay": 0.0} | schedule
+    stored = {"name": "adam", "learning_rate": 0.5, "weight_decay": 0.0, "epsilon": 1e-8} | schedule
     assert run.config == {"data": "glyphs", "data_root": str(tmp_path), "options": stored}
     assert json.loads((run.path / "config.json").read_text()) == run.config
     assert open_run(run.path) == open_run(str(run.path)) == latest_run(tmp_path / "deep" / "runs") == run

@@ -591,7 +591,7 @@ def test_train_evaluate_and_draw(vae_file, folder, tmp_path, capsys):
     names = {path.stem for path in (run / "figures").glob("*.png")}
     assert names >= {"samples", "samples_drawn", "latent_space", "reconstructions", "interpolation"}
     assert cli.main(["explore", str(run)]) == 2
-    assert "got latent-diffusion" in capsys.readouterr().err
+    assert "expected the run of the VAE under it" in capsys.readouterr().err
 
 
 def test_an_interrupted_training_is_resumed_bit_for_bit(vae_file, folder, tmp_path):
