@@ -49,11 +49,15 @@ def disentanglement(
     truth: GroundTruth,
     represent: Representation,
     seed: int = 0,
-    pairs: int = PAIRS,
-    points: int = POINTS,
-    images: int = IMAGES,
+    pairs: int | None = None,
+    points: int | None = None,
+    images: int | None = None,
 ) -> Scores:
-    """All metrics of one representation; `images_needed` gives the number of images that are drawn by default."""
+    """All metrics of one representation, with as many pairs, points and images as PAIRS, POINTS and IMAGES by default.
+
+    `images_needed` gives the number of images that are then drawn.
+    """
+    pairs, points, images = (n or m for n, m in ((pairs, PAIRS), (points, POINTS), (images, IMAGES)))
     first, second, third = (np.random.default_rng([seed, metric]) for metric in range(3))
     drawn = truth.draw(third, images)
     scores = scores_of_images(represent(drawn), {name: drawn[name] for name in truth.names}, seed)

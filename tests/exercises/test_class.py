@@ -477,9 +477,13 @@ def test_without_the_korean_font_the_english_slides_are_written_and_the_package_
     assert {path.name for path in (tmp_path / "long").iterdir()} == names
 
 
-@pytest.mark.parametrize("korean", ["{0}", "{0} {1} {2} {3} {4} {5} {6} {7}", "{0} {1} {2} {3} {4} {5} {5}"])
+NUMBERS = [f"{{{i}}}" for i in range(13)]
+"""The places of the numbers in the answer of the experiment `beta`"""
+
+
+@pytest.mark.parametrize("korean", ["{0}", " ".join([*NUMBERS, "{13}"]), " ".join([*NUMBERS[:-1], NUMBERS[-2]])])
 def test_a_korean_result_has_all_numbers_of_the_english_one(build, korean):
-    assert build.pdf(one_page('#slide("T")[#answer-of("beta", "{0} {1} {2} {3} {4} {5} {6}")]'))
+    assert build.pdf(one_page(f'#slide("T")[#answer-of("beta", "{" ".join(NUMBERS)}")]'))
     with pytest.raises(InputError, match="numbers are"):
         build.pdf(one_page(f'#slide("T")[#answer-of("beta", "{korean}")]'))
 
