@@ -184,7 +184,10 @@ def why_not(options: TrainOptions) -> str:
     if not isinstance(model, VAEOptions) or model.model not in ("vae", "beta-vae"):
         return f"its main file is the VAE, and with --beta the beta-VAE; {model.model} needs --rung paper"
     if not model.is_of_the_ladder():
-        return "its main file has the convolutional network with one hidden layer; others need --rung paper"
+        return (
+            "its main file has the convolutional network with one hidden layer, two convolutions and no residual "
+            "blocks; others need --rung paper"
+        )
     if model.init != "torch":
         return f"its first values are torch's own; --init {model.init} needs --rung paper"
     if model.likelihood not in ("bernoulli", "gaussian"):

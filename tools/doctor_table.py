@@ -2,7 +2,7 @@
 
     python -m tools.doctor_table [--json] [NAME ...]
 
-The models are files of doctor_models, and edits of one of these (doctor_mistakes.py), which are written as files. A
+The models are files of doctor_models, and edits of some of these (doctor_variants.py), which are written as files. A
 wrong model's docstring begins with "Fault: NAME."; that fault, and no other, is to be named. A right one gets none.
 """
 
@@ -20,7 +20,7 @@ from foundation.schema import from_json
 from ladder.doctor.child import examine
 from ladder.doctor.measured import Measured
 from ladder.doctor.verdict import findings
-from tests.support.doctor_mistakes import MISTAKES
+from tests.support.doctor_variants import VARIANTS
 from tools import CHECKOUT
 
 MODELS = CHECKOUT / "tests" / "support" / "doctor_models"
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 def models(names: list[str]) -> Iterator[list[Path]]:
     """The models of these names, or all, as files while the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
-        written = [mistake.write(Path(folder)) for mistake in MISTAKES.values()]
+        written = [variant.write(Path(folder)) for variant in VARIANTS.values()]
         found = sorted([*MODELS.glob("*/*.py"), *written], key=lambda file: (bool(fault_of(file)), file.stem))
         yield [file for file in found if not names or file.stem in names]
 

@@ -92,7 +92,7 @@ class Entry:
     def hash(self) -> str:
         """A hash of everything that the exercise is checked with.
 
-        The page is outside of its folder and may be reworded, and so may the translated stubs.
+        The page is outside of its folder and may be reworded, and so may the other stubs.
         """
         left_out = set(self.other_stubs())
         files = sorted(path for path in self.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

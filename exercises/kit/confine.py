@@ -1,6 +1,6 @@
 """Confinement of this process on Linux: namespaces of its own, an empty file system, no capabilities, limits.
 
-`enter` is called by the process that is to run a stranger's code, before it does. What it describes is made by
+`enter` is called by the process that is to run an answer, before it does. What it describes is made by
 `sandbox`, in the process that starts it. Everything is done by system calls, since a container or a laboratory's
 machine may have neither bubblewrap nor the right to install it.
 
@@ -156,7 +156,7 @@ def _unshare(flags: int, required: bool = True) -> bool:
 def _become_first_process() -> None:
     """Fork twice: this process waits, its child reaps as the first of its namespace, and the grandchild returns.
 
-    The exit code is handed up; 128 and more stands for a signal, as in a shell. When the first process of a namespace
+    The exit code is passed on; 128 and more stands for a signal, as in a shell. When the first process of a namespace
     ends, the system ends all others in it, daemons included.
     """
     for first in (True, False):
@@ -169,7 +169,7 @@ def _become_first_process() -> None:
 
 
 def _close_all_but_errors() -> None:
-    """The pipes belong to the process that runs the answer: when it ends, the other end sees that."""
+    """The pipes belong to the process that runs the answer: when it ends, the other end reads the end of the stream."""
     os.closerange(0, 2)
     os.closerange(3, 256)
 
@@ -255,7 +255,7 @@ def _make_read_only(target: str) -> None:
 
 
 def _pivot(root: str) -> None:
-    """Make `root` the root, and let go of the old one."""
+    """Make `root` the root, and unmount the old one."""
     os.makedirs(f"{root}/old")
     _check(_system_call("pivot_root", os.fsencode(root), os.fsencode(f"{root}/old")), "pivot_root")
     os.chdir("/")

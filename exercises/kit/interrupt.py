@@ -69,12 +69,11 @@ def _by_alarm(seconds: float, error: type[TimeUp]) -> Iterator[None]:
 @contextlib.contextmanager
 def _by_thread(seconds: float, error: type[TimeUp]) -> Iterator[None]:
     lock, inside, thread = threading.Lock(), True, ctypes.c_ulong(threading.get_ident())
-    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
     def interrupt() -> None:
         with lock:
             if inside:  # or the exception would meet what runs afterwards
-                raise_in(thread, ctypes.py_object(error))
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(error))
 
     timer = threading.Timer(seconds, interrupt)
     timer.daemon = True
@@ -85,5 +84,7 @@ def _by_thread(seconds: float, error: type[TimeUp]) -> Iterator[None]:
         timer.cancel()
         with lock:
             inside = False
-        for _ in range(10):  # an exception that was set arrives here: at a backward jump
+        # One that was set before arrives here, at a backward jump. To clear it instead, by a call without a class,
+        # leaves a flag of the interpreter set, with which CPython 3.11 never ends a function that is traced.
+        for _ in range(10):
             pass

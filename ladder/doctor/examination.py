@@ -46,7 +46,8 @@ def examine(examiner: Examiner, found: measured.Found) -> measured.Measured:
         whole.weights, whole.schedules = numbers or ([], [])
         whole.assumed = [weight.name for weight in whole.weights if weight.name in subject.assumed]
         again = examiner.loss()
-        whole.repeatable = whole.loss is not None and abs(again - whole.loss.value) <= 1e-9 * max(1, abs(again))
+        moved = whole.loss is not None and abs(again - whole.loss.value) > 1e-9 * max(1, abs(again))
+        whole.repeatable = not moved  # NaN is no other number than NaN
     whole.constants = constants_of(subject.loaded.source)
     whole.data_range = attempt("transform", lambda: data_range(subject.loaded.namespace)) or []
     return whole

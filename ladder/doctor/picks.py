@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ladder.doctor.measured import BATCHES
 from ladder.doctor.probes import Examiner
-from ladder.doctor.rig import TOTALS, candidates_of_loss
+from ladder.doctor.rig import candidates_of_loss, is_total
 from ladder.doctor.trace import Path
 
 
@@ -55,7 +55,7 @@ def _dependence(examiner: Examiner, path: Path) -> Pick:
 
 def _has_total(candidates: list[tuple[Path, Tensor]]) -> bool:
     """Whether one of several numbers is called the loss, or is the sum of the others."""
-    if any(path and str(path[-1]).lower() in TOTALS for path, _ in candidates):
+    if any(is_total(path) for path, _ in candidates):
         return True
     values = [float(tensor.detach().mean()) for _, tensor in candidates]
     return len(values) > 2 and any(abs(2 * value - sum(values)) < 1e-6 * max(1, abs(value)) for value in values)

@@ -199,4 +199,9 @@ def candidates_of_loss(raw: Any, count: int) -> list[tuple[Path, Tensor]]:
         for path, tensor in pieces(raw)
         if tensor.is_floating_point() and (tensor.numel() == 1 or tensor.shape == (count,))
     ]
-    return sorted(found, key=lambda item: not (item[0] and str(item[0][-1]).lower() in TOTALS))
+    return sorted(found, key=lambda item: not is_total(item[0]))
+
+
+def is_total(path: Path) -> bool:
+    """Whether a tensor's name says that it is the whole loss."""
+    return bool(path) and str(path[-1]).lower() in TOTALS

@@ -3,6 +3,7 @@
 import { paint_image } from "./canvas.js";
 import { button, decimal, dial, element, label, tell } from "./dom.js";
 import { notation } from "./formula.js";
+import { mean } from "./models.js";
 import { rng } from "./random.js";
 
 function repeated(row, count) {
@@ -181,10 +182,8 @@ export class BoundPanel {
   // The ELBO is the mean of the same draws' log w: in expectation that of one draw.
   _compute() {
     const { model, x, c, Z } = this.view;
-    const eps = this.random.normals(this.K * Z);
-    const bound = model.bound(x, eps, this.K, c)[0];
-    let elbo = 0;
-    for (let k = 0; k < this.K; k++) elbo += model.bound(x, eps.subarray(k * Z, (k + 1) * Z), 1, c)[0] / this.K;
+    const { bounds, log_weights } = model.importance(x, this.random.normals(this.K * Z), this.K, c);
+    const [bound] = bounds, elbo = mean(log_weights);
     const values = { elbo, bound, gap: bound - elbo };
     for (const { key, value } of this.rows) value.textContent = decimal(values[key], 2);
   }

@@ -20,7 +20,7 @@ export class LatentTable {
           "details",
           { open: used.length === 0 },
           note,
-          element("p", { class: "hint", say: parted || !posterior ? "unused_hint" : "unused_hint_drawn" }),
+          element("p", { class: "hint", say: posterior && parted ? "unused_hint" : "unused_hint_drawn" }),
           ...rows,
         ),
       );

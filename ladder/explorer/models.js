@@ -1,7 +1,8 @@
 // The models of the papers whose prior is N(0, I) or none; paper/models in JavaScript, without training.
 //
-// registry.js opens them from a description and parameters. A model takes and gives plain typed arrays: images (N, C, H, W) in [0, 1], latents (N, Z) or maps (N, D, h, w), whose
-// N follows from their length. A condition c has a row for each of them, or one for all. Losses are in nats per image.
+// registry.js opens them from a description and parameters. A model takes and gives plain typed arrays: images
+// (N, C, H, W) in [0, 1], latents (N, Z) or maps (N, D, h, w), whose N follows from their length. A condition c has a row
+// for each of them, or one for all. Losses are in nats per image.
 
 import { array, count } from "./convolution.js";
 import { reshape } from "./functional.js";
@@ -9,9 +10,10 @@ import { make_likelihood } from "./likelihoods.js";
 import { code_layers, feature_shape, make_embedding, make_network, sequential } from "./networks.js";
 import { log_normal_of_noise } from "./normal.js";
 
-/** The parts of the plain VAE; foundation/rung.py says what each means. */
+/** The parts of the plain VAE; what has no word here means what it does in foundation/rung.py. */
 export const PLAIN = {
-  posterior: true, prior: true, closed_kl: true, learned_prior: false, condition: "none", codes: false,
+  posterior: true, prior: true, learned_prior: false, condition: "none", codes: false,
+  closed_kl: true, // the KL has a closed form, to N(0, I) or to a learned Gaussian
   gaussian: true, // q(z|x) is a diagonal Gaussian
   flow: false, // z is not mu + sigma eps: latents have no mu and sigma of their own
 };

@@ -80,7 +80,7 @@ class GatedPixelCNN {
   /** The logits at place after place. Those at a place read the codes before it, which may be set as the walk goes. */
   *walk(codes) {
     const { w, h, layers } = this;
-    const rows = layers.map(() => ({ down: [], across: [], above: [] })); // the last two rows of down, and this one's rest
+    const rows = layers.map(() => ({ down: [], across: [], above: [] })); // the last row given to down; of this one what is above, and what across was given
     for (let row = 0; row < h; row++) {
       this._go_down(rows, row ? codes.subarray((row - 1) * w, row * w) : null);
       for (let column = 0; column < w; column++) {

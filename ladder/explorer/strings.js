@@ -96,6 +96,7 @@ export const STRINGS = {
     // Latents
     latents_title: "Latents",
     latents_hint: "Sorted by their mean KL over the test images. The band is q(z|x) at 1 and 2 σ; the knob is z. Type ε to set the noise by hand.",
+    latents_hint_given: "Sorted by their spread. The band is q(z|x) at 1 and 2 σ; the knob is z. Type ε to set the noise by hand.",
     latents_hint_ae: "Sorted by their spread. The code z is a point: there is no σ, no noise and no prior.",
     latents_hint_drawn: "Sorted by their spread. The band is q(z|x) at 1 and 2 σ; the knob is z. Type ε to set the noise by hand. The KL has no closed form, so that latents have no share of it.",
     latents_hint_flow: "Sorted by their spread. The flow mixes the latents: none has a μ, a σ or a KL of its own.",
@@ -328,6 +329,7 @@ export const STRINGS = {
     // Latents
     latents_title: "잠재 변수",
     latents_hint: "테스트 이미지에 대한 평균 KL이 큰 순서이다. 띠는 q(z|x)의 1σ와 2σ, 손잡이는 z이다. ε 칸에 잡음을 직접 적을 수 있다.",
+    latents_hint_given: "퍼진 정도가 큰 순서이다. 띠는 q(z|x)의 1σ와 2σ, 손잡이는 z이다. ε 칸에 잡음을 직접 적을 수 있다.",
     latents_hint_ae: "퍼진 정도가 큰 순서이다. 코드 z는 점 하나여서 σ도 잡음도 사전 분포도 없다.",
     latents_hint_drawn: "퍼진 정도가 큰 순서이다. 띠는 q(z|x)의 1σ와 2σ, 손잡이는 z이다. ε 칸에 잡음을 직접 적을 수 있다. KL에 닫힌 꼴이 없어서 잠재 변수별로 나누지 않는다.",
     latents_hint_flow: "퍼진 정도가 큰 순서이다. 흐름이 잠재 변수를 섞으므로 잠재 변수마다 따로 μ, σ, KL이 있지 않다.",

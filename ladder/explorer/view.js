@@ -323,11 +323,12 @@ export class View {
     if (traits.prior)
       tools.append(button("draw_prior", () => this.set_free(this.model.prior(this.random.normals(Z), this.c))));
     const hint = traits.closed_kl ? "latents_hint" : traits.flow ? "latents_hint_flow" : "latents_hint_drawn";
+    const sorted_by = this.run.kl_per_latent || hint !== "latents_hint" ? hint : "latents_hint_given";
     return element(
       "section",
       { class: "card" },
       element("div", { class: "card-head" }, element("h2", { say: "latents_title" }), tools),
-      element("p", { class: "hint", say: traits.posterior ? hint : "latents_hint_ae" }),
+      element("p", { class: "hint", say: traits.posterior ? sorted_by : "latents_hint_ae" }),
       this.table.root,
     );
   }

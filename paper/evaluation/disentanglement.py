@@ -53,11 +53,13 @@ def disentanglement(
     points: int | None = None,
     images: int | None = None,
 ) -> Scores:
-    """All metrics of one representation, with as many pairs, points and images as PAIRS, POINTS and IMAGES by default.
+    """All metrics of one representation; None takes PAIRS, POINTS and IMAGES.
 
-    `images_needed` gives the number of images that are then drawn.
+    `images_needed` gives the number of images that are drawn by default.
     """
-    pairs, points, images = (n or m for n, m in ((pairs, PAIRS), (points, POINTS), (images, IMAGES)))
+    pairs, points, images = (
+        default if given is None else given for given, default in ((pairs, PAIRS), (points, POINTS), (images, IMAGES))
+    )
     first, second, third = (np.random.default_rng([seed, metric]) for metric in range(3))
     drawn = truth.draw(third, images)
     scores = scores_of_images(represent(drawn), {name: drawn[name] for name in truth.names}, seed)

@@ -20,7 +20,7 @@ ABOUT_DRAWN_KL = "The KL is that of all latents together: log q(z|x) − log p(z
 
 ABOUT_STEPS = (
     "The mean over the images, of one draw of the noise at each step; training minimises the mean over all steps. "
-    "Beside it the loss of the prediction that is right for N(0, I): what lies below it is what was learned."
+    "Beside it the loss of the prediction that is right for N(0, I); the difference is what was learned."
 )
 
 

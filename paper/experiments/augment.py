@@ -171,7 +171,7 @@ def classify(
             x, labels = torch.cat([x, augment(x, labels, generator)]), labels.repeat(2)
         return F.cross_entropy(network(features(x)), labels)
 
-    network = perceptron(inputs, settings.hidden_dim, len(experiment.data.classes))
+    network = perceptron(inputs, (settings.hidden_dim,), len(experiment.data.classes))
     trained = fit_baseline(experiment, name, network, loss, len(few), steps=settings.steps, seed=seed)
     return accuracy(trained(features(experiment.data.test.images)), experiment.data.test.labels)
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foundation.data.dataset import Dataset
 from paper.experiments.experiment import Experiment
+from paper.models.registry import LAYERS
 
 BatchLoss = Callable[[nn.Module, Int64[Tensor, " B"], torch.Generator], Float[Tensor, ""]]
 """The loss of a network on the training examples with these indices; the generator draws what the loss needs."""
@@ -52,13 +53,13 @@ def reset(network: nn.Module, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in network.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, LAYERS):
                 module.reset_parameters()
 
 
-def perceptron(inputs: int, hidden: int, outputs: int, layers: int = 1) -> nn.Sequential:
+def perceptron(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     """Linear layers with ReLU between them; images are flattened."""
-    sizes = [inputs, *[hidden] * layers]
+    sizes = [inputs, *hidden]
     between = [part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *between, nn.Linear(sizes[-1], outputs))
 
@@ -71,7 +72,7 @@ def fit_classifier(
     def loss(network: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         return F.cross_entropy(network(part.images[chosen]), part.labels[chosen])
 
-    network = perceptron(math.prod(part.images.shape[1:]), 256, classes)
+    network = perceptron(math.prod(part.images.shape[1:]), (256,), classes)
     return fit_baseline(experiment, name, network, loss, len(part), steps=steps, seed=seed)
 
 

@@ -88,7 +88,9 @@ def run(experiment: Experiment, settings: CodebookSizes) -> None:
 
 def fit_prior(experiment: Experiment, name: str, model: VQVAE, settings: CodebookSizes, seed: int) -> CodesPrior:
     """A prior over the codes of a VQ-VAE, trained on those of the training images, which are found once."""
-    prior = prior_over(model, prior_channels=settings.prior_channels, prior_layers=settings.prior_layers)
+    prior = prior_over(
+        model, experiment.seed + seed, prior_channels=settings.prior_channels, prior_layers=settings.prior_layers
+    )
     codes = all_codes(model, experiment.data.train.images)
 
     def loss(network: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:

@@ -92,7 +92,7 @@ def run(experiment: Experiment, settings: Completion) -> None:
 def fit_regression(experiment: Experiment, name: str, model: CompletionVAE, settings: Completion) -> nn.Module:
     """A regression from the given pixels to the logits of all, with as many and as wide hidden layers as the CVAE."""
     x = experiment.data.train.images
-    network = perceptron(2 * x[0].numel(), settings.hidden_dim, x[0].numel(), layers=2)
+    network = perceptron(2 * x[0].numel(), [settings.hidden_dim] * 2, x[0].numel())
 
     def loss(network: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         some = x[chosen]

@@ -185,7 +185,7 @@ def fit_dae(experiment: Experiment, settings: DenoiseAndDetect) -> nn.Module:
         logits = network(add_noise(x[chosen], levels[which], generator))
         return F.binary_cross_entropy_with_logits(logits, x[chosen].flatten(1), reduction="sum") / len(chosen)
 
-    network = perceptron(x[0].numel(), settings.hidden_dim, x[0].numel(), layers=2)
+    network = perceptron(x[0].numel(), [settings.hidden_dim] * 2, x[0].numel())
     steps = settings.epochs * math.ceil(len(x) / 128)
     return fit_baseline(experiment, "denoising autoencoder", network, loss, len(x), steps=steps)
 

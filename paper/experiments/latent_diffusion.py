@@ -2,8 +2,8 @@
 
 Varied: where z comes from. Held fixed: the VAE, whose decoder makes an image of every z. The priors: N(0, I), with
 which the VAE was trained; a Gaussian with the mean and covariance of the training images' z; a diffusion over these z;
-and the z of training images themselves, drawn from q(z|x), which a learned prior imitates, and which is none, since it
-draws no new image. Measured: a classifier trained on real images judges what is decoded, as in `ae-vs-vae`: how often
+and the z of training images themselves, drawn from q(z|x): what a learned prior imitates, but no prior, since it draws
+no new image. Measured: a classifier trained on real images judges what is decoded, as in `ae-vs-vae`: how often
 it is unsure, and how many classes there are. Of its hidden layer the Fréchet distance to the test images is taken
 (Heusel et al. 2017, arXiv:1706.08500), of a Gaussian fitted to either: it is 0 for images of the same kind and variety,
 and other numbers of draws or another classifier give another scale. The KL and −ELBO are those of the test images, with
@@ -37,7 +37,7 @@ class LatentDiffusionSettings(Settings):
 
     latent_dim: int = 20
     hidden_dims: tuple[int, ...] = (256, 128)
-    diffusion_epochs: int = 20
+    diffusion_epochs: int = 10
     """Passes over the training images for the diffusion."""
     batch_size: int = 256
     """Images per step of the diffusion."""
@@ -47,7 +47,7 @@ class LatentDiffusionSettings(Settings):
     """Images of each kind that the classifier judges."""
     measured: int = 2000
     """Test images that the bound is measured on."""
-    classifier_steps: int = 1500
+    classifier_steps: int = 4000
 
     def check(self, data: Data) -> None:
         """The classifier needs several classes."""
@@ -55,7 +55,7 @@ class LatentDiffusionSettings(Settings):
 
 
 DATA = DataOptions()
-FULL = LatentDiffusionSettings(epochs=8, diffusion_epochs=10, classifier_steps=4000, seeds=3)
+FULL = LatentDiffusionSettings(epochs=8, seeds=3)
 QUICK = LatentDiffusionSettings(
     train_images=5000, epochs=30, diffusion_epochs=60, draws=2000, measured=500, classifier_steps=500
 )
@@ -141,13 +141,14 @@ def aggregate(model: Model, part: Dataset, generator: torch.Generator) -> Latent
 
 def judge(classifier: nn.Module, images: Images, real: Float[Tensor, "M C H W"]) -> dict[str, float]:
     """What the classifier says of images, and how far they are from real ones by its hidden layer."""
-    logits = classifier(images)
     assert isinstance(classifier, nn.Sequential)
-    features = classifier[:-1]
+    features, last = classifier[:-1], classifier[-1]
+    hidden = features(images)
+    logits = last(hidden)
     return {
         "unsure": 100 * unsure(logits),
         "classes": effective_classes(logits),
-        "distance": frechet_distance(features(images), features(real)),
+        "distance": frechet_distance(hidden, features(real)),
     }
 
 
@@ -203,9 +204,9 @@ def draw(experiment: Experiment, model: LatentDiffusion, z: dict[str, Latents]) 
     """Draws samples of every prior, and one z_T on its way by more and more steps."""
     rows = {name: model.sample(draws[:10]) for name, draws in z.items()}
     experiment.draw("samples", image_rows(
-        "One decoder, z from four places", "Each tile: the expected image of one z; the columns of the first three "
-        "rows begin with the same noise. Last row: z of training images, drawn from q(z|x). Look for tiles that are no "
-        "digit: there N(0, I) has mass, and no image its code.", rows, apart=(3,)))  # fmt: skip
+        "One decoder, z from four places", "Each tile: the expected image of one z. Rows 1 and 3 begin with the "
+        "same noise in each column; the last row has z of training images, drawn from q(z|x). Look for tiles that are "
+        "no digit: their z lie where N(0, I) has mass, and the codes have none.", rows, apart=(3,)))  # fmt: skip
     eps = z[NORMAL][:10]
     steps = [count for count in (1, 2, 5, 20, model.options.steps) if count <= model.options.steps]
     ways = {f"{count} step{'s' * (count > 1)}": model.network.ddim(eps, count) / model.scale for count in steps}

@@ -14,7 +14,6 @@ Samples come by DDIM (Song et al. 2021, arXiv:2010.02502, eq. 12 with sigma = 0)
 `prior` stays a map from N(0, I) to z of as many numbers, as every other model has it. `ancestral` is algorithm 2.
 """
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from torch import Tensor, nn
 from foundation.errors import InputError
 from foundation.objective import Objective
 from foundation.rung import Traits, encode_all
-from paper.models.base import Images, Latents, Scalar, Values, options_of
+from paper.models.base import Images, Latents, Scalar, Values
 from paper.models.normal import kl_of_normals, log_normal, log_normal_of_noise, log_standard_normal
 from paper.models.options import LatentDiffusionOptions
 from paper.models.vae import VAE
@@ -37,7 +36,7 @@ from paper.vae_paper import reparameterize
 
 Steps = Int[Tensor, " N"]
 FREQUENCIES = 32
-"""Sines, and as many cosines, by which the network is told the step"""
+"""Sines, and as many cosines, of the step: an input of the network"""
 PAPERS_STEPS = 1000
 """T of Ho et al., for which their noise and the frequencies are made; another T goes over the same range."""
 
@@ -45,8 +44,9 @@ PAPERS_STEPS = 1000
 def make_betas(steps: int, noise_schedule: str) -> Float[np.ndarray, " T"]:
     """beta_1 .. beta_T, the variances of the noise that the steps add, at most 0.999.
 
-    linear: from 1e-4 to 0.02 over 1000 steps (section 4), and as much noise in all over any other number; cosine: of
-    abar_t = f(t) / f(0), f(t) = cos((t/T + s) / (1 + s) * pi/2)^2 (Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17).
+    linear: from 1e-4 to 0.02 over 1000 steps (section 4), and about as much noise in all over fewer, down to 20;
+    cosine: of abar_t = f(t) / f(0), f(t) = cos((t/T + s) / (1 + s) * pi/2)^2 (Nichol & Dhariwal 2021,
+    arXiv:2102.09672, eq. 17).
     """
     if noise_schedule == "linear":
         return np.minimum(np.linspace(1e-4, 0.02, steps) * PAPERS_STEPS / steps, 0.999)
@@ -260,7 +260,7 @@ class LatentDiffusion(VAE):
         return self.network.ddim(eps) / self.scale
 
     def forward(self, x: Images, eps: Float[Tensor, "N 3 Z"], c: Tensor | None = None) -> Forward:  # type: ignore[override]
-        """x -> z from q(z|x), noised up to a step drawn from 1 .. T -> what is wrong with the noise predicted."""
+        """x -> z from q(z|x), noised up to a step drawn from 1 .. T -> the squared error of the predicted noise."""
         with torch.no_grad():
             mu, logvar = self.encode(x, c)
             z = reparameterize(mu, logvar, eps[:, 0])
@@ -270,7 +270,12 @@ class LatentDiffusion(VAE):
 
     def loss(self, run: Forward, x: Images, objective: Objective) -> Loss:  # type: ignore[override]  # of its own Forward
         """L_simple, and the reconstruction of the same z."""
-        return Loss(run.errors.mean(), -self.log_prob(run.logits, x).mean())
+        with torch.no_grad():  # frozen, and so is a sigma that the likelihood would find in the batch
+            reconstruction = -self.log_prob(run.logits, x).mean()
+        return Loss(run.errors.mean(), reconstruction)
+
+    def after_step(self, run: Any) -> None:
+        """The likelihood stays as it is."""
 
     @torch.no_grad()
     def bound(self, x: Images, eps: Float[Tensor, "T_and_1 N Z"]) -> "Bound":
@@ -309,22 +314,13 @@ def diffusion_over(vae: VAE, images: Images, seed: int = 0, **choices: Any) -> L
     """A fresh diffusion over the latents of a VAE, whose factor is measured on training images (N, C, H, W).
 
     `choices` are `steps`, `noise_schedule`, `prior_hidden_dim` and `prior_layers`; the seed draws the network's first
-    values. The VAE is copied. Raises `InputError` for an option that there is not, and for a model that is no VAE with
-    a Gaussian q(z|x) alone.
+    values. The VAE is copied. Raises `InputError` for another option, and for a model that is none of
+    `LatentDiffusionOptions.first_stages`.
     """
-    from paper.models.registry import make_model
+    from paper.models.registry import second_stage
 
-    if vae.options.model not in LatentDiffusionOptions.first_stages:
-        expected = ", ".join(LatentDiffusionOptions.first_stages)
-        raise InputError(f"vae: expected a model of {expected}, got {vae.options.model}")
-    own = {field.name for field in dataclasses.fields(LatentDiffusionOptions)}
-    known = {name: value for name, value in dataclasses.asdict(vae.options).items() if name in own}
-    options = options_of(LatentDiffusionOptions, known | choices)
-    mould = next(vae.parameters())
-    options = dataclasses.replace(options, init="torch")
-    model = make_model(options, vae.image_shape, vae.class_count, seed, mould.dtype)
+    model = second_stage(vae, LatentDiffusionOptions, seed, choices)
     assert isinstance(model, LatentDiffusion)
-    model.load_state_dict(model.state_dict() | vae.state_dict())
-    model = model.to(mould.device)
+    mould = next(vae.parameters())
     model.measure_scale(images.to(mould.device, mould.dtype))
     return model

@@ -207,6 +207,11 @@ class M2Options(ConditionalVAEOptions):
         super().__post_init__()
         check_sizes(labelled=self.labelled, least=0)
         check_weight("alpha", self.alpha)
+        if self.likelihood == "gaussian-optimal":
+            raise InputError(
+                "likelihood: the best variance weighs the classes by q(y|x), the mean squared error all alike; "
+                "expected another, such as gaussian-learned, got gaussian-optimal"
+            )
         if (self.condition, self.prior) != ("label", "standard"):
             raise InputError(f"condition: expected label, with a standard prior, got {self.condition} and {self.prior}")
 

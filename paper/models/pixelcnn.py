@@ -11,7 +11,6 @@ Nothing is masked. The input of the layers is the map moved down by a row, and m
 layer may read what is at its own place. Sampling draws one code after the other, each from its own number of eps.
 """
 
-import dataclasses
 from typing import Any, NamedTuple
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from foundation.objective import Objective
 from foundation.rung import Traits
-from paper.models.base import Images, Scalar, Values, options_of
+from paper.models.base import Images, Scalar, Values
 from paper.models.options import CodesPriorOptions
 from paper.models.vq_vae import VQVAE, Codes, Maps
 
@@ -152,17 +151,14 @@ class CodesPrior(VQVAE):
         """The codebook stays as it is, and the likelihood."""
 
 
-def prior_over(vq_vae: VQVAE, **choices: Any) -> CodesPrior:
+def prior_over(vq_vae: VQVAE, seed: int = 0, **choices: Any) -> CodesPrior:
     """A fresh prior over the codes of a VQ-VAE; `choices` are `prior_channels` and `prior_layers`.
 
-    The VQ-VAE is copied. Raises `InputError` for an option that there is not.
+    The seed draws the network's first values. The VQ-VAE is copied. Raises `InputError` for another option, and for a
+    model that is no VQ-VAE.
     """
-    from paper.models.registry import make_model
+    from paper.models.registry import second_stage
 
-    known = dataclasses.asdict(vq_vae.options)
-    mould = next(vq_vae.parameters())
-    options = options_of(CodesPriorOptions, known | choices)
-    model = make_model(options, vq_vae.image_shape, vq_vae.class_count, 0, mould.dtype)
+    model = second_stage(vq_vae, CodesPriorOptions, seed, choices)
     assert isinstance(model, CodesPrior)
-    model.load_state_dict(model.state_dict() | vq_vae.state_dict())
-    return model.to(mould.device)
+    return model

@@ -1,5 +1,6 @@
 """The models of this folder by name: made fresh, described, and made again from files."""
 
+import dataclasses
 import importlib
 import math
 from pathlib import Path
@@ -16,7 +17,7 @@ from foundation.rung import Description, ImageShape
 from foundation.runs import Run
 from foundation.schema import from_json
 from foundation.weights import check_amount, check_fit, load_weights
-from paper.models.base import Model
+from paper.models.base import Model, options_of
 from paper.models.options import MODELS
 from paper.runs import load_trained
 
@@ -70,6 +71,23 @@ def build(options: ModelOptions, image_shape: ImageShape, class_count: int) -> M
     module, _, name = CLASSES[options.model].partition(":")
     with torch.random.fork_rng(devices=[]):
         return getattr(importlib.import_module(module), name)(options, image_shape, class_count)
+
+
+def second_stage(first: Model, kind: type[ModelOptions], seed: int, choices: dict[str, Any]) -> Model:
+    """A fresh model that begins on a trained one, with its options, values, device and precision; `choices` are others.
+
+    The seed draws the first values of what it adds, which are torch's own. Raises `InputError` for an option that the
+    kind does not have, and for a model that it does not begin on.
+    """
+    if first.options.model not in kind.first_stages:
+        raise InputError(f"{kind.model}: expected a model of {', '.join(kind.first_stages)}, got {first.options.model}")
+    own = {field.name for field in dataclasses.fields(kind)}
+    known = {name: value for name, value in dataclasses.asdict(first.options).items() if name in own}
+    options = options_of(kind, known | choices | ({"init": "torch"} if "init" in own else {}))
+    mould = next(first.parameters())
+    model = make_model(options, first.image_shape, first.class_count, seed, mould.dtype)
+    model.load_state_dict(model.state_dict() | first.state_dict())
+    return model.to(mould.device)
 
 
 @torch.no_grad()

@@ -29,7 +29,7 @@ def tables(settings: Disentangling, plan: Plan) -> dict[str, tuple[Column, ...]]
 
 def run(reproduction: Reproduction, settings: Disentangling, plan: Plan) -> None:
     """Trains all models with every seed, and scores their latents."""
-    disentanglement.run(reproduction, settings, plan, {}, PAPER)
+    disentanglement.run(reproduction, settings, plan, {})
     if reproduction.quick:
         return
     reproduction.answer(

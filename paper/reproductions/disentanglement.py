@@ -17,12 +17,13 @@ from foundation.runs import Run
 from paper.evaluation.disentanglement import IMAGES, PAIRS, POINTS, disentanglement, scores_of_images, single_numbers
 from paper.evaluation.ground_truth import ground_truth_of, representation_of
 from paper.evaluation.latents import active_latents
+from paper.experiments.beta import SCORES
 from paper.experiments.tables import Column, over_seeds
 from paper.models.base import Model
 from paper.models.options import BetaTCVAEOptions, BetaVAEOptions, FactorVAEOptions, VAEOptions
 from paper.reproductions.budget import Plan, Protocol, Work, fit_budget, full_plan, seconds_per_epoch
 from paper.reproductions.published import Published
-from paper.reproductions.reproduction import MEASURED, TIMES, Reproduction, Settings, Timer, check_row, plan_sentence
+from paper.reproductions.reproduction import TIMES, Reproduction, Settings, Timer, plan_sentence
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,12 +57,8 @@ LITTLE: dict[str, Any] = {
 }
 """Network and images of the quick form."""
 DATA = QUICK_DATA = DataOptions(name="shapes")
-SCORES = {
-    "beta_vae_score": "β-VAE metric",
-    "factor_vae_score": "FactorVAE metric",
-    "mig": "MIG",
-    "disentanglement": "DCI",
-}
+OF_IMAGES = ("mig", "disentanglement")
+"""Scores that need no new images."""
 TABLE = (
     Column("model", "model"),
     Column("published", "published β-VAE metric, of dSprites", 3),
@@ -101,9 +98,7 @@ def plan(reproduction: Reproduction, settings: Disentangling, budget: float | No
     return fit_budget(works, protocol, budget)
 
 
-def run(
-    reproduction: Reproduction, settings: Disentangling, plan: Plan, published: dict[str, Published], paper: str
-) -> None:
+def run(reproduction: Reproduction, settings: Disentangling, plan: Plan, published: dict[str, Published]) -> None:
     """Trains every model with every seed, and scores its latents."""
     for name in settings.models:
         found = [measured(reproduction, settings, plan, name, seed) for seed in range(settings.seeds)]
@@ -132,9 +127,8 @@ def measured(reproduction: Reproduction, settings: Disentangling, plan: Plan, na
             found = scores(reproduction, settings, model)
         return found | {"seconds": round(seconds, 1), "measuring_seconds": round(timer.seconds(), 1)}
 
-    found = reproduction.once(folder, make)
-    check_row(found, reproduction.folder(folder).path / MEASURED, "mig", "disentanglement", "active_units", "seconds")
-    return found
+    keys = SCORES if ground_truth_of(reproduction.data) is not None else OF_IMAGES
+    return reproduction.once(folder, make, (*keys, "active_units", *TIMES))
 
 
 @torch.no_grad()

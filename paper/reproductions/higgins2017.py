@@ -29,7 +29,7 @@ def tables(settings: Disentangling, plan: Plan) -> dict[str, tuple[Column, ...]]
 
 def run(reproduction: Reproduction, settings: Disentangling, plan: Plan) -> None:
     """Trains both models with every seed, and scores their latents."""
-    disentanglement.run(reproduction, settings, plan, HIGGINS_METRIC, PAPER)
+    disentanglement.run(reproduction, settings, plan, HIGGINS_METRIC)
     if reproduction.quick:
         return
     reproduction.answer(

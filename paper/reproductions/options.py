@@ -25,7 +25,7 @@ class ReproduceOptions:
 
     --budget HOURS chooses how far to go: what an epoch and a measurement take is measured at the start, and the epochs
     of all rows, and the test images, are cut so that the whole fits; the table says by how much. Without it the full
-    protocol is carried out, which may take days. Whatever stops the command, --resume RUN goes on where it was:
+    protocol is carried out, which may take days. After a stop --resume RUN goes on where the command was:
     finished rows stay, and a training continues after its last whole epoch.
 
     Examples:

@@ -47,8 +47,3 @@ SOHN_NETWORK = {1: Published(100.4, PYRO), 2: Published(61.9, PYRO), 3: Publishe
 """-log p(missing|given) of the network without latents, by the number of quadrants given: Pyro's, of grey pixels."""
 SOHN_CVAE = {1: Published(71.8, PYRO), 2: Published(51.0, PYRO), 3: Published(24.2, PYRO)}
 """-ELBO of the CVAE, as a mean over draws, of grey pixels: what Pyro's table calls Monte Carlo."""
-
-
-def sources(numbers: dict[str, list[Published]]) -> list[str]:
-    """Every source once, for texts that quote the numbers."""
-    return list(dict.fromkeys(one.source for several in numbers.values() for one in several))

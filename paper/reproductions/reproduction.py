@@ -1,7 +1,8 @@
 """What all reproductions share: trainings that go on where they were stopped, finished rows, and comparisons.
 
-The module of a reproduction has `PAPER`, `DATA`, `FULL` and `QUICK` (its settings), `TABLES` (columns, by title),
-`plan(reproduction, settings)` and `run(reproduction, settings, plan)`.
+The module of a reproduction has `PAPER`, `DATA` and `QUICK_DATA`, `FULL` and `QUICK` (its settings),
+`sources(settings)`, `tables(settings, plan)` (columns, by title), `plan(reproduction, settings, budget)` and
+`run(reproduction, settings, plan)`.
 """
 
 import dataclasses
@@ -72,10 +73,10 @@ class Reproduction(Experiment):
         """The folder of a row, made where it is not there yet."""
         return self.run.subruns().get(row) or self.run.subrun(row, {"command": "reproduce", "name": row})
 
-    def once(self, row: str, make: Callable[[Run], dict[str, Any]]) -> dict[str, Any]:
-        """What `make` measures of a row, or what it measured before the run was stopped.
+    def once(self, row: str, make: Callable[[Run], dict[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
+        """What `make` measures of a row, or what it measured before the run was stopped: numbers under these keys.
 
-        Numbers come back as they were: JSON holds every digit of a float64.
+        They come back as they were: JSON holds every digit of a float64. Raises `InputError` for a damaged file.
         """
         folder = self.folder(row)
         path = folder.path / MEASURED
@@ -85,7 +86,9 @@ class Reproduction(Experiment):
                 write_json(path, found)
                 (folder.path / FILE).unlink(missing_ok=True)  # the checkpoint
             return json.loads(to_json(found))
-        return read_object(read_file(path, MOST_BYTES), str(path))
+        found = read_object(read_file(path, MOST_BYTES), str(path))
+        check_row(found, path, keys)
+        return found
 
     def train(
         self, folder: Run, label: str, model: Any, *, epochs: int, seed: int, **choices: Any
@@ -165,7 +168,7 @@ def plan_sentence(plan: Plan) -> str:
     return f"a budget of {plan.budget:g} h; {plan.epochs:,} of the {plan.full_epochs:,} epochs of the full protocol"
 
 
-def check_row(found: dict[str, Any], source: Path, *keys: str) -> None:
+def check_row(found: dict[str, Any], source: Path, keys: Sequence[str]) -> None:
     """Raises `InputError` for a row's file without these numbers."""
     for key in keys:
         value = found.get(key)

@@ -6,9 +6,9 @@ table has for the CVAE the mean over draws of log p(x, z|c) - log q(z|x, c), whi
 quantity, and beside it log p(missing|given) by importance sampling.
 
 Known differences. Pyro's pixels are grey, ours black or white: drawn anew for every batch of training, and once for the
-test. Cross-entropy is linear in the pixel that is predicted, so that both mean the same kind of nats, but a drawn pixel
-cannot be known as a grey one can. Pyro feeds its prior with the other network's prediction, and stops early by the
-test images; here the prior is given the part alone, and nothing stops early.
+test. Cross-entropy is linear in the pixel that is predicted, so that both are in the same nats, but a pixel that is
+drawn can be predicted less well than a grey one. Pyro feeds its prior with the other network's prediction, and stops
+early by the test images; here the prior is given the part alone, and nothing stops early.
 """
 
 import dataclasses
@@ -30,11 +30,9 @@ from paper.models.options import Condition, ConditionalVAEOptions
 from paper.reproductions.budget import Plan, Protocol, Work, fit_budget, full_plan, seconds_per_epoch
 from paper.reproductions.published import SOHN_CVAE, SOHN_NETWORK, Published
 from paper.reproductions.reproduction import (
-    MEASURED,
     Reproduction,
     Settings,
     Timer,
-    check_row,
     compared,
     over_repetitions,
     paired,
@@ -103,7 +101,7 @@ def plan(reproduction: Reproduction, settings: Sohn, budget: float | None) -> Pl
         return full_plan(protocol, reproduction.quick)
     training, model = reproduction.begin(options_of(settings, settings.parts[0]), epochs=1000, **choices(settings))
     epoch = seconds_per_epoch(training)
-    some, probed = reproduction.data.test.images[:20], 20
+    some, probed = reproduction.data.test.images[:20], 20  # images, and steps: enough to time
     timer = Timer()
     importance_sample(model.eval(), some, model.condition(some), settings.draws, reproduction.generator(2))
     image = timer.seconds() / len(some)
@@ -180,9 +178,8 @@ def measured(
             "measuring_seconds": round(timer.seconds(), 1),
         }
 
-    found = reproduction.once(name, make)
-    check_row(found, reproduction.folder(name).path / MEASURED, "network", "elbo", "importance", "cvae_seconds")
-    return found
+    times = ("cvae_seconds", "network_seconds", "measuring_seconds")
+    return reproduction.once(name, make, ("network", "elbo", "importance", *times))
 
 
 def fit_network(
@@ -190,8 +187,7 @@ def fit_network(
 ) -> nn.Module:
     """A network from the given pixels to the logits of all, its hidden layers as many and as wide as the CVAE's."""
     x = reproduction.data.train.images
-    sizes = settings.hidden_dims
-    network = perceptron(2 * x[0].numel(), sizes[0], x[0].numel(), layers=len(sizes))
+    network = perceptron(2 * x[0].numel(), settings.hidden_dims, x[0].numel())
 
     def loss(network: nn.Module, chosen: Tensor, generator: torch.Generator) -> Tensor:
         some = torch.bernoulli(x[chosen], generator=generator)

@@ -12,7 +12,7 @@ from ladder.cli import main
 from ladder.doctor.command import request_of
 from ladder.doctor.process import Request, measure, sandbox_for
 from ladder.options import Doctor
-from tests.support.doctor_mistakes import MISTAKES
+from tests.support.doctor_variants import VARIANTS
 from tools.doctor_table import MODELS
 
 
@@ -68,7 +68,7 @@ def test_an_endless_loop_in_forward_is_ended(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_file_that_trains_without_end_is_examined_by_its_definitions(tmp_path: Path) -> None:
     file = tmp_path / "vae.py"
-    file.write_text(f"{MISTAKES['kl_sign'].text()}\n\nwhile True:\n    pass\n", encoding="utf-8")
+    file.write_text(f"{VARIANTS['kl_sign'].text()}\n\nwhile True:\n    pass\n", encoding="utf-8")
     measured = measure(request(file), sandbox_for("auto"), Limits(45.0, 4096))
     assert measured.loss is not None
     last = file.read_text(encoding="utf-8").splitlines().index("while True:") + 1
@@ -100,7 +100,7 @@ def test_in_a_sandbox_a_file_can_neither_write_beside_itself_nor_reach_the_netwo
 
 def test_the_command_names_a_fault_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "found.json"
-    assert main(["doctor", str(MISTAKES["kl_without_half"].write(tmp_path)), "--out", str(out)]) == 1
+    assert main(["doctor", str(VARIANTS["kl_without_half"].write(tmp_path)), "--out", str(out)]) == 1
     said = capsys.readouterr().out
     assert "β = 2" in said
     assert "1 wrong, 0 that cannot be told" in said
@@ -126,7 +126,7 @@ def test_unusable_input_is_one_line(arguments: list[str], words: str, capsys: py
 
 
 def test_names_after_a_colon() -> None:
-    file = MODELS / "right" / "beta_argument.py"
+    file = MODELS / "right" / "basic.py"
     assert request_of(Doctor(file=f"{file}:VAE")).object == "VAE"
     assert request_of(Doctor(file=f"{file}:VAE")).file == file.resolve()
     by_module = request_of(Doctor(file="package.module:Model"))
