@@ -313,8 +313,8 @@ WORDS = {
     "the encoder, −{} with the plain gradient, {} with STL and {} with DReG. In the trained VAE the decoder's goes "
     "from {} to {}; the encoder's from {} to {} with the plain gradient, to {} with STL and to {} with DReG.": (
         "사후 분포에 가까울 때 신호 대 잡음비는 K = {}에서 K = {}까지 K의 거듭제곱으로 변한다. 지수는 디코더에서 {}, "
-        "인코더에서 보통 기울기 −{}, STL {}, DReG {}이다. 훈련한 VAE에서 같은 두 K의 비: 디코더 {} → {}, 인코더 {} → "
-        "{}(보통 기울기), {}(STL), {}(DReG)."
+        "인코더에서 보통 기울기 −{}, STL {}, DReG {}이다. 훈련한 VAE에서 두 K의 신호 대 잡음비는 다음과 같다. "
+        "디코더 {} → {}, 인코더 {} → {}(보통 기울기), {}(STL), {}(DReG)."
     ),
     "After training with K = {} KL(q‖p) is {} nats with the plain gradient and {} with DReG, and −log p(x) is {} and "
     "{} nats.": (

@@ -166,17 +166,20 @@ def draw(experiment: Experiment) -> None:
         rows = [row for row in experiment.rows if key in row]
         lines = {f"encoder, {name}": line_over(rows, key, gradient) for gradient, name in GRADIENTS.items()}
         lines["decoder"] = line_over(rows, key, "decoder")
-        panels.append(Panel(f"Signal ÷ noise, {model}", "K", lines, log_x=True, powers=(-0.5, 0.5)))
+        panels.append(
+            Panel(f"Signal ÷ noise, {model.removeprefix('q(z|x) ')}", "K", lines, log_x=True, powers=(-0.5, 0.5))
+        )
     experiment.draw("ratios", line_panels(
-        panels, "More draws, less signal", "The gradient on one batch, over draws of z; both axes are logarithmic. The "
-        "thin lines go as the root of K and as 1 over it. Look for the encoder's plain gradient, which falls behind "
-        "while the decoder's rises."))  # fmt: skip
+        panels, "Signal and noise of the gradients over K", "The gradient on one batch, over draws of z; both axes "
+        "are logarithmic. Dashed: proportional to √K and to 1/√K, from the encoder's plain gradient at K = 1. Look for "
+        "that gradient, which does not rise with the decoder's."))  # fmt: skip
     heads = {"gap": "KL(q‖p) (nats per image)", "log_p": "−log p(x) (nats per image)"}
     trained = [row for row in experiment.rows if "name" in row]
     experiment.draw("training", line_panels(
         [Panel(head, "K", over_gradients(trained, key), log_x=True) for key, head in heads.items()],
-        "After training with K draws", "Test images. Look for the distance of q(z|x) from the posterior, which grows "
-        "with K, and for the gradients that keep it smaller."))  # fmt: skip
+        "After training with K draws", "Test images. Bars: standard deviation over the seeds. At K = 1 DReG is STL. "
+        "Look for the distance of q(z|x) from the posterior, which grows with K, and for the gradients that keep it "
+        "smaller."))  # fmt: skip
 
 
 def over_gradients(rows: Sequence[dict[str, Any]], key: str) -> dict[str, Line]:
