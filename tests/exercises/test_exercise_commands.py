@@ -1158,11 +1158,12 @@ def test_new_exercise_passes_the_authors_checks_with_its_blanks_marked(checkout)
     made = in_checkout(checkout, "-c", MAKE, "flow")
     assert made.returncode == 0, made.stderr
     folder = checkout / "exercises" / "01_flow"
-    files = [folder.with_suffix(".md"), *(folder / name for name in ("exercise.py", "mistakes.py", "stub.py"))]
-    for file in files:
+    files = {"page.md": folder.with_suffix(".md")}
+    files |= {name: folder / name for name in ("exercise.py", "mistakes.py", "stub.py")}
+    for name, file in files.items():
         assert f"made  {file.relative_to(checkout)}" in made.stdout
-        text = file.read_text(encoding="utf-8")
-        assert "TODO" in text
+        text, skeleton = (path.read_text(encoding="utf-8") for path in (file, COURSE / "kit" / "skeleton" / name))
+        assert text.count("TODO") == skeleton.count("TODO") > 0
         assert "NN" not in text
     suite = "tests/exercises/test_exercises.py"
     passed = in_checkout(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", suite, "-k", "01_flow")
